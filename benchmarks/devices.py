@@ -36,7 +36,7 @@ from harness.frameworks.model_source import buffers_of, specs_of
 from harness.frameworks.order import Order
 from harness.frameworks.problem import NoBudget, ProblemConfig
 from harness.providers.registry import submission_folders, workload
-from workloads.data.cache import prepared
+from workloads.data.cache import prepare_instance
 from workloads.parameters import initial_buffers, initial_parameters
 
 MIB = 2**20
@@ -70,7 +70,7 @@ def measure(setting: Setting, place: Place) -> Measurement:
     definition = workload(setting.workload)
     size = definition.at(setting.suite)
     seed = instance_seed(PUBLIC_ROUND_SEED, setting.suite, setting.workload, 1, 1)
-    folder = prepared(definition, setting.suite, seed, None, None)
+    folder = prepare_instance(definition, setting.suite, seed, None, None)
     source = ModelSource(definition.package, size.sizes, definition.spec.loss, size.precision)
     train = Examples.open(folder / "train", size.limits.resident_gib)
     backend = training_backend("torch", "cpu", setting.threads, place)

@@ -35,7 +35,7 @@ from harness.providers.registry import submission_folders, workload
 from harness.submission.interface import Hyperparameters
 from harness.submission.space import read_space
 from harness.worker.budget import WorkerBudget
-from workloads.data.cache import prepared
+from workloads.data.cache import prepare_instance
 from workloads.parameters import initial_buffers, initial_parameters
 from workloads.spec import SuiteWorkload
 
@@ -72,7 +72,7 @@ def setting(args: argparse.Namespace) -> Setting:
     definition = workload(args.workload)
     size = definition.at(args.suite)
     seed = instance_seed(PUBLIC_ROUND_SEED, args.suite, args.workload, 1, 1)
-    folder = prepared(definition, args.suite, seed, None, None)
+    folder = prepare_instance(definition, args.suite, seed, None, None)
     framework = training_backend("torch", "cpu", args.threads)
     referee = evaluation_backend("torch", "cpu", args.threads)
     framework.pin()

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from harness.frameworks.torch.loss import loss_of
 from harness.frameworks.torch.problem import mean_loss
 from harness.providers import registry
-from workloads.lm.model import checked, parameters
+from workloads.lm.model import parameters, validate
 from workloads.parameters import Role
 from workloads.spec import Data, SuiteWorkload
 
@@ -79,7 +79,7 @@ def transformer_flops(size: SuiteWorkload) -> float:
 
     As in Chowdhery et al. (2022, appendix B), but attention counted as causal.
     """
-    sizes, time_steps = checked(size.sizes), int(data_of(size).settings["time"])
+    sizes, time_steps = validate(size.sizes), int(data_of(size).settings["time"])
     roles = (Role.HIDDEN_MATRIX, Role.EMBEDDING)
     matrices = sum(spec.size for spec in parameters(size.sizes) if spec.role in roles)
     attention = 6.0 * sizes.depth * time_steps * sizes.width

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from workloads.resnet.model import checked
+from workloads.resnet.model import validate
 from workloads.spec import Sizes
 
 
@@ -71,7 +71,7 @@ class Reference(nn.Module):
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        config = checked(sizes)
+        config = validate(sizes)
         block = BasicBlock if config.block == "basic" else Bottleneck
         is_large = config.stem == 7
         stem = convolution(config.channels, config.width, config.stem, 2 if is_large else 1)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from workloads.lm.model import checked
+from workloads.lm.model import validate
 from workloads.spec import Sizes
 
 
@@ -66,7 +66,7 @@ class Reference(nn.Module):
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        s = checked(sizes)
+        s = validate(sizes)
         self.head_width = s.head_width
         self.wte = nn.Embedding(s.classes, s.width)
         self.h = nn.ModuleList(Block(s.width, s.heads, s.mlp_width) for _ in range(s.depth))

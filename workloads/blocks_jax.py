@@ -25,7 +25,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 """By the names of `sizes.activation`; GELU is exact, with the error function."""
 
 
-def normed(values: Array, gain: Array, kind: str, epsilon: float) -> Array:
+def normalise(values: Array, gain: Array, kind: str, epsilon: float) -> Array:
     """RMSNorm, or layer normalisation without a bias, over the last axis, in float32.
 
         y = g x / sqrt(mean(x^2) + eps)    of kind "layer" with x - mean(x) for x

@@ -55,7 +55,7 @@ Raises:
 """
 
 
-def drawn_name(seed: str) -> str:
+def drawn_model_name(seed: str) -> str:
     """The name of the architecture that a seed of at least 16 hexadecimal digits draws."""
     return f"drawn-{seed[:16]}"
 
@@ -64,7 +64,7 @@ def draw(name: str, base: Sizes, grammar: Grammar, cost_of: CostOf) -> Sizes:
     """The sizes of a drawn architecture, the same in every process.
 
     Args:
-        name: as `drawn_name` gives it.
+        name: as `drawn_model_name` gives it.
         base: the sizes of the workload.
         grammar: what they are varied by.
         cost_of: the cost of a model.
@@ -76,17 +76,18 @@ def draw(name: str, base: Sizes, grammar: Grammar, cost_of: CostOf) -> Sizes:
         raise HarnessError(
             f"'{name}' names no drawn architecture", "drawn- and 16 digits of 0-9a-f"
         )
-    bits, allowed, problem = philox(match[1], "architecture"), Allowed(base, grammar, cost_of), ""
+    bits, problem = philox(match[1], "architecture"), ""
+    constraint = Constraint(base, grammar, cost_of)
     for _ in range(ATTEMPTS):
         words = bits.random_raw(len(grammar.choices))
         picks = [int(word) for word in words]
-        sizes = merged(base, grammar, picks)
-        if not (problem := allowed.problem(sizes)):
+        sizes = merge(base, grammar, picks)
+        if not (problem := constraint.violation(sizes)):
             return sizes
     raise HarnessError(f"none of {ATTEMPTS} architectures that were drawn is allowed: {problem}")
 
 
-def merged(base: Sizes, grammar: Grammar, picks: list[int]) -> Sizes:
+def merge(base: Sizes, grammar: Grammar, picks: list[int]) -> Sizes:
     """The base with one alternative of each choice: that of the pick, modulo their number."""
     sizes = dict(base)
     for pick, name in zip(picks, sorted(grammar.choices), strict=True):
@@ -95,7 +96,7 @@ def merged(base: Sizes, grammar: Grammar, picks: list[int]) -> Sizes:
     return sizes
 
 
-class Allowed:
+class Constraint:
     """Which models of a grammar may be drawn.
 
     Args:
@@ -108,7 +109,7 @@ class Allowed:
         self._cost_of, self._base_cost = cost_of, cost_of(base)
         self._bounds = grammar.parameters, grammar.multiplications
 
-    def problem(self, sizes: Sizes) -> str:
+    def violation(self, sizes: Sizes) -> str:
         """Why a model may not be drawn; "" if it may."""
         try:
             cost = self._cost_of(sizes)

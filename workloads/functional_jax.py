@@ -78,9 +78,9 @@ class Call:
         outputs = values @ weight.T
         if f"{name}.bias" in self.parameters:
             outputs = with_bias(outputs, self.parameters[f"{name}.bias"])
-        return self.captured(name, values, outputs)
+        return self.capture(name, values, outputs)
 
-    def captured(self, name: str, values: Array, outputs: Array) -> Array:
+    def capture(self, name: str, values: Array, outputs: Array) -> Array:
         """A layer's outputs; if it is captured, record its inputs and add its offset."""
         if name not in self.offsets:
             return outputs
@@ -117,6 +117,6 @@ def with_bias(values: Array, bias: Array) -> Array:
     return (values.astype(jnp.float32) + bias.astype(jnp.float32)).astype(values.dtype)
 
 
-def looked_up(embedding: Array, tokens: Array) -> Array:
+def look_up(embedding: Array, tokens: Array) -> Array:
     """Rows of an embedding (classes, width), in float32 so that their gradients sum in float32."""
     return embedding.astype(jnp.float32)[tokens]

@@ -50,7 +50,7 @@ class BatchNorm2d(nn.Module):
 
 
 @contextmanager
-def untracked(norms: tuple[BatchNorm2d, ...]) -> Iterator[None]:
+def without_tracking(norms: tuple[BatchNorm2d, ...]) -> Iterator[None]:
     """Disable updates of the running statistics in a `with` block."""
     for norm in norms:
         norm.is_tracking = False

@@ -13,7 +13,7 @@ from workloads.spec import Frozen, Sizes
 SizesT = TypeVar("SizesT", bound=Frozen)
 
 
-def checked_sizes(kind: type[SizesT], sizes: Sizes, workload: str) -> SizesT:
+def validate_sizes(kind: type[SizesT], sizes: Sizes, workload: str) -> SizesT:
     """Validate a workload's sizes.
 
     Args:
@@ -24,15 +24,15 @@ def checked_sizes(kind: type[SizesT], sizes: Sizes, workload: str) -> SizesT:
     Raises:
         HarnessError: a key is unknown or a value is not allowed; names both.
     """
-    return _checked(kind, sizes, workload, "size")
+    return _validate(kind, sizes, workload, "size")
 
 
-def checked_settings(kind: type[SizesT], settings: Mapping[str, Any], workload: str) -> SizesT:
-    """Validate the settings of a workload's data; as `checked_sizes`."""
-    return _checked(kind, settings, workload, "data setting")
+def validate_settings(kind: type[SizesT], settings: Mapping[str, Any], workload: str) -> SizesT:
+    """Validate the settings of a workload's data; as `validate_sizes`."""
+    return _validate(kind, settings, workload, "data setting")
 
 
-def _checked(kind: type[SizesT], values: Mapping[str, Any], workload: str, what: str) -> SizesT:
+def _validate(kind: type[SizesT], values: Mapping[str, Any], workload: str, what: str) -> SizesT:
     try:
         return kind.model_validate(values)
     except ValidationError as error:

@@ -57,7 +57,7 @@ def _first_problem(error: ValidationError, kind: type[Frozen]) -> str:
 
 def _own_problem(error: ErrorDetails) -> str:
     """What a validator of a declaration says, behind the key that it is about."""
-    said, place = str(error["ctx"]["error"]), ".".join(str(part) for part in error["loc"])
+    message, place = str(error["ctx"]["error"]), ".".join(str(part) for part in error["loc"])
     if isinstance(error["input"], Frozen | dict):  # a whole table: not to be repeated
-        return f"{place}: {said}" if place else said
-    return f"key '{place}' is {error['input']!r}: {said}"
+        return f"{place}: {message}" if place else message
+    return f"key '{place}' is {error['input']!r}: {message}"

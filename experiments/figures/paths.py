@@ -13,7 +13,7 @@ from experiments.figures.drawing import WIDTH, Drawing, legend, panels
 from harness.providers import registry
 from scoring.report.style import INK, STYLE
 from workloads.landscapes.rosenbrock.diagnostics import MINIMUM
-from workloads.landscapes.rosenbrock.model import RosenbrockSizes, checked
+from workloads.landscapes.rosenbrock.model import RosenbrockSizes, validate
 
 BOX = ((-2.2, 2.2), (-1.2, 3.2))
 """What is shown of x and y; a path that leaves it is cut at the edge."""
@@ -44,7 +44,7 @@ def paths_figure(drawing: Drawing) -> Figure:
 def _draw_panel(panel: Axes, drawing: Drawing, variant: str) -> None:
     form = drawing.form
     size = registry.workload(form.workload).at(form.suite)
-    sizes = checked(size.sizes_of(variant))
+    sizes = validate(size.sizes_of(variant))
     _draw_contours(panel, sizes)
     for name, pen in drawing.pens.items():
         path = np.array([sizes.start, *_points(drawing, name, variant)])

@@ -60,7 +60,7 @@ def load_images(image_set: ImageSet, data_dir: Path | None) -> Images:
         held_out = generator.sample("validation", image_set.held_out).images
     else:
         try:
-            splits = cifar10.parted(CifarSettings(), data_dir)
+            splits = cifar10.split(CifarSettings(), data_dir)
         except HarnessError as error:
             way_out = "or run the small form, on generated images: --quick"
             raise HarnessError(error.message, f"{error.hint}\n  {way_out}") from error

@@ -33,7 +33,7 @@ from harness.referee.idle import IdleProbe
 from harness.referee.parts import part_size
 from harness.referee.statistics import BatchStatistics
 from harness.submission.resolution import Located, locate, placed
-from workloads.data.cache import prepared
+from workloads.data.cache import prepare_instance
 from workloads.parameters import initial_buffers, initial_parameters
 from workloads.spec import SuiteWorkload
 
@@ -92,7 +92,9 @@ def prepare_data(trial: Trial, options: RunOptions) -> Path:
             data cannot be made.
     """
     workload = _planned_workload(trial)
-    return prepared(workload, trial.suite, trial.instance_seed, options.data_dir, options.cache_dir)
+    return prepare_instance(
+        workload, trial.suite, trial.instance_seed, options.data_dir, options.cache_dir
+    )
 
 
 def resolve_trial(trial: Trial, options: RunOptions) -> ResolvedTrial:

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from harness.core.errors import HarnessError
 from harness.core.seeds import derive
 from harness.providers import registry
-from workloads.drawing import NAME, drawn_name
+from workloads.drawing import NAME, drawn_model_name
 from workloads.spec import WIDTH, SuiteWorkload
 from workloads.targets import AnyTarget, BaselineTarget
 
@@ -70,7 +70,7 @@ def drawn_variant(round_seed: str, suite: str, workload: str) -> str:
     """
     size = registry.workload(workload).at(suite)
     if size.drawn is not None:
-        return drawn_name(derive("architecture", round_seed, suite, workload))
+        return drawn_model_name(derive("architecture", round_seed, suite, workload))
     names = sorted(size.variants)
     if not names:
         raise HarnessError(

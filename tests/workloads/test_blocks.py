@@ -48,6 +48,6 @@ def test_a_norm_is_its_formula(kind: str) -> None:
         norm.weight.copy_(torch.from_numpy(gain))
         in_torch = norm(torch.from_numpy(values.astype(np.float32))).numpy()
     single = jnp.asarray(values, jnp.float32)
-    in_jax = blocks_jax.normed(single, jnp.asarray(gain, jnp.float32), kind, EPSILON)
+    in_jax = blocks_jax.normalise(single, jnp.asarray(gain, jnp.float32), kind, EPSILON)
     for result in (in_torch, np.asarray(in_jax)):
         assert np.allclose(result, expected, rtol=1e-5, atol=1e-5)

@@ -16,7 +16,7 @@ from harness.core.errors import HarnessError
 from harness.providers import registry
 from tests.workloads.declared import data_of
 from workloads.data import cache, manifest
-from workloads.data.cache import prepared
+from workloads.data.cache import prepare_instance
 from workloads.data.manifest import has_its_hashes, is_whole
 from workloads.mlp import data as mlp_data
 from workloads.spec import Data, SuiteWorkload
@@ -53,14 +53,14 @@ class Small:
     def times_made(self) -> int:
         return len(list(self.folder.glob("made-*")))
 
-    def prepared(self, seed: str = SEED) -> Path:
-        return prepared(self, "quick", seed, None, self.folder / "cache")
+    def prepare(self, seed: str = SEED) -> Path:
+        return prepare_instance(self, "quick", seed, None, self.folder / "cache")
 
 
 def test_an_instance_is_made_once(tmp_path: Path) -> None:
     workload = Small(tmp_path)
-    first = workload.prepared()
-    assert workload.prepared() == first
+    first = workload.prepare()
+    assert workload.prepare() == first
     assert workload.times_made == 1
     assert has_its_hashes(first)
     inputs = np.load(first / "train/inputs.npy", mmap_mode="r")
@@ -72,12 +72,12 @@ def test_whatever_changes_makes_another_instance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     places = {
-        Small(tmp_path).prepared(),
-        Small(tmp_path).prepared("f" * 32),
-        Small(tmp_path, version="b" * 64).prepared(),
+        Small(tmp_path).prepare(),
+        Small(tmp_path).prepare("f" * 32),
+        Small(tmp_path, version="b" * 64).prepare(),
     }
     monkeypatch.setattr(cache, "FORMAT_VERSION", cache.FORMAT_VERSION + 1)
-    places.add(Small(tmp_path).prepared())
+    places.add(Small(tmp_path).prepare())
     assert len(places) == Small(tmp_path).times_made == 4
 
 
@@ -102,13 +102,13 @@ def test_another_file_in_a_source_folder_makes_another_instance(tmp_path: Path) 
 
 def test_a_torn_instance_is_made_again(tmp_path: Path) -> None:
     workload = Small(tmp_path)
-    torn = workload.prepared() / "train/inputs.npy"
+    torn = workload.prepare() / "train/inputs.npy"
     os.truncate(torn, 100)
-    workload.prepared()
+    workload.prepare()
     assert workload.times_made == 2
     assert is_whole(torn.parent.parent)
     (torn.parent.parent / "manifest.json").write_text('{"files"')
-    workload.prepared()
+    workload.prepare()
     assert workload.times_made == 3
 
 
@@ -120,10 +120,10 @@ def flip_a_bit(file: Path) -> None:
 
 def test_an_instance_of_the_right_size_and_wrong_content_is_made_again(tmp_path: Path) -> None:
     workload = Small(tmp_path)
-    damaged = workload.prepared() / "train/inputs.npy"
+    damaged = workload.prepare() / "train/inputs.npy"
     before = damaged.read_bytes()
     flip_a_bit(damaged)
-    workload.prepared()
+    workload.prepare()
     assert workload.times_made == 2
     assert damaged.read_bytes() == before
 
@@ -132,24 +132,24 @@ def test_a_large_instance_is_checked_by_its_sizes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workload = Small(tmp_path)
-    place = workload.prepared()
+    place = workload.prepare()
     total = sum(file.stat().st_size for file in place.glob("*/*"))
     flip_a_bit(place / "train/inputs.npy")
     monkeypatch.setattr(manifest, "HASHED_BYTES", total - 1)
-    workload.prepared()
+    workload.prepare()
     assert workload.times_made == 1
     monkeypatch.setattr(manifest, "HASHED_BYTES", total)
-    workload.prepared()
+    workload.prepare()
     assert workload.times_made == 2
 
 
 def test_what_a_killed_process_left_is_neither_read_nor_kept(tmp_path: Path) -> None:
     workload = Small(tmp_path)
-    place = workload.prepared()
+    place = workload.prepare()
     left_over = place.with_name(f"{cache.TEMPORARY}{place.name}-killed")
     place.rename(left_over)
     (left_over / "manifest.json").unlink()
-    assert workload.prepared() == place
+    assert workload.prepare() == place
     assert workload.times_made == 2
     assert not left_over.exists()
 
@@ -157,14 +157,14 @@ def test_what_a_killed_process_left_is_neither_read_nor_kept(tmp_path: Path) -> 
 def test_two_processes_at_once_make_it_once(tmp_path: Path) -> None:
     workload = Small(tmp_path)
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=workload.prepared) for _ in range(2)]
+    processes = [context.Process(target=workload.prepare) for _ in range(2)]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
     assert workload.times_made == 1
-    assert has_its_hashes(workload.prepared())
+    assert has_its_hashes(workload.prepare())
 
 
 def test_a_failed_making_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +173,7 @@ def test_a_failed_making_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(np, "save", full)
     with pytest.raises(HarnessError, match="No space left on device") as error:
-        Small(tmp_path).prepared()
+        Small(tmp_path).prepare()
     assert str(tmp_path / "cache") in str(error.value)
     assert "XDG_CACHE_HOME" in str(error.value)
     assert list((tmp_path / "cache/instances").iterdir()) == []
@@ -182,7 +182,7 @@ def test_a_failed_making_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_cache_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file where the folder should be")
     with pytest.raises(HarnessError, match=f"cannot write prepared data below {tmp_path}/cache"):
-        Small(tmp_path).prepared()
+        Small(tmp_path).prepare()
 
 
 def test_a_source_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -190,14 +190,14 @@ def test_a_source_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         (tmp_path / "image.jpg").read_bytes()
 
     with pytest.raises(HarnessError, match=rf"cannot read {tmp_path}/image.jpg: No such file"):
-        cache.kept(tmp_path / "cache", "instances", "a" * 40, make)
+        cache.get_or_make(tmp_path / "cache", "instances", "a" * 40, make)
 
 
 def test_a_data_folder_that_cannot_be_looked_into_is_named(tmp_path: Path) -> None:
     # As root may look into any folder, this one has a name that is too long to be there.
     folder = tmp_path / ("long" * 100)
     with pytest.raises(HarnessError, match=rf"cannot read {folder}\S*: File name too long"):
-        prepared(registry.workload("mlp"), "standard", SEED, folder, tmp_path / "cache")
+        prepare_instance(registry.workload("mlp"), "standard", SEED, folder, tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
 
 
@@ -207,15 +207,15 @@ def test_a_whole_instance_serves_where_nothing_can_be_written(
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EROFS, os.strerror(errno.EROFS))
 
-    place = Small(tmp_path).prepared()
+    place = Small(tmp_path).prepare()
     monkeypatch.setattr(os, "utime", refuse)
     monkeypatch.setattr(cache, "_locked", refuse)
-    assert Small(tmp_path).prepared() == place
+    assert Small(tmp_path).prepare() == place
 
 
 def test_the_least_recently_used_go_first_and_those_in_use_stay(tmp_path: Path) -> None:
     workload = Small(tmp_path)
-    places = [workload.prepared(digit * 32) for digit in "1234"]
+    places = [workload.prepare(digit * 32) for digit in "1234"]
     now = time.time()
     for hours_ago, place in zip((2, 9, 0, 5), places, strict=True):
         os.utime(place, (now - 3600 * hours_ago,) * 2)
@@ -242,7 +242,7 @@ def test_what_another_process_takes_away_meanwhile_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workload = Small(tmp_path)
-    workload.prepared()
+    workload.prepare()
     other = tmp_path / "cache/instances/other"
     (other / "train").mkdir(parents=True)
     is_dir = Path.is_dir
@@ -254,4 +254,4 @@ def test_what_another_process_takes_away_meanwhile_is_no_error(
         return is_folder
 
     monkeypatch.setattr(Path, "is_dir", listed_and_then_deleted)
-    assert is_whole(workload.prepared("f" * 32))
+    assert is_whole(workload.prepare("f" * 32))

@@ -10,7 +10,7 @@ import pytest
 from harness.core.errors import HarnessError
 from harness.core.seeds import derive
 from harness.providers import registry
-from workloads.drawing import Allowed, Cost, Grammar, draw, drawn_name, merged
+from workloads.drawing import Constraint, Cost, Grammar, draw, drawn_model_name, merge
 from workloads.spec import Sizes
 
 WORKLOADS = ("mlp", "resnet", "lm", "rnn")
@@ -33,10 +33,10 @@ def allowed_sizes(workload: str, suite: str, fixed: dict[str, int], tries: int) 
     """Of models of random choices, some of which are fixed, those that may be drawn."""
     definition, grammar = registry.workload(workload), grammar_of(workload, suite)
     base, rng = definition.at(suite).sizes, random.Random(0)
-    allowed = Allowed(base, grammar, definition.cost)
+    constraint = Constraint(base, grammar, definition.cost)
     for _ in range(tries):
         picks = [fixed.get(name, rng.randrange(2**32)) for name in sorted(grammar.choices)]
-        if not allowed.problem(sizes := merged(base, grammar, picks)):
+        if not constraint.violation(sizes := merge(base, grammar, picks)):
             yield sizes
 
 
@@ -63,7 +63,7 @@ def test_what_is_drawn_lies_within_the_bounds(workload: str) -> None:
     definition, grammar = registry.workload(workload), grammar_of(workload, "quick")
     base = definition.cost(definition.at("quick").sizes)
     for seed in range(20):
-        own = definition.cost(definition.sizes("quick", drawn_name(derive("some", seed))))
+        own = definition.cost(definition.sizes("quick", drawn_model_name(derive("some", seed))))
         low, high = grammar.parameters
         assert low <= own.parameters / base.parameters <= high
         low, high = grammar.multiplications
@@ -102,7 +102,7 @@ def test_all_that_is_allowed_is_drawn_about_equally_often() -> None:
     grammar = small_grammar(0.5, 2.0)
     counts: dict[tuple[int, int], int] = {}
     for seed in range(2000):
-        sizes = draw(drawn_name(derive("pairs", seed)), {"a": 2, "b": 2}, grammar, cost_of)
+        sizes = draw(drawn_model_name(derive("pairs", seed)), {"a": 2, "b": 2}, grammar, cost_of)
         pair = sizes["a"], sizes["b"]
         counts[pair] = counts.get(pair, 0) + 1
     assert len(counts) == 10

@@ -18,7 +18,7 @@ from tests.workloads.parity import (
     assert_same_training,
 )
 from tests.workloads.smooth import smooth_batches
-from workloads.drawing import drawn_name
+from workloads.drawing import drawn_model_name
 from workloads.spec import Sizes
 
 RATES = {"mlp": 0.02, "resnet": 0.01, "lm": 0.05, "rnn": 0.1}
@@ -61,6 +61,6 @@ def test_a_drawn_model_is_one_model_in_both_frameworks(workload: str, number: in
 
 def sizes_of(workload: str, number: int) -> Sizes:
     """The sizes of one of the sample; gains that start at 0 would keep others from moving."""
-    name = drawn_name(derive("sample", workload, number))
+    name = drawn_model_name(derive("sample", workload, number))
     sizes = registry.workload(workload).sizes("quick", name)
     return sizes | ({"last_gain": 0.5} if sizes.get("last_gain") == 0.0 else {})

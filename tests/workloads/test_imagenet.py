@@ -28,8 +28,8 @@ from tests.workloads.imagenet_made import (
     make_tar,
     prepared,
 )
-from workloads.data.decoded import decoded
-from workloads.data.imagenet import Encoded
+from workloads.data.decoding import decode_image
+from workloads.data.imagenet import EncodedImage
 from workloads.parameters import initial_buffers, initial_parameters
 from workloads.resnet import data, model
 
@@ -83,7 +83,7 @@ def test_an_image_overwritten_in_place_is_decoded_again(tmp_path: Path) -> None:
 
 
 def test_an_image_is_scaled_to_its_shorter_side_and_cut_to_the_centre() -> None:
-    picture = decoded(Encoded("wide", jpeg(0, (512, 128)), 0), 64).astype(int)
+    picture = decode_image(EncodedImage("wide", jpeg(0, (512, 128)), 0), 64).astype(int)
     assert picture.shape == (3, 64, 64)
     # The first channel is the column: 192 to 319 of 512 are seen, in steps of two, modulo 256.
     expected = (192.5 + 2 * np.arange(64)) % 256
@@ -94,7 +94,7 @@ def test_an_image_is_scaled_to_its_shorter_side_and_cut_to_the_centre() -> None:
 def test_a_picture_too_large_to_be_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(HarnessError, match=r"wide cannot be decoded: Image size \(1200 pixels\)"):
-        decoded(Encoded("wide", jpeg(0, (40, 30)), 0), 16)
+        decode_image(EncodedImage("wide", jpeg(0, (40, 30)), 0), 16)
 
 
 @pytest.mark.nightly

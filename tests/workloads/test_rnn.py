@@ -98,7 +98,7 @@ def test_the_fused_path_gives_the_numbers_of_the_loop(case: str) -> None:
 
 def test_the_loops_memories_add_up_under_autocast() -> None:
     """Six hundred steps that each add 0.0008, of which bfloat16 would lose a half."""
-    cell = Cell(1, model.checked({"classes": 2, "hidden": 1}))
+    cell = Cell(1, model.validate({"classes": 2, "hidden": 1}))
     with torch.no_grad():
         for parameter in cell.parameters():
             parameter.zero_()
@@ -130,7 +130,7 @@ def test_the_fused_kernel_gets_the_declared_precision(monkeypatch: pytest.Monkey
 def test_no_model_for_a_gpu_loops_over_time_steps(suite: str) -> None:
     declared = registry.workload("rnn").at(suite)
     for name in ("base", *declared.variants):
-        assert model.checked(declared.sizes_of(name)).norm == "none"
+        assert model.validate(declared.sizes_of(name)).norm == "none"
     assert declared.drawn is not None
     choices = [choice for some in declared.drawn.choices.values() for choice in some]
     assert choices and not any("norm" in choice for choice in choices)
@@ -239,7 +239,7 @@ def test_dropout_acts_in_training_alone(dropped: Callable[[Twin, np.ndarray], Lo
 
 
 def test_jax_drops_and_enlarges_the_declared_fraction() -> None:
-    sizes = model.checked(QUICK.sizes | {"dropout": 0.25})
+    sizes = model.validate(QUICK.sizes | {"dropout": 0.25})
     keys = {"embedding": jax.random.key(3)}
     ones = jnp.ones((100, 100), jnp.float32)
     run = model_jax.Run(sizes, Call({}, ones, {}, None, None), keys)

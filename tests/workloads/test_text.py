@@ -13,9 +13,9 @@ from pyarrow import parquet
 from harness.providers import registry
 from tests.workloads.declared import data_of
 from tests.workloads.text_made import Setting, of_text, text
-from workloads.data import tokenised
+from workloads.data import token_files
 from workloads.data.corpus import Corpus, find, pieces, split_of
-from workloads.data.ids import permuted_ids
+from workloads.data.ids import permute_ids
 from workloads.data.manifest import has_its_hashes
 from workloads.data.sequences import CorpusSettings
 from workloads.data.tokenizer import PairEncoding, Words
@@ -54,7 +54,7 @@ def ids_of(
     inputs, targets = (np.load(folder / split / f"{name}.npy") for name in ("inputs", "targets"))
     assert inputs.dtype == targets.dtype == np.uint16
     assert np.array_equal(inputs.ravel()[1:], targets.ravel()[:-1])
-    named = np.argsort(permuted_ids(seed, vocabulary))
+    named = np.argsort(permute_ids(seed, vocabulary))
     return [*named[inputs.ravel()].tolist(), int(named[targets[-1, -1]])]
 
 
@@ -168,7 +168,7 @@ def test_a_text_is_tokenised_once(
         prepared(corpus, tmp_path / "second", seed="f" * 32)
     (corpus / "train.txt").write_text(text(500, 9))
     prepared(corpus, tmp_path / "changed")
-    monkeypatch.setattr(tokenised, "FORMAT_VERSION", tokenised.FORMAT_VERSION + 1)
+    monkeypatch.setattr(token_files, "FORMAT_VERSION", token_files.FORMAT_VERSION + 1)
     prepared(corpus, tmp_path / "format")
     prepared(corpus, tmp_path / "vocabulary", vocabulary=310)
     assert len(list(cache.iterdir())) == 4

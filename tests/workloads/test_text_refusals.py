@@ -13,9 +13,9 @@ from pyarrow import parquet
 
 from harness.core.errors import HarnessError, UnknownNameError
 from tests.workloads.text_made import of_shards, of_text, shard, text
-from workloads.data import stream, tokenised
+from workloads.data import stream, token_files
 from workloads.data.corpus import pieces
-from workloads.data.ids import permuted_ids
+from workloads.data.ids import permute_ids
 from workloads.data.manifest import is_whole
 from workloads.lm import data as lm
 from workloads.spec import Data
@@ -192,7 +192,7 @@ def test_shards_in_their_true_format(shards: Path, tmp_path: Path) -> None:
     lm.prepare(of_shards(train=60), SEED, tmp_path / "instance", shards)
     inputs = np.load(tmp_path / "instance/train/inputs.npy")
     assert (inputs.shape, inputs.dtype) == ((60, 8), np.uint16)
-    named = np.argsort(stream_ids := permuted_ids(SEED, 50304))
+    named = np.argsort(stream_ids := permute_ids(SEED, 50304))
     tokens = np.random.default_rng(0).integers(0, 50257, size=600)
     assert len(stream_ids) == 50304
     assert np.array_equal(named[inputs.ravel()], tokens[100:580])
@@ -254,7 +254,7 @@ def test_a_full_disk_leaves_no_tokens(
     def full(*_: object) -> np.ndarray:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(tokenised, "as_ids", full)
+    monkeypatch.setattr(token_files, "as_ids", full)
     message = refusal(of_text(), place)
     assert f"cannot write prepared data below {cache.parent}: No space left" in message
     assert "XDG_CACHE_HOME" in message

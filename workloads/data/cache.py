@@ -58,7 +58,7 @@ class Preparable(Protocol):
         ...
 
 
-def prepared(
+def prepare_instance(
     workload: Preparable,
     suite: str,
     instance_seed: str,
@@ -89,10 +89,10 @@ def prepared(
     def make(folder: Path) -> None:
         module.prepare(data, instance_seed, folder, data_dir)
 
-    return kept(cache, INSTANCES, key, make)
+    return get_or_make(cache, INSTANCES, key, make)
 
 
-def kept(cache: Path, kind: str, key: str, make: Callable[[Path], None]) -> Path:
+def get_or_make(cache: Path, kind: str, key: str, make: Callable[[Path], None]) -> Path:
     """The folder of a cached item, built unless it exists and is intact.
 
     Args:
@@ -107,7 +107,7 @@ def kept(cache: Path, kind: str, key: str, make: Callable[[Path], None]) -> Path
     place = cache / kind / key
     if not is_intact(place):
         with _writing(cache):
-            with _locked(cache, f"{kind}-{key[0]}"):
+            with _hold_lock(cache, f"{kind}-{key[0]}"):
                 if not is_intact(place):
                     _make(make, place)
             evict(cache, keep=place)
@@ -142,7 +142,7 @@ def _remove_left_overs(cache: Path) -> None:
     for left_over in cache.glob(f"*/{TEMPORARY}*"):
         digit = left_over.name.removeprefix(TEMPORARY)[:1]
         # Whoever builds a folder holds its lock, so a folder whose lock is free is abandoned.
-        with _locked(cache, f"{left_over.parent.name}-{digit}", wait=False) as is_free:
+        with _hold_lock(cache, f"{left_over.parent.name}-{digit}", wait=False) as is_free:
             if is_free:
                 _remove(left_over)
 
@@ -175,7 +175,7 @@ def _make(make: Callable[[Path], None], place: Path) -> None:
 
 
 @contextmanager
-def _locked(cache: Path, name: str, wait: bool = True) -> Iterator[bool]:
+def _hold_lock(cache: Path, name: str, wait: bool = True) -> Iterator[bool]:
     # Sixteen locks per kind instead of one per key: locks are never deleted, because deleting one
     # while another process waits for it would break mutual exclusion.
     (cache / "locks").mkdir(parents=True, exist_ok=True)

@@ -128,14 +128,14 @@ def load(data_dir: Path | None) -> Cifar10:
     Raises:
         HarnessError: nothing is found, or it is not CIFAR-10.
     """
-    found = files(data_dir)
-    contents = {file.name: file.read_bytes() for file in found}
-    if found[0].name not in BATCHES:
-        contents = read_archive(found[0])
-    return _assemble(contents, found[0])
+    sources = files(data_dir)
+    contents = {file.name: file.read_bytes() for file in sources}
+    if sources[0].name not in BATCHES:
+        contents = read_archive(sources[0])
+    return _assemble(contents, sources[0])
 
 
-def parted(settings: CifarSettings, data_dir: Path | None) -> dict[str, Batch]:
+def split(settings: CifarSettings, data_dir: Path | None) -> dict[str, Batch]:
     """The splits `train`, `validation` and `test`; arguments and errors as `load`.
 
     Raises:
@@ -146,7 +146,7 @@ def parted(settings: CifarSettings, data_dir: Path | None) -> dict[str, Batch]:
     if train > rest:
         raise HarnessError(
             f"{train} training and {settings.validation} validation examples overlap",
-            f"CIFAR-10 has {len(whole.train.labels)} to part",
+            f"CIFAR-10 has {len(whole.train.labels)} to split",
         )
     return {
         "train": Batch(whole.train.images[:train], whole.train.labels[:train]),
@@ -163,9 +163,9 @@ def files(data_dir: Path | None) -> tuple[Path, ...]:
             return (candidate,)
         if (candidate / TEST_BATCH).is_file():
             return tuple(candidate / name for name in BATCHES if (candidate / name).is_file())
-    binary = next((found for found in (place, *place.glob("*")) if found.match(BINARY)), None)
-    seen = f": {binary} is the binary version, wanted is the python version" if binary else ""
-    raise HarnessError(f"no CIFAR-10 in {place}{seen}", WAYS_OUT)
+    binary = next((file for file in (place, *place.glob("*")) if file.match(BINARY)), None)
+    hint = f": {binary} is the binary version, wanted is the python version" if binary else ""
+    raise HarnessError(f"no CIFAR-10 in {place}{hint}", WAYS_OUT)
 
 
 def check_md5(archive: Path) -> None:
@@ -175,22 +175,22 @@ def check_md5(archive: Path) -> None:
         HarnessError: they differ.
     """
     with archive.open("rb") as stream:
-        found = hashlib.file_digest(stream, "md5").hexdigest()
-    if found != MD5:
-        raise HarnessError(f"{archive} has MD5 {found}, the official archive has {MD5}", WAYS_OUT)
+        digest = hashlib.file_digest(stream, "md5").hexdigest()
+    if digest != MD5:
+        raise HarnessError(f"{archive} has MD5 {digest}, the official archive has {MD5}", WAYS_OUT)
 
 
 def read_archive(archive: Path) -> dict[str, bytes]:
     """Read the batches' bytes by name, without unpacking the archive."""
     check_md5(archive)
-    found = {}
+    batches = {}
     with tarfile.open(archive) as tar:
         for member in tar:
             name = Path(member.name).name
             stream = tar.extractfile(member) if name in BATCHES else None
             if stream is not None:
-                found[name] = stream.read()
-    return found
+                batches[name] = stream.read()
+    return batches
 
 
 def _assemble(contents: Mapping[str, bytes], place: Path) -> Cifar10:

@@ -87,10 +87,10 @@ def find(corpus: str, data_dir: Path | None, suffixes: tuple[str, ...]) -> Corpu
 def _none_to_train_on(
     corpus: str, place: Path, suffixes: tuple[str, ...], files: list[Path]
 ) -> HarnessError:
-    said = ", ".join(f"{file.name} is for {split_of(file)}" for file in files)
+    splits = ", ".join(f"{file.name} is for {split_of(file)}" for file in files)
     return HarnessError(
         f"no training text of corpus '{corpus}' in {place}: "
-        + (said or f"no file ends in {', '.join(suffixes)}"),
+        + (splits or f"no file ends in {', '.join(suffixes)}"),
         f"{RENAME};\n  {ways_out(corpus)}" if files else ways_out(corpus),
     )
 
@@ -127,7 +127,7 @@ def pieces(files: Iterable[Path]) -> Iterator[str]:
 def _text_pieces(file: Path) -> Iterator[str]:
     lines = 0
     try:
-        with _opened(file) as binary, io.TextIOWrapper(binary, encoding="utf-8-sig") as stream:
+        with _open(file) as binary, io.TextIOWrapper(binary, encoding="utf-8-sig") as stream:
             while some := stream.readlines(PIECE_CHARACTERS):
                 lines += len(some)
                 yield "".join(some)
@@ -145,7 +145,7 @@ def _text_pieces(file: Path) -> Iterator[str]:
         raise HarnessError(f"cannot read {file}: {error.strerror or error}") from error
 
 
-def _opened(file: Path) -> gzip.GzipFile | io.BufferedReader:
+def _open(file: Path) -> gzip.GzipFile | io.BufferedReader:
     return gzip.GzipFile(file) if file.name.endswith(".gz") else file.open("rb")
 
 
@@ -156,9 +156,9 @@ def _parquet_pieces(file: Path) -> Iterator[str]:
         raise HarnessError(f"reading {file} needs pyarrow", EXTRA) from error
     rows = 0
     try:
-        with parquet.ParquetFile(file) as opened:
-            _check_column(file, opened.schema_arrow)
-            for batch in opened.iter_batches(batch_size=PARQUET_ROWS, columns=[COLUMN]):
+        with parquet.ParquetFile(file) as table:
+            _check_column(file, table.schema_arrow)
+            for batch in table.iter_batches(batch_size=PARQUET_ROWS, columns=[COLUMN]):
                 texts = [text for text in batch.column(0).to_pylist() if text]
                 rows += len(batch)
                 yield "".join(text if text.endswith("\n") else f"{text}\n\n" for text in texts)
@@ -179,8 +179,8 @@ def _check_column(file: Path, schema: pyarrow.Schema) -> None:
     if COLUMN not in schema.names:
         raise HarnessError(f"{file} has no column '{COLUMN}'", f"it has: {', '.join(schema.names)}")
     kind = schema.field(COLUMN).type
-    stored = kind.value_type if types.is_dictionary(kind) else kind
-    if not (types.is_string(stored) or types.is_large_string(stored)):
+    value_type = kind.value_type if types.is_dictionary(kind) else kind
+    if not (types.is_string(value_type) or types.is_large_string(value_type)):
         raise HarnessError(
             f"column '{COLUMN}' of {file} is of type {kind}", "allowed: string, large_string"
         )

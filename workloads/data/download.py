@@ -86,8 +86,8 @@ def _fetch(url: str, part: Path, progress: Progress) -> None:
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
-            resumed = response.status == HTTPStatus.PARTIAL_CONTENT
-            _receive(response, part, have if resumed else 0, progress)
+            is_resumed = response.status == HTTPStatus.PARTIAL_CONTENT
+            _receive(response, part, have if is_resumed else 0, progress)
     except urllib.error.HTTPError as error:
         error.close()
         # The part already has the file's full length.

@@ -7,6 +7,7 @@ whose sums and products are exact in any order; `exact` checks this.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ LATENT_BYTES = 4
 LATENT_BOUND = LATENT_BYTES * 255 // 2
 OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]])
 CHROMA_PENALTY = 4
+CHUNK = 2000
+"""Examples drawn at a time; determines the use of raw words and so is part of the format."""
 
 
 class Sample(NamedTuple):
@@ -41,9 +44,24 @@ def near_gaussian(bits: np.random.Philox, rows: int, columns: int) -> npt.NDArra
     return centred
 
 
+def chunks(count: int) -> Iterator[slice]:
+    """The examples of a sample by CHUNK, of which the last slice may have fewer.
+
+    Whoever fills a slice draws CHUNK examples and leaves out the rest, so that a shorter sample is
+    a prefix of a longer one.
+    """
+    for start in range(0, count, CHUNK):
+        yield slice(start, min(start + CHUNK, count))
+
+
 def random_signs(bits: np.random.Philox, count: int) -> Integers:
     """Random signs -1 and 1, (count,)."""
     return 1 - 2 * (bits.random_raw(count) >> np.uint64(63)).astype(np.int64)
+
+
+def falling_amplitudes(top: int, count: int) -> Integers:
+    """floor(top / sqrt(k)) for k from 1 to `count`, (count,): variances proportional to 1/k."""
+    return np.array([math.isqrt(top**2 // k) for k in range(1, count + 1)])
 
 
 def cosines(count: int, side: int) -> Integers:
@@ -69,18 +87,18 @@ def _frequencies(side: int) -> list[tuple[int, int, int, int]]:
     )
 
 
-def exact(matrix: npt.NDArray[Any], bound: int, added: int = 0) -> Floats:
+def exact(matrix: npt.NDArray[Any], bound: int, addend: int = 0) -> Floats:
     """Convert a matrix to float32, checking that its products with bounded vectors are exact.
 
     Args:
         matrix: integers, (entries of the vector, results).
         bound: the largest absolute value in the vector.
-        added: the largest value added to a result afterwards.
+        addend: the largest value added to a result afterwards.
 
     Raises:
         ValueError: a sum could pass 2^24, beyond which float32 skips integers.
     """
-    largest = int(np.abs(matrix).sum(axis=0).max()) * bound + added
+    largest = int(np.abs(matrix).sum(axis=0).max()) * bound + addend
     if largest >= 2**24:
         raise ValueError(f"a sum of the generator can reach {largest}, above 2^24")
     return matrix.astype(np.float32)

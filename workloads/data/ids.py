@@ -22,7 +22,7 @@ def id_type(vocabulary: int) -> np.dtype[np.unsignedinteger[Any]]:
     return np.dtype("<u2") if vocabulary <= 2**16 else np.dtype("<u4")
 
 
-def permuted_ids(seed: str, vocabulary: int) -> Ids:
+def permute_ids(seed: str, vocabulary: int) -> Ids:
     """(vocabulary,): the id of each token in the instance of a seed."""
     words = philox(seed, "token-ids").random_raw(vocabulary)
     return as_ids(np.argsort(words, kind="stable"), vocabulary)

@@ -45,7 +45,7 @@ class ImagenetSettings(Frozen):
         return self.train if split == "train" else self.validation
 
 
-class Encoded(NamedTuple):
+class EncodedImage(NamedTuple):
     """One encoded image."""
 
     name: str
@@ -64,7 +64,9 @@ def files(data_dir: Path | None) -> tuple[Path, ...]:
     return tuple(part for folder in SPLITS.values() for part in _parts(place / folder))
 
 
-def encoded(settings: ImagenetSettings, data_dir: Path | None, split: str) -> Iterator[Encoded]:
+def read_images(
+    settings: ImagenetSettings, data_dir: Path | None, split: str
+) -> Iterator[EncodedImage]:
     """All images of a split, `train` or `validation`, in sorted order.
 
     Raises:
@@ -85,38 +87,38 @@ def encoded(settings: ImagenetSettings, data_dir: Path | None, split: str) -> It
         yield image
 
 
-def _images(folder: Path, wnids: tuple[str, ...]) -> Iterator[Encoded]:
+def _images(folder: Path, wnids: tuple[str, ...]) -> Iterator[EncodedImage]:
     number = {wnid: index for index, wnid in enumerate(wnids)}
     for part in _parts(folder):
         if part.is_dir():
             yield from _of_folder(part, number[part.name])
         elif part.stem in number:
             yield from (
-                Encoded(f"{part}: {name}", content, number[part.stem])
+                EncodedImage(f"{part}: {name}", content, number[part.stem])
                 for name, content in _members(part)
             )
         else:
             yield from _of_shard(part)
 
 
-def _of_folder(folder: Path, label: int) -> Iterator[Encoded]:
+def _of_folder(folder: Path, label: int) -> Iterator[EncodedImage]:
     images = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
     if not images:
         raise HarnessError(f"class folder {folder} holds no image", WAYS_OUT)
     for file in images:
-        yield Encoded(str(file), file.read_bytes(), label)
+        yield EncodedImage(str(file), file.read_bytes(), label)
 
 
-def _of_shard(shard: Path) -> Iterator[Encoded]:
+def _of_shard(shard: Path) -> Iterator[EncodedImage]:
     """Read a WebDataset shard, in which members with the same key are adjacent."""
-    images: dict[str, Encoded] = {}
+    images: dict[str, EncodedImage] = {}
     labels: dict[str, int] = {}
     for name, content in _members(shard):
         key, suffix = _key(name)
         if suffix == TARGET_SUFFIX:
             labels[key] = _class_number(f"{shard}: {name}", content)
         elif suffix in SUFFIXES:
-            images[key] = Encoded(f"{shard}: {name}", content, -1)
+            images[key] = EncodedImage(f"{shard}: {name}", content, -1)
         if key in images and key in labels:
             yield images.pop(key)._replace(label=labels.pop(key))
     if images:
@@ -176,13 +178,13 @@ def _class_number(name: str, content: bytes) -> int:
 
 def _class_names(place: Path) -> tuple[str, ...]:
     """The sorted classes, from class folders or archives of one class each."""
-    trained, held_out = ({_class_of(part) for part in _parts(place / folder)} - {""}
+    train, validation = ({_class_of(part) for part in _parts(place / folder)} - {""}
                          for folder in SPLITS.values())  # fmt: skip
-    missing = sorted(held_out ^ trained) if held_out and trained else []
+    missing = sorted(validation ^ train) if validation and train else []
     if missing:
-        which = "val" if missing[0] in trained else "train"
+        which = "val" if missing[0] in train else "train"
         raise HarnessError(f"{place / which} lacks class {missing[0]}", WAYS_OUT)
-    return tuple(sorted(trained | held_out))
+    return tuple(sorted(train | validation))
 
 
 def _class_of(part: Path) -> str:
@@ -193,8 +195,8 @@ def _class_of(part: Path) -> str:
 
 def _parts(folder: Path) -> tuple[Path, ...]:
     """The class folders or archives of a split, sorted."""
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
-    parts = tuple(part for part in found if part.is_dir() or part.suffix == ".tar")
+    entries = sorted(folder.iterdir()) if folder.is_dir() else []
+    parts = tuple(part for part in entries if part.is_dir() or part.suffix == ".tar")
     if not parts:
         raise HarnessError(f"{folder} holds neither class folders nor .tar files", WAYS_OUT)
     return parts

@@ -20,7 +20,6 @@ in each sum stay below 2^24; `exact` checks this.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated
@@ -30,13 +29,16 @@ from pydantic import Field
 
 from harness.core.seeds import philox
 from workloads.data.exact import (
+    CHUNK,
     LATENT_BOUND,
     Bytes,
     Floats,
     Integers,
     Sample,
+    chunks,
     cosines,
     exact,
+    falling_amplitudes,
     near_gaussian,
     random_signs,
 )
@@ -46,8 +48,6 @@ from workloads.spec import Count, Frozen
 SIDE = 32
 PIXELS = 3 * SIDE * SIDE
 CLASSES = 10
-CHUNK = 2000
-"""Examples drawn at a time; determines the use of raw words and so is part of the format."""
 TOP_AMPLITUDE = 512
 SHIFT = 11
 PAINTED = 250
@@ -91,9 +91,9 @@ class Generator:
         """Draw one split; a shorter sample is a prefix of a longer one."""
         bits = philox(self.seed, f"images-{split}")
         latents = np.empty((count, self.settings.latents), dtype=np.int16)
-        for start in range(0, count, CHUNK):
-            drawn = near_gaussian(bits, CHUNK, self.settings.latents)
-            latents[start : start + CHUNK] = drawn[: count - start]
+        for chunk in chunks(count):
+            draws = near_gaussian(bits, CHUNK, self.settings.latents)
+            latents[chunk] = draws[: chunk.stop - chunk.start]
         images = np.empty((count, PIXELS), dtype=np.uint8)
         labels = np.empty(count, dtype=np.int64)
 
@@ -113,10 +113,10 @@ class Generator:
         count = self.settings.latents
         bits = philox(self.seed, "images-basis")
         waves = cosines(count, SIDE).reshape(-1, GROUP, PIXELS)
-        mixed = np.stack([_rotation(bits) @ group for group in waves]).reshape(count, PIXELS)
-        amplitudes = np.array([math.isqrt(TOP_AMPLITUDE**2 // k) for k in range(1, count + 1)])
+        mixtures = np.stack([_rotation(bits) @ group for group in waves]).reshape(count, PIXELS)
+        amplitudes = falling_amplitudes(TOP_AMPLITUDE, count)
         # Cosines are scaled by 2^9 and rotations by 2^2.
-        return exact((amplitudes[:, None] * mixed) >> 11, LATENT_BOUND, 128 << SHIFT)
+        return exact((amplitudes[:, None] * mixtures) >> 11, LATENT_BOUND, 128 << SHIFT)
 
     @cached_property
     def teacher(self) -> tuple[Floats, Floats]:

@@ -34,7 +34,7 @@ from pydantic import Field
 
 from harness.core.seeds import philox
 from workloads.data.grammar import UNIT, Integers, Tables
-from workloads.data.ids import Ids, permuted_ids
+from workloads.data.ids import Ids, permute_ids
 from workloads.data.writer import CHUNK, Writer
 from workloads.spec import Count, Frozen
 
@@ -98,7 +98,7 @@ class Language:
     @cached_property
     def ids(self) -> Ids:
         """(vocabulary,): the token id of each of the grammar's words."""
-        return permuted_ids(self.seed, self.settings.vocabulary)
+        return permute_ids(self.seed, self.settings.vocabulary)
 
     @cached_property
     def tables(self) -> Tables:

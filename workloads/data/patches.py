@@ -31,13 +31,16 @@ from pydantic import Field
 
 from harness.core.seeds import philox
 from workloads.data.exact import (
+    CHUNK,
     LATENT_BOUND,
     Bytes,
     Floats,
     Integers,
     Sample,
+    chunks,
     cosines,
     exact,
+    falling_amplitudes,
     near_gaussian,
     random_signs,
 )
@@ -50,8 +53,6 @@ PIXELS = CHANNELS * SIDE * SIDE
 CLASSES = 10
 PATCH = 5
 """Side length of a patch, in pixels."""
-CHUNK = 2000
-"""Examples drawn at a time; determines the use of raw words and so is part of the format."""
 PAINTED = 500
 """Images rendered at a time: 1.5 MB of float32, which fits in the CPU cache."""
 TOP_AMPLITUDE = 320
@@ -102,11 +103,11 @@ class PatchGenerator:
     def basis(self) -> Floats:
         """B / 2^shift, (latents, 768): cosines by ascending frequency and descending amplitude."""
         count = self.settings.latents
-        amplitudes = np.array([math.isqrt(TOP_AMPLITUDE**2 // k) for k in range(1, count + 1)])
+        amplitudes = falling_amplitudes(TOP_AMPLITUDE, count)
         # Cosines are scaled by 2^9; scaling by a power of two is exact.
-        scaled = (amplitudes[:, None] * cosines(count, SIDE)) >> 9
-        added = 128 + self.settings.shown * max(self.settings.amplitudes)
-        basis: Floats = exact(scaled, LATENT_BOUND, added << SHIFT) * np.float32(2.0**-SHIFT)
+        waves = (amplitudes[:, None] * cosines(count, SIDE)) >> 9
+        addend = 128 + self.settings.shown * max(self.settings.amplitudes)
+        basis: Floats = exact(waves, LATENT_BOUND, addend << SHIFT) * np.float32(2.0**-SHIFT)
         return basis
 
     @cached_property
@@ -122,19 +123,18 @@ class PatchGenerator:
     def _symmetry(self) -> tuple[bool, int, int, npt.NDArray[np.intp]]:
         """Whether to transpose, the slice steps of rows and columns (+-1), the channel order."""
         words = philox(self.seed, "patches-symmetry").random_raw(3 + CHANNELS)
-        is_turned, rows, columns = (int(word >> np.uint64(63)) for word in words[:3])
-        return bool(is_turned), 1 - 2 * rows, 1 - 2 * columns, np.argsort(words[3:])
+        is_transposed, rows, columns = (int(word >> np.uint64(63)) for word in words[:3])
+        return bool(is_transposed), 1 - 2 * rows, 1 - 2 * columns, np.argsort(words[3:])
 
     def _draw(self, split: str, count: int) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.uint64]]:
         """Latents (count, latents) and words (count, 1 + shown)."""
         bits = philox(self.seed, f"patches-{split}")
         latents = np.empty((count, self.settings.latents), dtype=np.int16)
         words = np.empty((count, 1 + self.settings.shown), dtype=np.uint64)
-        for start in range(0, count, CHUNK):
-            part = slice(start, min(start + CHUNK, count))
-            length = part.stop - start
-            latents[part] = near_gaussian(bits, CHUNK, self.settings.latents)[:length]
-            words[part] = bits.random_raw(words.shape[1] * CHUNK).reshape(CHUNK, -1)[:length]
+        for chunk in chunks(count):
+            length = chunk.stop - chunk.start
+            latents[chunk] = near_gaussian(bits, CHUNK, self.settings.latents)[:length]
+            words[chunk] = bits.random_raw(words.shape[1] * CHUNK).reshape(CHUNK, -1)[:length]
         return latents, words
 
     def _paint(
@@ -145,23 +145,23 @@ class PatchGenerator:
         for column in words.T:
             kind = _below(column, len(self.settings.amplitudes))
             signs = self._signs(column)
-            placed = _places(column)
-            pixels[np.arange(len(pixels))[:, None], placed] += (
+            places = _places(column)
+            pixels[np.arange(len(pixels))[:, None], places] += (
                 signs[:, None] * self.patches[labels, kind]
             )
         # Truncation equals floor for positive values.
         images = np.clip(pixels, 0, 255, out=pixels).astype(np.uint8)
-        return self._turned(images.reshape(-1, CHANNELS, SIDE, SIDE))
+        return self._transform(images.reshape(-1, CHANNELS, SIDE, SIDE))
 
     def _signs(self, words: npt.NDArray[np.uint64]) -> Floats:
         """(n,) signs -1 and 1, from the top byte of each word."""
         is_own = (words >> np.uint64(56)) < np.uint64(self.settings.positive)
         return np.where(is_own, np.float32(1), np.float32(-1))
 
-    def _turned(self, images: Bytes) -> Bytes:
-        is_turned, rows, columns, channels = self._symmetry
-        turned = images.transpose(0, 1, 3, 2) if is_turned else images
-        return turned[:, channels, ::rows, ::columns]
+    def _transform(self, images: Bytes) -> Bytes:
+        is_transposed, rows, columns, channels = self._symmetry
+        images = images.transpose(0, 1, 3, 2) if is_transposed else images
+        return images[:, channels, ::rows, ::columns]
 
 
 def _below(words: npt.NDArray[np.uint64], bound: int, first_bit: int = 0) -> Integers:

@@ -55,13 +55,13 @@ class Projection:
 
     def __call__(self, images: Images) -> Floats:
         """Project images (n, 3 * pixels) to float32 vectors (n, outputs), C-contiguous."""
-        projected = np.empty((len(images), self.matrix.shape[1]), dtype=np.float32)
+        vectors = np.empty((len(images), self.matrix.shape[1]), dtype=np.float32)
 
         def project(part: slice) -> None:
-            np.matmul(images[part] - self.mean, self.matrix, out=projected[part])
+            np.matmul(images[part] - self.mean, self.matrix, out=vectors[part])
 
         for_each_part(project, len(images), CHUNK)
-        return projected
+        return vectors
 
 
 def channel_statistics(images: Images) -> tuple[Doubles, Doubles]:

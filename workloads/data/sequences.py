@@ -17,13 +17,13 @@ from pydantic import Field
 
 from harness.core.errors import HarnessError, UnknownNameError
 from workloads.data import corpus, shards
-from workloads.data.ids import permuted_ids
+from workloads.data.ids import permute_ids
 from workloads.data.language import Language, LanguageSettings
 from workloads.data.split import write_split
 from workloads.data.stream import Stream, write_rows
-from workloads.data.tokenised import tokenised
+from workloads.data.token_files import tokenise
 from workloads.data.tokenizer import Kind
-from workloads.sizes import checked_settings
+from workloads.sizes import validate_settings
 from workloads.spec import Count, Data, Frozen
 
 SOURCES = ("language", "shards", "text")
@@ -78,14 +78,14 @@ def prepare(
         raise UnknownNameError(f"data source of '{workload}'", data.source, SOURCES)
     if data.source == "language":
         _language(
-            checked_settings(LanguageSettings, data.settings, workload), instance_seed, folder
+            validate_settings(LanguageSettings, data.settings, workload), instance_seed, folder
         )
         return
-    settings = checked_settings(CorpusSettings, data.settings, workload)
-    ids = permuted_ids(instance_seed, settings.vocabulary)
-    found = _find(data.source, settings, data_dir)
-    for split, stream in _streams(found, settings).items():
-        count = _sequences(split, stream, settings, found)
+    settings = validate_settings(CorpusSettings, data.settings, workload)
+    ids = permute_ids(instance_seed, settings.vocabulary)
+    texts = _find(data.source, settings, data_dir)
+    for split, stream in _streams(texts, settings).items():
+        count = _sequences(split, stream, settings, texts)
         write_rows(folder / split, stream, count, settings.time, ids)
 
 
@@ -97,7 +97,7 @@ def source_files(workload: str, data: Data, data_dir: Path | None) -> tuple[Path
     """
     if data.source not in ("shards", "text"):
         return ()
-    settings = checked_settings(CorpusSettings, data.settings, workload)
+    settings = validate_settings(CorpusSettings, data.settings, workload)
     return _find(data.source, settings, data_dir).files
 
 
@@ -108,12 +108,12 @@ def _language(settings: LanguageSettings, seed: str, folder: Path) -> None:
         write_split(folder, split, rows[:, :-1], rows[:, 1:])
 
 
-def _sequences(split: str, stream: Stream, settings: CorpusSettings, found: corpus.Corpus) -> int:
+def _sequences(split: str, stream: Stream, settings: CorpusSettings, texts: corpus.Corpus) -> int:
     count = min(settings.counts[split], stream.sequences(settings.time))
     least = min(settings.least, settings.train) if split == "train" else 1
     if count < least:
         # The stream's files may be cached tokens, so name the corpus files.
-        names = ", ".join(map(str, found.by_split.get(split, found.train)))
+        names = ", ".join(map(str, texts.by_split.get(split, texts.train)))
         raise HarnessError(
             f"{split}: {len(stream)} tokens are {count} sequences of {settings.time}; at least "
             f"{least} are needed",
@@ -124,39 +124,39 @@ def _sequences(split: str, stream: Stream, settings: CorpusSettings, found: corp
 
 def _find(source: str, settings: CorpusSettings, data_dir: Path | None) -> corpus.Corpus:
     text = (*corpus.TEXT, corpus.PARQUET)
-    found = corpus.find(
+    texts = corpus.find(
         settings.corpus, data_dir, (shards.SUFFIX, corpus.PARQUET) if source == "shards" else text
     )
-    kinds = {file.suffix == shards.SUFFIX for file in found.files}
+    kinds = {file.suffix == shards.SUFFIX for file in texts.files}
     if len(kinds) > 1:
         raise HarnessError(
-            f"{found.place} holds token shards (.bin) and Parquet files",
+            f"{texts.place} holds token shards (.bin) and Parquet files",
             "keep one kind, for they are two tokenisations",
         )
-    return found
+    return texts
 
 
-def _streams(found: corpus.Corpus, settings: CorpusSettings) -> dict[str, Stream]:
+def _streams(texts: corpus.Corpus, settings: CorpusSettings) -> dict[str, Stream]:
     """The tokens of each requested split; without validation files the text's start is used."""
-    wanted = {split: count * settings.time + 1 for split, count in settings.counts.items() if count}
-    if not found.validation:
-        wanted["train"] += wanted["validation"]
-    if found.train[0].suffix == shards.SUFFIX:
+    counts = {split: count * settings.time + 1 for split, count in settings.counts.items() if count}
+    if not texts.validation:
+        counts["train"] += counts["validation"]
+    if texts.train[0].suffix == shards.SUFFIX:
         by_split = {
             split: Stream(tuple((file, shards.tokens_of(file)) for file in files))
-            for split, files in found.by_split.items()
+            for split, files in texts.by_split.items()
         }
     else:
-        made = tokenised(found, settings.tokenizer, settings.vocabulary, wanted)
-        by_split = {split: Stream(((file, tokens),)) for split, (file, tokens) in made.items()}
-    if not found.validation:
+        files = tokenise(texts, settings.tokenizer, settings.vocabulary, counts)
+        by_split = {split: Stream(((file, tokens),)) for split, (file, tokens) in files.items()}
+    if not texts.validation:
         whole = by_split["train"]
-        first = wanted["validation"]
-        if len(whole) < wanted["train"]:
+        first = counts["validation"]
+        if len(whole) < counts["train"]:
             # A short text gives up at most a tenth.
             first = min(first, 1 + len(whole) // 10)
         by_split["validation"] = replace(whole, end=first)
-        by_split["train"] = replace(whole, skipped=first)
-    if settings.test and not found.test:
-        raise HarnessError(f"{found.place} has no file to test on", "allowed: test = 0")
-    return {split: by_split[split] for split in wanted}
+        by_split["train"] = replace(whole, start=first)
+    if settings.test and not texts.test:
+        raise HarnessError(f"{texts.place} has no file to test on", "allowed: test = 0")
+    return {split: by_split[split] for split in counts}

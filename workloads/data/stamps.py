@@ -21,12 +21,12 @@ def stamps(files: Iterable[Path]) -> list[Stamp]:
 
 
 def _stamp(file: Path) -> Stamp:
-    seen = file.stat()
-    size = _entries(file) if file.is_dir() else seen.st_size
-    return str(file.resolve()), size, seen.st_mtime_ns
+    status = file.stat()
+    size = _entries(file) if file.is_dir() else status.st_size
+    return str(file.resolve()), size, status.st_mtime_ns
 
 
 def _entries(folder: Path) -> str:
     with os.scandir(folder) as entries:
-        seen = ((entry.name, entry.stat()) for entry in entries)
-        return sha256_json(sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in seen))
+        sizes = ((entry.name, entry.stat()) for entry in entries)
+        return sha256_json(sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in sizes))

@@ -17,16 +17,16 @@ PIECE_TOKENS = 2**21
 
 @dataclass(frozen=True)
 class Stream:
-    """The concatenated tokens of files, from `skipped` (inclusive) to `end` (exclusive)."""
+    """The concatenated tokens of files, from `start` (inclusive) to `end` (exclusive)."""
 
     files: tuple[tuple[Path, Ids], ...]
     """Each file with its memory-mapped tokens, (tokens,)."""
-    skipped: int = 0
+    start: int = 0
     end: int | None = None
 
     def __len__(self) -> int:
         whole = sum(len(tokens) for _, tokens in self.files)
-        return max(0, (whole if self.end is None else min(whole, self.end)) - self.skipped)
+        return max(0, (whole if self.end is None else min(whole, self.end)) - self.start)
 
     def sequences(self, time: int) -> int:
         """The number of sequences with `time` inputs and targets."""
@@ -39,10 +39,10 @@ class Stream:
             HarnessError: a token is not below `vocabulary`.
         """
         parts = []
-        start = -self.skipped
+        at = -self.start
         for file, tokens in self.files:
-            part = tokens[max(0, begin - start) : max(0, end - start)]
-            start += len(tokens)
+            part = tokens[max(0, begin - at) : max(0, end - at)]
+            at += len(tokens)
             if len(part):
                 parts.append(part)
                 largest = int(part.max())

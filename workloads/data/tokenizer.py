@@ -82,24 +82,24 @@ class PairEncoding:
             from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
         except ImportError as error:
             raise HarnessError(MISSING, EXTRA) from error
-        made = Tokenizer(models.BPE())
-        made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        made.decoder = decoders.ByteLevel()
+        library = Tokenizer(models.BPE())
+        library.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        library.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
             vocab_size=vocabulary,
             min_frequency=2,
             show_progress=False,
             initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         )
-        made.train_from_iterator(_first(texts, TRAINED_ON_CHARACTERS), trainer)
-        return cls(made)
+        library.train_from_iterator(_first(texts, TRAINED_ON_CHARACTERS), trainer)
+        return cls(library)
 
     def encode(self, texts: Iterable[str]) -> Iterator[Ids]:
         """The ids of each piece; see `Coder`."""
         for text in texts:
             lines = text.splitlines(keepends=True)
-            coded = self.library.encode_batch_fast(lines, add_special_tokens=False)
-            yield np.array([*chain.from_iterable(line.ids for line in coded)], dtype=np.uint32)
+            encodings = self.library.encode_batch_fast(lines, add_special_tokens=False)
+            yield np.array([*chain.from_iterable(line.ids for line in encodings)], dtype=np.uint32)
 
     def save(self, folder: Path) -> None:
         """Write `tokenizer.json`."""
@@ -116,11 +116,11 @@ class Words:
     @classmethod
     def of(cls, texts: Iterable[str], vocabulary: int) -> Words:
         """Rank the words of a text by count, then alphabetically."""
-        counted = Counter(chain.from_iterable(text.split() for text in texts))
+        frequencies = Counter(chain.from_iterable(text.split() for text in texts))
         for special in (UNKNOWN, END_OF_LINE):
-            counted.pop(special, None)
-        ranked = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
-        return cls([UNKNOWN, END_OF_LINE, *(word for word, _ in ranked[: vocabulary - 2])])
+            frequencies.pop(special, None)
+        ranking = sorted(frequencies.items(), key=lambda item: (-item[1], item[0]))
+        return cls([UNKNOWN, END_OF_LINE, *(word for word, _ in ranking[: vocabulary - 2])])
 
     def encode(self, texts: Iterable[str]) -> Iterator[Ids]:
         """The ids of each piece, see `Coder`; blank lines are skipped."""
@@ -139,9 +139,9 @@ class Words:
 
 
 def _first(texts: Iterable[str], characters: int) -> Iterator[str]:
-    taken = 0
+    length = 0
     for text in texts:
         yield from text.splitlines(keepends=True)
-        taken += len(text)
-        if taken >= characters:
+        length += len(text)
+        if length >= characters:
             return

@@ -83,8 +83,8 @@ def _is_whole(name: str, place: Path) -> bool:
 
 def _read(name: str, place: Path) -> None:
     """Read the whole text to raise any error now; takes 2 s for `wikitext-103`."""
-    found = corpus.find(name, place, SUFFIXES)
-    deque(corpus.pieces(found.files), maxlen=0)
+    texts = corpus.find(name, place, SUFFIXES)
+    deque(corpus.pieces(texts.files), maxlen=0)
 
 
 def _download(name: str, making: Path, progress: Progress) -> None:
@@ -107,8 +107,8 @@ def _check(file: Path) -> None:
 
 
 def _copy(name: str, source: Path, making: Path) -> None:
-    found = corpus.find(name, source, SUFFIXES)
+    texts = corpus.find(name, source, SUFFIXES)
     shutil.rmtree(making)
     making.mkdir()
-    for file in found.files:
+    for file in texts.files:
         shutil.copyfile(file, making / file.name)

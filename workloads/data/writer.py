@@ -59,8 +59,8 @@ def _cast_chance() -> Indices:
     chance = np.zeros((CAST + 1, CAST), dtype=np.int32)
     # Without any names every mention introduces one, so this row is never used.
     chance[0, 0] = DRAWS
-    for known in range(1, CAST + 1):
-        chance[known, :known] = counts(np.array(CAST_WEIGHTS[:known]), DRAWS)
+    for size in range(1, CAST + 1):
+        chance[size, :size] = counts(np.array(CAST_WEIGHTS[:size]), DRAWS)
     return chance
 
 
@@ -106,7 +106,7 @@ class Writer:
         self.is_new = np.zeros(CHUNK, dtype=bool)
         """Whether the last word was a name's first mention."""
         self.cast = np.full((CHUNK, CAST), -1)
-        self.known = np.zeros(CHUNK, dtype=np.int64)
+        self.cast_size = np.zeros(CHUNK, dtype=np.int64)
         """Number of cast members introduced so far."""
         self.epithet_of = np.full((CHUNK, tables.count["name"]), -1)
         self.habit_of = np.full((CHUNK, tables.count["name"]), -1)
@@ -128,7 +128,7 @@ class Writer:
             The words, numbered as in the grammar, and their probabilities, each (CHUNK,).
         """
         tables = self.tables
-        walked = self._walk(_field(words, 0, SLOT_BITS))
+        slot_chance = self._walk(_field(words, 0, SLOT_BITS))
         row = tables.slot_row[self.slot] + tables.slot_topical[self.slot] * self.topic
         rank = tables.draw[row, _field(words, 4, DRAW_BITS)].astype(np.int64)
         chance = tables.chance[row, rank] / DRAWS
@@ -141,10 +141,10 @@ class Writer:
         agreeing = np.where(kind == VERB, self.subject_class, self.phrase_class)
         classes = tables.slot_classes[self.slot]
         form = np.where(classes > 1, CLASSES * rank + agreeing, rank)
-        return tables.slot_first[self.slot] + form, walked * chance
+        return tables.slot_first[self.slot] + form, slot_chance * chance
 
-    def _walk(self, drawn: Integers) -> Doubles:
-        following = self.tables.follow[self.slot, drawn].astype(np.int64)
+    def _walk(self, picks: Integers) -> Doubles:
+        following = self.tables.follow[self.slot, picks].astype(np.int64)
         chance = self.tables.follow_chance[self.slot, following] / 2**SLOT_BITS
         # In the enumeration an epithet's slot comes right after its name's.
         self.slot = np.where(self.is_new, self.slot + 1, following)
@@ -153,14 +153,14 @@ class Writer:
         return chance
 
     def _determiner(self, draw: Draw) -> tuple[Integers, Doubles]:
-        drawn = CLASS_DRAW[draw.pick]
-        self._set_class(draw.at, drawn)
-        return draw.rank, self._chance(draw, draw.rank) * CLASS_CHANCE[drawn] / DRAWS
+        classes = CLASS_DRAW[draw.pick]
+        self._set_class(draw.at, classes)
+        return draw.rank, self._chance(draw, draw.rank) * CLASS_CHANCE[classes] / DRAWS
 
     def _noun(self, draw: Draw) -> tuple[Integers, Doubles]:
         at = draw.at
         fraction = np.where(self.slot[at] == Slot.NOUN_O, FACT, 0)
-        rank, chance = self._mixed(draw, self.tables.usual_object[self.stem[at]], fraction)
+        rank, chance = self._mix(draw, self.tables.usual_object[self.stem[at]], fraction)
         is_subject = self.slot[at] == Slot.NOUN_S
         subject = at[is_subject]
         self.subject_noun[subject] = CLASSES * rank[is_subject] + self.phrase_class[subject]
@@ -174,20 +174,20 @@ class Writer:
         is_named = name >= 0
         is_first = is_named & (habit < 0)
         fraction = np.where(is_named, np.where(is_first, 0, HABIT), FACT)
-        rank, chance = self._mixed(draw, np.where(is_named, habit, usual), fraction)
+        rank, chance = self._mix(draw, np.where(is_named, habit, usual), fraction)
         self.habit_of[at[is_first], name[is_first]] = rank[is_first]
         self.stem[at] = rank
         return rank, chance
 
     def _name(self, draw: Draw) -> tuple[Integers, Doubles]:
-        at, known = draw.at, self.known[draw.at]
-        is_new = draw.coin < NEW_NAME[known]
-        name = np.where(is_new, draw.rank, self.cast[at, CAST_DRAW[known, draw.pick]])
-        fraction = NEW_NAME[known] / COINS
+        at, size = draw.at, self.cast_size[draw.at]
+        is_new = draw.coin < NEW_NAME[size]
+        name = np.where(is_new, draw.rank, self.cast[at, CAST_DRAW[size, draw.pick]])
+        fraction = NEW_NAME[size] / COINS
         # A name may be introduced twice, so the chance of its return sums over all its entries.
-        back = np.where(self.cast[at] == name[:, None], CAST_CHANCE[known], 0).sum(axis=1) / DRAWS
-        self.cast[at[is_new], known[is_new]] = name[is_new]
-        self.known[at] += is_new
+        back = np.where(self.cast[at] == name[:, None], CAST_CHANCE[size], 0).sum(axis=1) / DRAWS
+        self.cast[at[is_new], size[is_new]] = name[is_new]
+        self.cast_size[at] += is_new
         self.name[at] = name
         epithet = self.epithet_of[at, name]
         self.is_new[at] = epithet < 0
@@ -199,20 +199,20 @@ class Writer:
     def _epithet(self, draw: Draw) -> tuple[Integers, Doubles]:
         at, name = draw.at, self.name[draw.at]
         before = self.epithet_of[at, name]
-        drawn = CLASSES * draw.rank + draw.pick % CLASSES
-        epithet = np.where(before < 0, drawn, before)
+        fresh = CLASSES * draw.rank + draw.pick % CLASSES
+        epithet = np.where(before < 0, fresh, before)
         self.epithet_of[at, name] = epithet
         self._set_class(at, epithet % CLASSES)
         chance = np.where(before < 0, self._chance(draw, draw.rank) / CLASSES, 1.0)
         return epithet // CLASSES, chance
 
-    def _set_class(self, at: Integers, drawn: Integers | Indices) -> None:
+    def _set_class(self, at: Integers, classes: Integers | Indices) -> None:
         """Set the class of a phrase, and of the subject if it is the subject phrase."""
-        self.phrase_class[at] = drawn
+        self.phrase_class[at] = classes
         subject = at[self.slot[at] <= Slot.EPITHET_S]
         self.subject_class[subject] = self.phrase_class[subject]
 
-    def _mixed(
+    def _mix(
         self, draw: Draw, usual: Integers | Indices, fraction: Integers
     ) -> tuple[Integers, Doubles]:
         """The usual word with chance fraction / COINS, else the drawn one; and its probability."""
@@ -227,5 +227,5 @@ class Writer:
 
 def _field(words: Words, start: int, bits: int) -> Integers:
     """`bits` bits of each word, after the `start` highest bits."""
-    shifted = words >> np.uint64(64 - start - bits)
-    return (shifted & np.uint64(2**bits - 1)).astype(np.int64)
+    field = words >> np.uint64(64 - start - bits)
+    return (field & np.uint64(2**bits - 1)).astype(np.int64)

@@ -53,7 +53,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from workloads.parameters import BufferSpec, Init, LayerSpec, ParameterSpec, Role, WidthScale
-from workloads.sizes import checked_sizes
+from workloads.sizes import validate_sizes
 from workloads.spec import Count, Frozen, Positive, Sizes
 
 EPSILON = 1e-6
@@ -123,13 +123,13 @@ class LmSizes(Frozen):
         )
 
 
-def checked(sizes: Sizes) -> LmSizes:
+def validate(sizes: Sizes) -> LmSizes:
     """The sizes as a typed value.
 
     Raises:
         HarnessError: a key is unknown or a value is not allowed.
     """
-    return checked_sizes(LmSizes, sizes, "lm")
+    return validate_sizes(LmSizes, sizes, "lm")
 
 
 def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
@@ -137,11 +137,11 @@ def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
 
     An output that is not tied (classes, width) comes last.
     """
-    chosen = checked(sizes)
-    blocks = [spec for name in chosen.blocks for spec in _block(chosen, name)]
-    last = [_gain(chosen, "final_norm", chosen.width)] if chosen.has_final_norm else []
-    output = [] if chosen.tied else [_output(chosen)]
-    return (_embedding(chosen), *blocks, *last, *output)
+    network = validate(sizes)
+    blocks = [spec for name in network.blocks for spec in _block(network, name)]
+    last = [_gain(network, "final_norm", network.width)] if network.has_final_norm else []
+    output = [] if network.tied else [_output(network)]
+    return (_embedding(network), *blocks, *last, *output)
 
 
 def multiplications(sizes: Sizes) -> float:
@@ -149,9 +149,9 @@ def multiplications(sizes: Sizes) -> float:
 
     Those of queries with keys and of scores with values come on top, 2 depth width time.
     """
-    chosen = checked(sizes)
-    of_block = sum(fan_in * fan_out for _, fan_in, fan_out in chosen.matrices)
-    return float(chosen.depth * of_block + chosen.classes * chosen.width)
+    network = validate(sizes)
+    of_block = sum(fan_in * fan_out for _, fan_in, fan_out in network.matrices)
+    return float(network.depth * of_block + network.classes * network.width)
 
 
 def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
@@ -166,11 +166,11 @@ def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:
     A tied embedding is excluded: it is used twice, as input and as output, so its gradient is not
     a sum of products of one layer's inputs and output gradients.
     """
-    chosen = checked(sizes)
-    names = [f"{block}.{name}" for block in chosen.blocks for name, _, _ in chosen.matrices]
+    network = validate(sizes)
+    names = [f"{block}.{name}" for block in network.blocks for name, _, _ in network.matrices]
     return tuple(
         LayerSpec(name=name, kind="linear", weight=f"{name}.weight", shared_over="sequence")
-        for name in (*names, *(() if chosen.tied else ("output",)))
+        for name in (*names, *(() if network.tied else ("output",)))
     )
 
 

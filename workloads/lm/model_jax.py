@@ -12,10 +12,10 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from workloads.blocks_jax import ACTIVATIONS, normed
-from workloads.functional_jax import Call, Forward, looked_up, pure
+from workloads.blocks_jax import ACTIVATIONS, normalise
+from workloads.functional_jax import Call, Forward, look_up, pure
 from workloads.fused_jax import causal_attention
-from workloads.lm.model import EPSILON, GATES, ROTARY_BASE, LmSizes, checked
+from workloads.lm.model import EPSILON, GATES, ROTARY_BASE, LmSizes, validate
 from workloads.spec import Sizes
 
 
@@ -27,18 +27,18 @@ class Run(NamedTuple):
 
     def norm(self, name: str, values: Array, kind: str) -> Array:
         """A norm by its name, over the last axis, in float32."""
-        return normed(values, self.call.parameters[f"{name}.weight"], kind, EPSILON)
+        return normalise(values, self.call.parameters[f"{name}.weight"], kind, EPSILON)
 
 
 def build(sizes: Sizes) -> Forward:
     """The model as a pure function; weights are (out, in), named as in `model.py`."""
-    chosen = checked(sizes)
-    return pure(lambda call: call.gives(_logits(Run(chosen, call))))
+    network = validate(sizes)
+    return pure(lambda call: call.gives(_logits(Run(network, call))))
 
 
 def _logits(run: Run) -> Array:
     sizes, embedding = run.sizes, run.call.parameters["embedding.weight"]
-    values = looked_up(embedding, run.call.inputs) * math.sqrt(sizes.width)
+    values = look_up(embedding, run.call.inputs) * math.sqrt(sizes.width)
     for block in sizes.blocks:
         values = _block(run, block, values)
     if sizes.has_final_norm:
@@ -70,21 +70,21 @@ def _attend(run: Run, block: str, values: Array) -> Array:
     if run.sizes.query_norm:
         query = run.norm(f"{block}.query_norm", query, "rms")
         key = run.norm(f"{block}.key_norm", key, "rms")
-    query, key = _rotated(query).astype(value.dtype), _rotated(key).astype(value.dtype)
-    mixed = causal_attention(query, key, value)
-    return run.call.linear(f"{block}.output", mixed.reshape(values.shape))
+    query, key = _rotate(query).astype(value.dtype), _rotate(key).astype(value.dtype)
+    context = causal_attention(query, key, value)
+    return run.call.linear(f"{block}.output", context.reshape(values.shape))
 
 
 def _transform(run: Run, block: str, values: Array) -> Array:
-    raised, name = run.call.linear(f"{block}.up", values), run.sizes.activation
+    hidden, name = run.call.linear(f"{block}.up", values), run.sizes.activation
     if run.sizes.is_gated:
-        raised = ACTIVATIONS[GATES[name]](run.call.linear(f"{block}.gate", values)) * raised
+        hidden = ACTIVATIONS[GATES[name]](run.call.linear(f"{block}.gate", values)) * hidden
     else:
-        raised = ACTIVATIONS[name](raised)
-    return run.call.linear(f"{block}.down", raised)
+        hidden = ACTIVATIONS[name](hidden)
+    return run.call.linear(f"{block}.down", hidden)
 
 
-def _rotated(values: Array) -> Array:
+def _rotate(values: Array) -> Array:
     """Apply rotary embeddings to queries or keys (batch, time, heads, head width)."""
     time, width = values.shape[1], values.shape[-1]
     rates = ROTARY_BASE ** (-2.0 * jnp.arange(width // 2, dtype=jnp.float32) / width)

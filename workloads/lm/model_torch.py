@@ -13,7 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from workloads.blocks_torch import ACTIVATIONS, Norm
 from workloads.fused_torch import FusedModule
-from workloads.lm.model import EPSILON, GATES, ROTARY_BASE, LmSizes, checked
+from workloads.lm.model import EPSILON, GATES, ROTARY_BASE, LmSizes, validate
 from workloads.spec import Sizes
 
 Rotation = tuple[Tensor, Tensor]
@@ -46,8 +46,8 @@ class Block(FusedModule):
         """Map the residual stream (batch, time, width) to the next block's."""
         if self.sizes.placement == "post":
             values = self.attention_norm(values + self._attend(values, rotation))
-            normed: Tensor = self.mlp_norm(values + self._transform(values))
-            return normed
+            result: Tensor = self.mlp_norm(values + self._transform(values))
+            return result
         entering = self.attention_norm(values)
         if self.sizes.placement == "parallel":
             return values + self._attend(entering, rotation) + self._transform(entering)
@@ -61,22 +61,22 @@ class Block(FusedModule):
         )
         if self.sizes.query_norm:
             query, key = self.query_norm(query), self.key_norm(key)
-        query, key = rotated(query, rotation), rotated(key, rotation)
+        query, key = rotate(query, rotation), rotate(key, rotation)
         query, key = query.to(value.dtype), key.to(value.dtype)
         with nullcontext() if self.is_fused else sdpa_kernel(SDPBackend.MATH):
-            mixed = functional.scaled_dot_product_attention(
+            context = functional.scaled_dot_product_attention(
                 query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), is_causal=True
             )
-        result: Tensor = self.output(mixed.transpose(1, 2).flatten(2))
+        result: Tensor = self.output(context.transpose(1, 2).flatten(2))
         return result
 
     def _transform(self, values: Tensor) -> Tensor:
-        raised = self.up(values)
+        hidden = self.up(values)
         if self.sizes.is_gated:
-            raised = self.activation(self.gate(values)) * raised
+            hidden = self.activation(self.gate(values)) * hidden
         else:
-            raised = self.activation(raised)
-        result: Tensor = self.down(raised)
+            hidden = self.activation(hidden)
+        result: Tensor = self.down(hidden)
         return result
 
 
@@ -113,11 +113,11 @@ def rotation_of(time: int, width: int, like: Tensor) -> Rotation:
     positions = torch.arange(time, dtype=torch.float32, device=like.device)
     angles = positions[:, None] * ROTARY_BASE ** (-2.0 * half / width)
     cosines, sines = angles.cos(), angles.sin()
-    signed = torch.cat([-sines, sines], 1)[:, None]
-    return torch.cat([cosines, cosines], 1)[:, None].to(like.dtype), signed.to(like.dtype)
+    signed_sines = torch.cat([-sines, sines], 1)[:, None]
+    return torch.cat([cosines, cosines], 1)[:, None].to(like.dtype), signed_sines.to(like.dtype)
 
 
-def rotated(values: Tensor, rotation: Rotation) -> Tensor:
+def rotate(values: Tensor, rotation: Rotation) -> Tensor:
     """Apply rotary embeddings to queries or keys (batch, time, heads, head width).
 
     Entry i is paired with entry i + width / 2; rolling by half the width aligns each entry with its
@@ -132,4 +132,4 @@ def build(sizes: Sizes) -> nn.Module:
 
     Values are torch's default initialisation; the referee replaces them with its own.
     """
-    return Transformer(checked(sizes))
+    return Transformer(validate(sizes))

@@ -15,7 +15,7 @@ from workloads.data.cifar10 import CifarSettings
 from workloads.data.images import Generator, ImageSettings
 from workloads.data.projection import Projection
 from workloads.data.split import write_split
-from workloads.sizes import checked_settings
+from workloads.sizes import validate_settings
 from workloads.spec import Data
 
 INPUTS = 256
@@ -55,9 +55,9 @@ def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None)
     if data.source not in SOURCES:
         raise UnknownNameError("data source of 'mlp'", data.source, SOURCES)
     splits: Mapping[str, Examples] = (
-        _generated(data.settings, instance_seed)
+        _generate(data.settings, instance_seed)
         if data.source == "images"
-        else cifar10.parted(checked_settings(CifarSettings, data.settings, "mlp"), data_dir)
+        else cifar10.split(validate_settings(CifarSettings, data.settings, "mlp"), data_dir)
     )
     project = Projection(instance_seed, splits["train"].images, INPUTS)
     for name, split in splits.items():
@@ -73,10 +73,10 @@ def source_files(data: Data, data_dir: Path | None) -> tuple[Path, ...]:
     return cifar10.files(data_dir) if data.source == "cifar10" else ()
 
 
-def _generated(settings: Mapping[str, Any], seed: str) -> dict[str, Examples]:
-    checked = checked_settings(ImageSettings, settings, "mlp")
-    generator = Generator(seed, checked)
+def _generate(settings: Mapping[str, Any], seed: str) -> dict[str, Examples]:
+    images = validate_settings(ImageSettings, settings, "mlp")
+    generator = Generator(seed, images)
     return {
-        "train": generator.sample("train", checked.train),
-        "validation": generator.sample("validation", checked.validation),
+        "train": generator.sample("train", images.train),
+        "validation": generator.sample("validation", images.validation),
     }

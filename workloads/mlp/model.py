@@ -29,7 +29,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from workloads.parameters import BufferSpec, Init, LayerSpec, ParameterSpec, Role
-from workloads.sizes import checked_sizes
+from workloads.sizes import validate_sizes
 from workloads.spec import Count, Frozen, Positive, Sizes
 
 Place = Literal["none", "pre", "post"]
@@ -95,24 +95,24 @@ class MlpSizes(Frozen):
         return self
 
 
-def checked(sizes: Sizes) -> MlpSizes:
+def validate(sizes: Sizes) -> MlpSizes:
     """The sizes as a typed value.
 
     Raises:
         HarnessError: a key is unknown or a value is not allowed.
     """
-    return checked_sizes(MlpSizes, sizes, "mlp")
+    return validate_sizes(MlpSizes, sizes, "mlp")
 
 
 def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
     """Weight (out, in), bias (out,) and, with a norm, gain of each layer, up to the output."""
-    chosen = checked(sizes)
-    return tuple(spec for layer in chosen.layers for spec in _layer_parameters(chosen, layer))
+    network = validate(sizes)
+    return tuple(spec for layer in network.layers for spec in _layer_parameters(network, layer))
 
 
 def multiplications(sizes: Sizes) -> float:
     """Multiplications in the products of one example's forward pass."""
-    return float(sum(layer.fan_in * layer.fan_out for layer in checked(sizes).layers))
+    return float(sum(layer.fan_in * layer.fan_out for layer in validate(sizes).layers))
 
 
 def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
@@ -127,7 +127,7 @@ def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:
         LayerSpec(
             name=one.name, kind="linear", weight=f"{one.name}.weight", bias=f"{one.name}.bias"
         )
-        for one in checked(sizes).layers
+        for one in validate(sizes).layers
     )
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from workloads.blocks_torch import ACTIVATIONS, Norm
-from workloads.mlp.model import EPSILON, Layer, MlpSizes, checked
+from workloads.mlp.model import EPSILON, Layer, MlpSizes, validate
 from workloads.spec import Sizes
 
 
@@ -55,4 +55,4 @@ def build(sizes: Sizes) -> nn.Module:
 
     Values are torch's default initialisation; the referee replaces them with its own.
     """
-    return Mlp(checked(sizes))
+    return Mlp(validate(sizes))

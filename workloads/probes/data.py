@@ -23,8 +23,8 @@ from pydantic import Field
 from harness.core.errors import HarnessError
 from harness.core.seeds import permutation, philox, worker_seed
 from workloads.data.split import write_split
-from workloads.probes.disturbances import Disturbances, Matrix, Sample, disturbed
-from workloads.sizes import checked_settings
+from workloads.probes.disturbances import Disturbances, Matrix, Sample, disturb
+from workloads.sizes import validate_settings
 from workloads.spec import Count, Data, Frozen, Positive
 
 VALIDATION = 1024
@@ -67,10 +67,10 @@ def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None)
     del data_dir
     random = np.random.Generator(philox(instance_seed, "probe"))
     if data.source == "regression":
-        regression = checked_settings(Regression, data.settings, "probes")
+        regression = validate_settings(Regression, data.settings, "probes")
         train, validation = _regression(regression, random)
     elif data.source == "clusters":
-        train, validation = _clusters(checked_settings(Clusters, data.settings, "probes"), random)
+        train, validation = _clusters(validate_settings(Clusters, data.settings, "probes"), random)
     else:
         raise HarnessError(
             f"probes: data source '{data.source}' is not known", "known: regression, clusters"
@@ -100,7 +100,7 @@ def _regression(settings: Regression, random: np.random.Generator) -> tuple[Samp
     if settings.other_teacher_until:
         is_other = steps < settings.other_teacher_until * settings.steps
         outputs = np.where(is_other[:, None], inputs @ other.T, outputs)
-    train = disturbed(settings, Sample(inputs, outputs), steps, random)
+    train = disturb(settings, Sample(inputs, outputs), steps, random)
     return train.as_float32(), Sample(held_out, held_out @ teacher.T).as_float32()
 
 
@@ -108,8 +108,8 @@ def _inputs(settings: Regression, count: int, rarity: float, random: np.random.G
     """Inputs before any mixing, (count, inputs)."""
     if settings.rarity is None:
         return random.standard_normal((count, settings.inputs))
-    chosen = random.choice(settings.inputs, count, p=_frequencies(settings.inputs, rarity))
-    return np.asarray(np.eye(settings.inputs)[chosen])
+    places = random.choice(settings.inputs, count, p=_frequencies(settings.inputs, rarity))
+    return np.asarray(np.eye(settings.inputs)[places])
 
 
 def _mixing(settings: Regression, random: np.random.Generator) -> Matrix:

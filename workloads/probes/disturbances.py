@@ -28,8 +28,8 @@ class Sample(NamedTuple):
         """The same as a model takes them."""
         return Sample(self.inputs.astype(np.float32), self.targets.astype(np.float32))
 
-    def scaled(self, scales: Matrix) -> Sample:
-        """Each example times its scale, (n,)."""
+    def scale(self, scales: Matrix) -> Sample:
+        """Multiply each example by its scale, (n,)."""
         return Sample(self.inputs * scales[:, None], self.targets * scales[:, None])
 
 
@@ -58,16 +58,16 @@ class Disturbances(Frozen):
     scaled."""
 
 
-def disturbed(
+def disturb(
     settings: Disturbances, sample: Sample, steps: Steps, random: np.random.Generator
 ) -> Sample:
     """The examples as a submission meets them; `steps` says of each at which step, (n,)."""
-    for disturb in (_silenced, _noisy, _contrary, _moving, _spiked, _with_nan):
-        sample = disturb(settings, sample, steps, random)
+    for change in (_silence, _add_noise, _contradict, _rescale, _spike, _add_nan):
+        sample = change(settings, sample, steps, random)
     return sample
 
 
-def _silenced(settings: Disturbances, sample: Sample, steps: Steps, _: Any) -> Sample:
+def _silence(settings: Disturbances, sample: Sample, steps: Steps, _: Any) -> Sample:
     if settings.silent_until is None:
         return sample
     inputs = sample.inputs.copy()
@@ -78,7 +78,9 @@ def _silenced(settings: Disturbances, sample: Sample, steps: Steps, _: Any) -> S
     return Sample(inputs, sample.targets)
 
 
-def _noisy(settings: Disturbances, sample: Sample, _: Steps, random: np.random.Generator) -> Sample:
+def _add_noise(
+    settings: Disturbances, sample: Sample, _: Steps, random: np.random.Generator
+) -> Sample:
     shape = sample.targets.shape
     if not settings.noise:
         return sample
@@ -90,33 +92,33 @@ def _noisy(settings: Disturbances, sample: Sample, _: Steps, random: np.random.G
     return Sample(sample.inputs, sample.targets + settings.noise * noise)
 
 
-def _contrary(settings: Disturbances, sample: Sample, steps: Steps, _: Any) -> Sample:
+def _contradict(settings: Disturbances, sample: Sample, steps: Steps, _: Any) -> Sample:
     if settings.contrary is None:
         return sample
     every, scale = settings.contrary
     is_right = steps % every == every - 1
     signs = np.where(is_right, 1.0, -1.0)
-    told = Sample(sample.inputs, sample.targets * signs[:, None])
-    return told.scaled(np.where(is_right, scale, 1.0))
+    opposite = Sample(sample.inputs, sample.targets * signs[:, None])
+    return opposite.scale(np.where(is_right, scale, 1.0))
 
 
-def _moving(settings: Disturbances, sample: Sample, steps: Steps, _: Any) -> Sample:
+def _rescale(settings: Disturbances, sample: Sample, steps: Steps, _: Any) -> Sample:
     first, last = settings.scales
     if first == last == 1.0:
         return sample
-    return sample.scaled(first * (last / first) ** (steps / max(1, settings.steps - 1)))
+    return sample.scale(first * (last / first) ** (steps / max(1, settings.steps - 1)))
 
 
-def _spiked(settings: Disturbances, sample: Sample, steps: Steps, _: Any) -> Sample:
+def _spike(settings: Disturbances, sample: Sample, steps: Steps, _: Any) -> Sample:
     if settings.spike is None:
         return sample
     step, scale = settings.spike
     is_spike = steps == step
-    told = Sample(sample.inputs, np.where(is_spike[:, None], -1.0, 1.0) * sample.targets)
-    return told.scaled(np.where(is_spike, scale, 1.0))
+    outliers = Sample(sample.inputs, np.where(is_spike[:, None], -1.0, 1.0) * sample.targets)
+    return outliers.scale(np.where(is_spike, scale, 1.0))
 
 
-def _with_nan(settings: Disturbances, sample: Sample, steps: Steps, _: Any) -> Sample:
+def _add_nan(settings: Disturbances, sample: Sample, steps: Steps, _: Any) -> Sample:
     if settings.nan_step is None:
         return sample
     targets = sample.targets.copy()

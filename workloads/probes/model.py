@@ -26,7 +26,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from workloads.parameters import BufferSpec, Init, LayerSpec, ParameterSpec, Role
-from workloads.sizes import checked_sizes
+from workloads.sizes import validate_sizes
 from workloads.spec import Count, Frozen, Positive, Sizes
 
 IDLE = "idle"
@@ -107,19 +107,19 @@ class ProbeSizes(Frozen):
         return f"hidden_{min(at, 1) + 1}" if self.is_tied else f"hidden_{at + 1}"
 
 
-def checked(sizes: Sizes) -> ProbeSizes:
+def validate(sizes: Sizes) -> ProbeSizes:
     """The sizes as a typed value.
 
     Raises:
         HarnessError: a key is unknown, or a value is not allowed.
     """
-    return checked_sizes(ProbeSizes, sizes, "probes")
+    return validate_sizes(ProbeSizes, sizes, "probes")
 
 
 def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
     """Weight (out, in) and, if there is one, bias (out,) of each layer, the idle one last."""
-    chosen = checked(sizes)
-    return tuple(spec for layer in chosen.distinct for spec in _parameters(chosen, layer))
+    probe = validate(sizes)
+    return tuple(spec for layer in probe.distinct for spec in _parameters(probe, layer))
 
 
 def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
@@ -130,16 +130,16 @@ def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
 
 def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:
     """The layers that x passes once: a tied one has several inputs."""
-    chosen = checked(sizes)
-    names = [layer.name for layer in chosen.chain]
+    probe = validate(sizes)
+    names = [layer.name for layer in probe.chain]
     return tuple(
         LayerSpec(
             layer.name,
             "linear",
             f"{layer.name}.weight",
-            f"{layer.name}.bias" if chosen.has_bias(layer) else None,
+            f"{layer.name}.bias" if probe.has_bias(layer) else None,
         )
-        for layer in chosen.distinct
+        for layer in probe.distinct
         if names.count(layer.name) <= 1
     )
 

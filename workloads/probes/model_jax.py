@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from workloads.functional_jax import Call, Forward, Pass, pure
-from workloads.probes.model import IDLE, ProbeSizes, checked
+from workloads.probes.model import IDLE, ProbeSizes, validate
 from workloads.spec import Sizes
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
@@ -22,7 +22,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 def build(sizes: Sizes) -> Forward:
     """Inputs (batch, inputs) to predictions or logits (batch, outputs), as a pure function."""
-    return pure(partial(_forward, checked(sizes)))
+    return pure(partial(_forward, validate(sizes)))
 
 
 def _forward(sizes: ProbeSizes, call: Call) -> Pass:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from workloads.probes.model import IDLE, ProbeSizes, checked
+from workloads.probes.model import IDLE, ProbeSizes, validate
 from workloads.spec import Sizes
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -41,4 +41,4 @@ class Chain(nn.Module):
 
 def build(sizes: Sizes) -> nn.Module:
     """The chain as a module, with torch's own initial values; the referee replaces them."""
-    return Chain(checked(sizes))
+    return Chain(validate(sizes))

@@ -15,12 +15,12 @@ from harness.core.errors import UnknownNameError
 from harness.core.seeds import philox
 from workloads.data import cifar10, imagenet
 from workloads.data.cifar10 import CifarSettings
-from workloads.data.decoded import write_instance
+from workloads.data.decoding import write_instance
 from workloads.data.exact import Sample
 from workloads.data.imagenet import ImagenetSettings
 from workloads.data.patches import CLASSES, PatchGenerator, PatchSettings
 from workloads.data.split import write_split
-from workloads.sizes import checked_settings
+from workloads.sizes import validate_settings
 from workloads.spec import Data
 
 NAME = "resnet"
@@ -44,7 +44,7 @@ def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None)
         HarnessError: the source or a setting is unknown, or the data are missing or broken.
     """
     if data.source == "imagenet":
-        settings = checked_settings(ImagenetSettings, data.settings, NAME)
+        settings = validate_settings(ImagenetSettings, data.settings, NAME)
         names = class_names(instance_seed, settings.classes)
         write_instance(settings, data_dir, names, folder)
         return
@@ -72,14 +72,14 @@ def class_names(seed: str, classes: int) -> npt.NDArray[np.int64]:
 
 def _samples(data: Data, seed: str, data_dir: Path | None) -> dict[str, Sample]:
     if data.source == "patches":
-        settings = checked_settings(PatchSettings, data.settings, NAME)
+        settings = validate_settings(PatchSettings, data.settings, NAME)
         generator = PatchGenerator(seed, settings)
         return {
             "train": generator.sample("train", settings.train),
             "validation": generator.sample("validation", settings.validation),
         }
     if data.source == "cifar10":
-        parts = cifar10.parted(checked_settings(CifarSettings, data.settings, NAME), data_dir)
+        parts = cifar10.split(validate_settings(CifarSettings, data.settings, NAME), data_dir)
         return {
             name: Sample(part.images.reshape(-1, *CIFAR_SHAPE), part.labels)
             for name, part in parts.items()

@@ -38,7 +38,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from workloads.parameters import BufferSpec, Init, LayerSpec, ParameterSpec, Role
-from workloads.sizes import checked_sizes
+from workloads.sizes import validate_sizes
 from workloads.spec import Count, Frozen, Positive, Sizes
 
 WIDENING = 4
@@ -123,13 +123,13 @@ class Block:
     shortcut: Unit | None
 
 
-def checked(sizes: Sizes) -> ResnetSizes:
+def validate(sizes: Sizes) -> ResnetSizes:
     """The sizes as a typed value.
 
     Raises:
         HarnessError: a key is unknown or a value is not allowed.
     """
-    return checked_sizes(ResnetSizes, sizes, "resnet")
+    return validate_sizes(ResnetSizes, sizes, "resnet")
 
 
 def stem_of(sizes: ResnetSizes) -> Unit:
@@ -139,15 +139,15 @@ def stem_of(sizes: ResnetSizes) -> Unit:
 
 def blocks_of(sizes: ResnetSizes) -> tuple[Block, ...]:
     """The blocks of all stages, in order, named `stage_i_block_j`."""
-    found = []
+    blocks = []
     channels = sizes.width
     for stage, count in enumerate(sizes.blocks, 1):
         width = sizes.width << (stage - 1)
         for number in range(1, count + 1):
             stride = 2 if stage > 1 and number == 1 else 1
-            found.append(_block(sizes, f"stage_{stage}_block_{number}", channels, width, stride))
+            blocks.append(_block(sizes, f"stage_{stage}_block_{number}", channels, width, stride))
             channels = width * sizes.widening
-    return tuple(found)
+    return tuple(blocks)
 
 
 def units_of(sizes: ResnetSizes) -> tuple[Unit, ...]:
@@ -157,14 +157,14 @@ def units_of(sizes: ResnetSizes) -> tuple[Unit, ...]:
 
 def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
     """Kernel, gain and bias of each unit, then weight and bias of the output."""
-    network = checked(sizes)
+    network = validate(sizes)
     of_units = [spec for unit in units_of(network) for spec in _unit_parameters(network, unit)]
     return (*of_units, *_output_parameters(network))
 
 
 def multiplications(sizes: Sizes) -> float:
     """Multiplications in the convolutions of a forward pass, for each pixel of an image."""
-    network = checked(sizes)
+    network = validate(sizes)
     stem, area = stem_of(network), 1.0 / stem_of(network).stride ** 2
     total = area * _kernel_size(stem)
     area = area / 4 if network.stem == 7 else area
@@ -178,7 +178,7 @@ def multiplications(sizes: Sizes) -> float:
 
 def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
     """Running mean and variance of each batch norm; none with group norm."""
-    network = checked(sizes)
+    network = validate(sizes)
     if network.normalisation == "group":
         return ()
     return tuple(
@@ -199,7 +199,7 @@ def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:
             stride=unit.stride,
             padding=unit.padding,
         )
-        for unit in units_of(checked(sizes))
+        for unit in units_of(validate(sizes))
     ]
     output = LayerSpec(name="output", kind="linear", weight="output.weight", bias="output.bias")
     return (*convolutions, output)

@@ -10,7 +10,7 @@ from jax import Array, lax
 
 from workloads.blocks_jax import ACTIVATIONS
 from workloads.functional_jax import Call, Forward, Pass, pure
-from workloads.resnet.model import Block, ResnetSizes, Unit, blocks_of, checked, stem_of
+from workloads.resnet.model import Block, ResnetSizes, Unit, blocks_of, stem_of, validate
 from workloads.spec import Sizes
 
 EPSILON = 1e-5
@@ -18,7 +18,7 @@ EPSILON = 1e-5
 
 def build(sizes: Sizes) -> Forward:
     """The model as a pure function; kernels are (out, in, height, width), as in `model.py`."""
-    network = checked(sizes)
+    network = validate(sizes)
     return pure(lambda call: _Run(network, call).forward(call.inputs))
 
 
@@ -64,24 +64,24 @@ class _Run:
         )
         if name in self.call.offsets:
             first = _channels_first(entering), _channels_first(values)
-            values = _channels_last(self.call.captured(name, *first))
+            values = _channels_last(self.call.capture(name, *first))
         if self.sizes.normalisation == "group":
             standard = _standardised_groups(values, self.sizes.groups)
-            return self._scaled(unit, standard).astype(values.dtype)
+            return self._scale_and_shift(unit, standard).astype(values.dtype)
         return self._batch_norm(unit, values)
 
     def _batch_norm(self, unit: Unit, values: Array) -> Array:
         names = (f"{unit.norm}.running_mean", f"{unit.norm}.running_var")
         if self.call.buffers is None:
-            mean, variance, unbiased = _moments(values)
-            self.call.statistics.update(zip(names, (mean, unbiased), strict=True))
+            mean, variance, unbiased_variance = _moments(values)
+            self.call.statistics.update(zip(names, (mean, unbiased_variance), strict=True))
         else:
             mean, variance = (self.call.buffers[name] for name in names)
         scale = lax.rsqrt(variance + EPSILON) * self.call.parameters[f"{unit.norm}.weight"]
         shift = self.call.parameters[f"{unit.norm}.bias"] - mean * scale
         return (values * scale + shift).astype(values.dtype)
 
-    def _scaled(self, unit: Unit, values: Array) -> Array:
+    def _scale_and_shift(self, unit: Unit, values: Array) -> Array:
         """Scale and shift in float32, as gradients of gain and bias sum over all locations."""
         names = (f"{unit.norm}.weight", f"{unit.norm}.bias")
         gain, bias = (self.call.parameters[name].astype(jnp.float32) for name in names)

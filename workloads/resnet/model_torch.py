@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from workloads.blocks_torch import ACTIVATIONS
 from workloads.modules_torch import BatchNorm2d
-from workloads.resnet.model import Block, ResnetSizes, Unit, blocks_of, checked, stem_of
+from workloads.resnet.model import Block, ResnetSizes, Unit, blocks_of, stem_of, validate
 from workloads.spec import Sizes
 
 
@@ -33,8 +33,8 @@ class ConvolutionNorm(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map (batch, in, height, width) to (batch, out, height / stride, width / stride)."""
-        normalised: Tensor = self.norm(self.convolution(images))
-        return normalised
+        result: Tensor = self.norm(self.convolution(images))
+        return result
 
 
 class Residual(nn.Module):
@@ -54,8 +54,8 @@ class Residual(nn.Module):
             values = unit(self.activation(values) if number else values)
         if self.is_residual:
             values = values + (images if self.shortcut is None else self.shortcut(images))
-        activated: Tensor = self.activation(values)
-        return activated
+        result: Tensor = self.activation(values)
+        return result
 
 
 class Resnet(nn.Sequential):
@@ -89,7 +89,7 @@ def build(sizes: Sizes) -> nn.Module:
 
     Values are torch's default initialisation; the referee replaces them with its own.
     """
-    model = Resnet(checked(sizes))
+    model = Resnet(validate(sizes))
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             module.weight.data = module.weight.contiguous(memory_format=torch.channels_last)

@@ -48,7 +48,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from workloads.parameters import BufferSpec, Init, LayerSpec, ParameterSpec, Role, WidthScale
-from workloads.sizes import checked_sizes
+from workloads.sizes import validate_sizes
 from workloads.spec import Count, Frozen, Positive, Sizes
 
 EPSILON = 1e-5
@@ -100,13 +100,13 @@ class RnnSizes(Frozen):
         return tuple((f"cells.{index}", width) for index, width in enumerate(widths))
 
 
-def checked(sizes: Sizes) -> RnnSizes:
+def validate(sizes: Sizes) -> RnnSizes:
     """The sizes as a typed value.
 
     Raises:
         HarnessError: a key is unknown or a value is not allowed.
     """
-    return checked_sizes(RnnSizes, sizes, "rnn")
+    return validate_sizes(RnnSizes, sizes, "rnn")
 
 
 class Width(NamedTuple):
@@ -122,17 +122,17 @@ def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
 
     The gains of norms between layers come before the output.
     """
-    chosen = checked(sizes)
-    cells = [spec for name, width in chosen.cells for spec in _cell(chosen, name, width)]
-    return (_embedding(chosen), *cells, *_between(chosen), *_output(chosen))
+    network = validate(sizes)
+    cells = [spec for name, width in network.cells for spec in _cell(network, name, width)]
+    return (_embedding(network), *cells, *_between(network), *_output(network))
 
 
 def multiplications(sizes: Sizes) -> float:
     """Multiplications in the products of a forward pass, for each token."""
-    chosen = checked(sizes)
-    gates = sum(4 * chosen.hidden * (width + chosen.hidden) for _, width in chosen.cells)
-    projection = chosen.hidden * chosen.embedding if chosen.has_projection else 0
-    return float(gates + projection + chosen.classes * chosen.output_width)
+    network = validate(sizes)
+    gates = sum(4 * network.hidden * (width + network.hidden) for _, width in network.cells)
+    projection = network.hidden * network.embedding if network.has_projection else 0
+    return float(gates + projection + network.classes * network.output_width)
 
 
 def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
@@ -147,13 +147,13 @@ def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:
     A tied embedding is used twice, as input and as output, so its gradient is not a sum of products
     of one layer's inputs and output gradients.
     """
-    chosen = checked(sizes)
-    found = [layer for name, _ in chosen.cells for layer in _cell_layers(chosen, name)]
-    if chosen.has_projection:
-        found.append(_linear("projection"))
-    if not chosen.tied:
-        found.append(_linear("output", "output.bias"))
-    return tuple(found)
+    network = validate(sizes)
+    specs = [layer for name, _ in network.cells for layer in _cell_layers(network, name)]
+    if network.has_projection:
+        specs.append(_linear("projection"))
+    if not network.tied:
+        specs.append(_linear("output", "output.bias"))
+    return tuple(specs)
 
 
 def _cell_layers(sizes: RnnSizes, name: str) -> tuple[LayerSpec, LayerSpec]:
@@ -265,13 +265,13 @@ def _output(sizes: RnnSizes) -> tuple[ParameterSpec, ...]:
     weight = _uniform(sizes.init_scale / math.sqrt(sizes.hidden))
     out = Width(sizes.hidden, sizes.classes, multiplier)
     narrow = Width(sizes.hidden, sizes.embedding, multiplier)
-    found = []
+    specs = []
     if sizes.has_projection:
         name, shape = "projection.weight", (sizes.embedding, sizes.hidden)
         scale = _mup_multiplier(sizes, name)
-        found.append(_spec(name, shape, Role.HIDDEN_MATRIX, narrow, weight, mup_multiplier=scale))
+        specs.append(_spec(name, shape, Role.HIDDEN_MATRIX, narrow, weight, mup_multiplier=scale))
     if not sizes.tied:
         shape = (sizes.classes, sizes.hidden)
-        found.append(_spec("output.weight", shape, Role.OUTPUT, out, weight))
+        specs.append(_spec("output.weight", shape, Role.OUTPUT, out, weight))
     bias = Init("constant", 0.0)
-    return (*found, _spec("output.bias", (sizes.classes,), Role.BIAS, out, bias))
+    return (*specs, _spec("output.bias", (sizes.classes,), Role.BIAS, out, bias))

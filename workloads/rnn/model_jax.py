@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from workloads.blocks_jax import normed
-from workloads.functional_jax import Call, Forward, looked_up, pure, with_bias
-from workloads.rnn.model import EPSILON, RnnSizes, checked
+from workloads.blocks_jax import normalise
+from workloads.functional_jax import Call, Forward, look_up, pure, with_bias
+from workloads.rnn.model import EPSILON, RnnSizes, validate
 from workloads.spec import Sizes
 
 UNROLLED_STEPS = 4
@@ -34,11 +34,11 @@ class Run(NamedTuple):
         parameters, values = self.call.parameters, values.astype(jnp.float32)
         centred = values - values.mean(-1, keepdims=True)
         scale = jax.lax.rsqrt(jnp.square(centred).mean(-1, keepdims=True) + EPSILON)
-        normed = centred * scale * parameters[f"{name}.weight"]
+        result = centred * scale * parameters[f"{name}.weight"]
         bias = f"{name}.bias"
-        return normed + parameters[bias] if bias in parameters else normed
+        return result + parameters[bias] if bias in parameters else result
 
-    def dropped(self, place: str, values: Array) -> Array:
+    def drop_out(self, place: str, values: Array) -> Array:
         """Apply dropout if `place` has a key."""
         if place not in self.keys:
             return values
@@ -49,8 +49,8 @@ class Run(NamedTuple):
 
 def build(sizes: Sizes) -> Forward:
     """The model as a pure function; weights are (out, in), named as in `model.py`."""
-    chosen = checked(sizes)
-    return pure(lambda call: call.gives(_logits(Run(chosen, call, _keys(chosen, call)))))
+    network = validate(sizes)
+    return pure(lambda call: call.gives(_logits(Run(network, call, _keys(network, call)))))
 
 
 def _keys(sizes: RnnSizes, call: Call) -> dict[str, Array]:
@@ -63,7 +63,7 @@ def _keys(sizes: RnnSizes, call: Call) -> dict[str, Array]:
 
 def _logits(run: Run) -> Array:
     call, embedding = run.call, run.call.parameters["embedding.weight"]
-    values = run.dropped("embedding", looked_up(embedding, call.inputs).astype(embedding.dtype))
+    values = run.drop_out("embedding", look_up(embedding, call.inputs).astype(embedding.dtype))
     for index in range(run.sizes.depth):
         values = _layer(run, index, values)
     if run.sizes.has_projection:
@@ -80,8 +80,8 @@ def _layer(run: Run, index: int, values: Array) -> Array:
     hidden = _cell(run, name, values)
     if run.sizes.between != "none":
         gain = run.call.parameters[f"between.{index}.weight"]
-        hidden = normed(hidden, gain, run.sizes.between, EPSILON)
-    hidden = run.dropped(name, hidden)
+        hidden = normalise(hidden, gain, run.sizes.between, EPSILON)
+    hidden = run.drop_out(name, hidden)
     return values + hidden if run.sizes.is_residual_at(width) else hidden
 
 
@@ -95,7 +95,7 @@ def _cell(run: Run, name: str, values: Array) -> Array:
         entering = entering + call.offsets.get(layer, 0.0)
         outputs = recurrence(_by_time(entering), weight)
     if layer in call.offsets:
-        call.layer_inputs[layer] = _by_time(_delayed(outputs))
+        call.layer_inputs[layer] = _by_time(_delay(outputs))
     return _by_time(outputs)
 
 
@@ -104,7 +104,7 @@ def _by_time(values: Array) -> Array:
     return values.swapaxes(0, 1)
 
 
-def _delayed(values: Array) -> Array:
+def _delay(values: Array) -> Array:
     """Shift (time, ...) one step later, starting with zeros."""
     return jnp.concatenate([jnp.zeros_like(values[:1]), values[:-1]])
 
@@ -126,39 +126,39 @@ def _tangent(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tup
     weight = primals[1]
     outputs, gates, memories = _course(*primals)
     enter, keep, new, leave = jnp.split(gates, 4, -1)
-    shown = jnp.tanh(memories)
+    cell = jnp.tanh(memories)
     slopes = [
         new * enter * (1.0 - enter),
-        _delayed(memories) * keep * (1.0 - keep),
+        _delay(memories) * keep * (1.0 - keep),
         enter * (1.0 - jnp.square(new)),
-        shown * leave * (1.0 - leave),
+        cell * leave * (1.0 - leave),
     ]
-    passed = leave * (1.0 - jnp.square(shown))
-    driving = tangents[0] + _delayed(outputs) @ tangents[1]
+    slope_out = leave * (1.0 - jnp.square(cell))
+    driving = tangents[0] + _delay(outputs) @ tangents[1]
 
     def step(state: State, at: tuple[Array, Array, Array, Array]) -> tuple[State, Array]:
-        drive, slope, kept, through = at
-        moved = slope * (drive + state[0] @ weight).astype(jnp.float32)
-        entered, forgot, renewed, left = jnp.split(moved, 4, -1)
-        memory = kept * state[1] + entered + forgot + renewed
-        hidden = (through * memory + left).astype(drive.dtype)
+        drive, slope, decay, slope_out = at
+        change = slope * (drive + state[0] @ weight).astype(jnp.float32)
+        d_enter, d_keep, d_new, d_leave = jnp.split(change, 4, -1)
+        memory = decay * state[1] + d_enter + d_keep + d_new
+        hidden = (slope_out * memory + d_leave).astype(drive.dtype)
         return (hidden, memory), hidden
 
-    steps = (driving, jnp.concatenate(slopes, -1), keep, passed)
+    steps = (driving, jnp.concatenate(slopes, -1), keep, slope_out)
     return outputs, jax.lax.scan(step, _rest(driving), steps, unroll=UNROLLED_STEPS)[1]
 
 
 def _course(entering: Array, weight: Array) -> tuple[Array, Array, Array]:
     """Hidden states, gates after their nonlinearities and cell states at every time step."""
 
-    def step(state: State, entered: Array) -> tuple[State, tuple[Array, Array, Array]]:
-        gates = (entered + state[0] @ weight).astype(jnp.float32)
-        enter, keep, new, leave = jnp.split(gates, 4, -1)
-        opened = [jax.nn.sigmoid(enter), jax.nn.sigmoid(keep), jnp.tanh(new)]
-        memory = opened[1] * state[1] + opened[0] * opened[2]
-        opened.append(jax.nn.sigmoid(leave))
-        hidden = (opened[3] * jnp.tanh(memory)).astype(entered.dtype)
-        return (hidden, memory), (hidden, jnp.concatenate(opened, -1), memory)
+    def step(state: State, inputs: Array) -> tuple[State, tuple[Array, Array, Array]]:
+        sums = (inputs + state[0] @ weight).astype(jnp.float32)
+        enter, keep, new, leave = jnp.split(sums, 4, -1)
+        gates = [jax.nn.sigmoid(enter), jax.nn.sigmoid(keep), jnp.tanh(new)]
+        memory = gates[1] * state[1] + gates[0] * gates[2]
+        gates.append(jax.nn.sigmoid(leave))
+        hidden = (gates[3] * jnp.tanh(memory)).astype(inputs.dtype)
+        return (hidden, memory), (hidden, jnp.concatenate(gates, -1), memory)
 
     course: tuple[Array, Array, Array] = jax.lax.scan(
         step, _rest(entering), entering, unroll=UNROLLED_STEPS
@@ -181,15 +181,15 @@ def _normed_recurrence(run: Run, name: str, entering: Array, weight: Array) -> A
     shifts = None if offset is None else _by_time(jnp.broadcast_to(offset, entering.shape))
     entering = _by_time(run.norm(f"{name}.input_norm", entering))
 
-    def step(state: State, entered: tuple[Array, Array | None]) -> tuple[State, Array]:
+    def step(state: State, inputs: tuple[Array, Array | None]) -> tuple[State, Array]:
         around = state[0] @ weight
-        if entered[1] is not None:
-            around = around + entered[1]
-        gates = entered[0] + run.norm(f"{name}.recurrent_norm", around)
+        if inputs[1] is not None:
+            around = around + inputs[1]
+        gates = inputs[0] + run.norm(f"{name}.recurrent_norm", around)
         enter, keep, new, leave = jnp.split(gates.astype(jnp.float32), 4, -1)
         memory = jax.nn.sigmoid(keep) * state[1] + jax.nn.sigmoid(enter) * jnp.tanh(new)
-        shown = run.norm(f"{name}.cell_norm", memory)
-        hidden = (jax.nn.sigmoid(leave) * jnp.tanh(shown)).astype(weight.dtype)
+        cell = run.norm(f"{name}.cell_norm", memory)
+        hidden = (jax.nn.sigmoid(leave) * jnp.tanh(cell)).astype(weight.dtype)
         return (hidden, memory), hidden
 
     start = _rest(entering.astype(weight.dtype))

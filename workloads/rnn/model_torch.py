@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from workloads.blocks_torch import Norm
 from workloads.fused_torch import FusedModule
-from workloads.rnn.model import EPSILON, RnnSizes, checked
+from workloads.rnn.model import EPSILON, RnnSizes, validate
 from workloads.spec import Sizes
 
 
@@ -36,9 +36,9 @@ class Cell(FusedModule):
         is_plain = self.has_norm or not self.is_fused
         if is_plain or has_hooks(self.input) or has_hooks(self.recurrent):
             return self._loop(values)
-        return self._fused(values)
+        return self._run_fused(values)
 
-    def _fused(self, values: Tensor) -> Tensor:
+    def _run_fused(self, values: Tensor) -> Tensor:
         dtype, kind = product_dtype(values), values.device.type
         weight, bias = self.recurrent.weight, self.input.bias
         zeros = values.new_zeros(1, len(values), weight.shape[1], dtype=dtype)
@@ -76,8 +76,8 @@ class Cell(FusedModule):
             around = self.recurrent_norm(around)
         enter, keep, new, leave = (gates + around).to(memory.dtype).chunk(4, -1)
         memory = keep.sigmoid() * memory + enter.sigmoid() * new.tanh()
-        shown = self.cell_norm(memory) if self.has_norm else memory
-        return (leave.sigmoid() * shown.tanh()).to(gates.dtype), memory
+        cell = self.cell_norm(memory) if self.has_norm else memory
+        return (leave.sigmoid() * cell.tanh()).to(gates.dtype), memory
 
 
 def product_dtype(values: Tensor) -> torch.dtype:
@@ -122,20 +122,20 @@ class Recurrent(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Predict each position's next token from the tokens up to it."""
-        values = self._dropped(self.embedding(tokens))
+        values = self._drop_out(self.embedding(tokens))
         for index, (cell, (_, width)) in enumerate(zip(self.cells, self.sizes.cells, strict=True)):
             hidden = cell(values)
             if self.between:
                 hidden = self.between[index](hidden)
-            hidden = self._dropped(hidden)
+            hidden = self._drop_out(hidden)
             values = values + hidden if self.sizes.is_residual_at(width) else hidden
         if self.sizes.has_projection:
             values = self.projection(values)
-        tied = (self.embedding.weight,) if self.sizes.tied else ()
-        logits: Tensor = self.output(values, *tied)
+        shared = (self.embedding.weight,) if self.sizes.tied else ()
+        logits: Tensor = self.output(values, *shared)
         return logits
 
-    def _dropped(self, values: Tensor) -> Tensor:
+    def _drop_out(self, values: Tensor) -> Tensor:
         return functional.dropout(values, self.sizes.dropout, self.training)
 
 
@@ -154,4 +154,4 @@ def build(sizes: Sizes) -> nn.Module:
 
     Values are torch's default initialisation; the referee replaces them with its own.
     """
-    return Recurrent(checked(sizes))
+    return Recurrent(validate(sizes))

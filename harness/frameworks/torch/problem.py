@@ -24,7 +24,7 @@ from harness.frameworks.torch.ranks import TorchRanks, couple_batch_norms
 from harness.submission.interface import Batch, Capture, Evaluation, Problem
 from harness.submission.ranks import OneRank, Ranks
 from workloads.fused_torch import twice_differentiable
-from workloads.modules_torch import BatchNorm2d, untracked
+from workloads.modules_torch import BatchNorm2d, without_tracking
 from workloads.parameters import STATISTICS_MOMENTUM
 
 TrainingCalls = tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]
@@ -140,7 +140,7 @@ class TorchProblem(CountedProblem):
             moves_statistics: whether the live model's running statistics move.
         """
         norms = () if moves_statistics else self._norms
-        with untracked(norms):
+        with without_tracking(norms):
             logits = self._logits(self._call if model is None else model, inputs)
         return self._count(logits, logits.shape[0])
 
@@ -195,7 +195,7 @@ class TorchProblem(CountedProblem):
                 the global generator is drawn from.
         """
         with (
-            untracked(self._norms),
+            without_tracking(self._norms),
             twice_differentiable(self.model),
             self._random_state(random),
         ):

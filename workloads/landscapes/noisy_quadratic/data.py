@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.core.seeds import philox
 from workloads.data.split import write_split
-from workloads.sizes import checked_settings
+from workloads.sizes import validate_settings
 from workloads.spec import Count, Data, Frozen
 
 
@@ -22,7 +22,7 @@ class NoiseSettings(Frozen):
 def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None) -> None:
     """Write folder/{train,validation}/{inputs,targets}.npy, all float32 (n, dimensions)."""
     del data_dir
-    settings = checked_settings(NoiseSettings, data.settings, "noisy_quadratic")
+    settings = validate_settings(NoiseSettings, data.settings, "noisy_quadratic")
     random = np.random.Generator(philox(instance_seed, "noise"))
     noise = random.standard_normal((settings.examples, settings.dimensions))
     noise -= noise.mean(axis=0)

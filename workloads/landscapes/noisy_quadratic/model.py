@@ -22,7 +22,7 @@ import numpy as np
 from pydantic import Field
 
 from workloads.parameters import Array, BufferSpec, Init, LayerSpec, ParameterSpec, Role
-from workloads.sizes import checked_sizes
+from workloads.sizes import validate_sizes
 from workloads.spec import Count, Frozen, Positive, Sizes
 
 
@@ -51,20 +51,20 @@ class QuadraticSizes(Frozen):
         return np.asarray(np.sqrt(self.noise / self.curvatures), dtype=np.float32)
 
 
-def checked(sizes: Sizes) -> QuadraticSizes:
+def validate(sizes: Sizes) -> QuadraticSizes:
     """The sizes as a typed value.
 
     Raises:
         HarnessError: a key is unknown or a value is not allowed.
     """
-    return checked_sizes(QuadraticSizes, sizes, "noisy_quadratic")
+    return validate_sizes(QuadraticSizes, sizes, "noisy_quadratic")
 
 
 def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
     """The point x, (dimensions,), drawn from N(0, init^2)."""
-    chosen = checked(sizes)
-    start = Init("normal", chosen.init)
-    size = chosen.dimensions
+    problem = validate(sizes)
+    start = Init("normal", problem.init)
+    size = problem.dimensions
     return (ParameterSpec("point", (size,), Role.VECTOR, 1, size, start),)
 
 

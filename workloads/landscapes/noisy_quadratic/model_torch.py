@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from workloads.landscapes.noisy_quadratic.model import QuadraticSizes, checked
+from workloads.landscapes.noisy_quadratic.model import QuadraticSizes, validate
 from workloads.spec import Sizes
 
 
@@ -28,4 +28,4 @@ class NoisyQuadratic(nn.Module):
 
 def build(sizes: Sizes) -> nn.Module:
     """The residuals as a module."""
-    return NoisyQuadratic(checked(sizes))
+    return NoisyQuadratic(validate(sizes))

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.core.seeds import philox
 from workloads.data.split import write_split
-from workloads.sizes import checked_settings
+from workloads.sizes import validate_settings
 from workloads.spec import Count, Data, Frozen
 
 
@@ -24,14 +24,14 @@ class DrawSettings(Frozen):
 def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None) -> None:
     """Write folder/{train,validation}/: inputs (n, inputs + outputs), targets (n, outputs)."""
     del data_dir
-    settings = checked_settings(DrawSettings, data.settings, "representation")
+    settings = validate_settings(DrawSettings, data.settings, "representation")
     random = np.random.Generator(philox(instance_seed, "draws"))
     for split, count in (("train", settings.train), ("validation", settings.validation)):
-        drawn = random.standard_normal((count, settings.inputs + settings.outputs))
+        draws = random.standard_normal((count, settings.inputs + settings.outputs))
         if split != "train":
-            drawn[:, settings.inputs :] = 0.0
+            draws[:, settings.inputs :] = 0.0
         targets = np.zeros((count, settings.outputs), np.float32)
-        write_split(folder, split, drawn.astype(np.float32), targets)
+        write_split(folder, split, draws.astype(np.float32), targets)
 
 
 def source_files(data: Data, data_dir: Path | None) -> tuple[Path, ...]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from workloads.landscapes.representation.model import Matrix, Truth, checked, truth_of
+from workloads.landscapes.representation.model import Matrix, Truth, truth_of, validate
 from workloads.parameters import Array
 from workloads.spec import Sizes
 
@@ -22,23 +22,23 @@ from workloads.spec import Sizes
 def diagnostics(parameters: Mapping[str, Array], sizes: Sizes) -> dict[str, float]:
     """`subspace_distance` and `transfer_loss`, both from 0 to 1."""
     features = parameters["hidden.weight"].astype(np.float64)
-    truth = truth_of(checked(sizes))
+    truth = truth_of(validate(sizes))
     return {
         "subspace_distance": _distance(features, truth.features),
         "transfer_loss": _transfer_loss(features, truth),
     }
 
 
-def _distance(features: Matrix, wanted: Matrix) -> float:
+def _distance(features: Matrix, target: Matrix) -> float:
     basis, _ = np.linalg.qr(features.T)
-    missed = wanted.T - basis @ (basis.T @ wanted.T)
-    return float(np.linalg.norm(missed, ord=2))
+    residual = target.T - basis @ (basis.T @ target.T)
+    return float(np.linalg.norm(residual, ord=2))
 
 
 def _transfer_loss(features: Matrix, truth: Truth) -> float:
     spread = truth.covariance
     own = features @ spread @ features.T
-    shared = truth.features @ spread @ features.T
-    wanted = truth.features @ spread @ truth.features.T
-    explained = shared @ np.linalg.pinv(own, hermitian=True) @ shared.T
-    return float(np.trace(wanted - explained) / np.trace(wanted))
+    cross = truth.features @ spread @ features.T
+    total = truth.features @ spread @ truth.features.T
+    explained_covariance = cross @ np.linalg.pinv(own, hermitian=True) @ cross.T
+    return float(np.trace(total - explained_covariance) / np.trace(total))

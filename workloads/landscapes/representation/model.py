@@ -29,7 +29,7 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from workloads.parameters import BufferSpec, Init, LayerSpec, ParameterSpec, Role
-from workloads.sizes import checked_sizes
+from workloads.sizes import validate_sizes
 from workloads.spec import Count, Frozen, Sizes
 
 TEACHER_SEED = 20250211
@@ -83,21 +83,21 @@ def truth_of(sizes: RepresentationSizes) -> Truth:
     return Truth(rotation * np.sqrt(spectrum / spectrum.mean()), features.T, head)
 
 
-def checked(sizes: Sizes) -> RepresentationSizes:
+def validate(sizes: Sizes) -> RepresentationSizes:
     """The sizes as a typed value.
 
     Raises:
         HarnessError: a key is unknown or a value is not allowed.
     """
-    return checked_sizes(RepresentationSizes, sizes, "representation")
+    return validate_sizes(RepresentationSizes, sizes, "representation")
 
 
 def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
     """G, (rank, inputs), and F, (outputs, rank); no biases."""
-    chosen = checked(sizes)
+    problem = validate(sizes)
     widths = (
-        ("hidden.weight", Role.HIDDEN_MATRIX, chosen.inputs, chosen.rank),
-        ("output.weight", Role.OUTPUT, chosen.rank, chosen.outputs),
+        ("hidden.weight", Role.HIDDEN_MATRIX, problem.inputs, problem.rank),
+        ("output.weight", Role.OUTPUT, problem.rank, problem.outputs),
     )
     return tuple(
         ParameterSpec(name, (fan_out, fan_in), role, fan_in, fan_out, Init("normal", fan_in**-0.5))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from workloads.landscapes.representation.model import RepresentationSizes, checked, truth_of
+from workloads.landscapes.representation.model import RepresentationSizes, truth_of, validate
 from workloads.spec import Sizes
 
 
@@ -29,12 +29,12 @@ class Representation(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """F G x - y for each example."""
         draws, noise = inputs[:, : self.inputs], inputs[:, self.inputs :]
-        observed = draws @ self.mixing.T
-        targets = observed @ self.teacher.T + self.noise * noise
-        predicted: Tensor = self.output(self.hidden(observed))
-        return predicted - targets
+        examples = draws @ self.mixing.T
+        targets = examples @ self.teacher.T + self.noise * noise
+        predictions: Tensor = self.output(self.hidden(examples))
+        return predictions - targets
 
 
 def build(sizes: Sizes) -> nn.Module:
     """The prediction errors as a module."""
-    return Representation(checked(sizes))
+    return Representation(validate(sizes))

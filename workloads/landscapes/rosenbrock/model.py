@@ -16,7 +16,7 @@ submission has it, pulls towards the start. It is a matrix for methods that trea
 from __future__ import annotations
 
 from workloads.parameters import BufferSpec, Init, LayerSpec, ParameterSpec, Role
-from workloads.sizes import checked_sizes
+from workloads.sizes import validate_sizes
 from workloads.spec import Frozen, Positive, Sizes
 
 
@@ -27,18 +27,18 @@ class RosenbrockSizes(Frozen):
     steepness: Positive = 100.0
 
 
-def checked(sizes: Sizes) -> RosenbrockSizes:
+def validate(sizes: Sizes) -> RosenbrockSizes:
     """The sizes as a typed value.
 
     Raises:
         HarnessError: a key is unknown or a value is not allowed.
     """
-    return checked_sizes(RosenbrockSizes, sizes, "rosenbrock")
+    return validate_sizes(RosenbrockSizes, sizes, "rosenbrock")
 
 
 def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
     """The displacement from the start, (1, 2)."""
-    checked(sizes)
+    validate(sizes)
     start = Init("constant", 0.0)
     return (ParameterSpec("displacement", (1, 2), Role.HIDDEN_MATRIX, 2, 1, start),)
 

@@ -8,13 +8,13 @@ from functools import partial
 import jax.numpy as jnp
 
 from workloads.functional_jax import Call, Forward, Pass, pure
-from workloads.landscapes.rosenbrock.model import RosenbrockSizes, checked
+from workloads.landscapes.rosenbrock.model import RosenbrockSizes, validate
 from workloads.spec import Sizes
 
 
 def build(sizes: Sizes) -> Forward:
     """Empty inputs (batch, 0) to the residuals at the point, (batch, 2)."""
-    return pure(partial(_forward, checked(sizes)))
+    return pure(partial(_forward, validate(sizes)))
 
 
 def _forward(sizes: RosenbrockSizes, call: Call) -> Pass:

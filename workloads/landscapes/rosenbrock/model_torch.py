@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from workloads.landscapes.rosenbrock.model import RosenbrockSizes, checked
+from workloads.landscapes.rosenbrock.model import RosenbrockSizes, validate
 from workloads.spec import Sizes
 
 
@@ -29,4 +29,4 @@ class Rosenbrock(nn.Module):
 
 def build(sizes: Sizes) -> nn.Module:
     """The residuals as a module."""
-    return Rosenbrock(checked(sizes))
+    return Rosenbrock(validate(sizes))

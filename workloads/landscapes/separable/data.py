@@ -11,7 +11,7 @@ from pydantic import Field
 
 from harness.core.seeds import philox
 from workloads.data.split import write_split
-from workloads.sizes import checked_settings
+from workloads.sizes import validate_settings
 from workloads.spec import Count, Data, Frozen
 
 SHARED = 3
@@ -31,7 +31,7 @@ class SeparableSettings(Frozen):
 def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None) -> None:
     """Write folder/{train,validation}/: inputs (n, 3 + 5 train), targets (n,), 1 for y = 1."""
     del data_dir
-    settings = checked_settings(SeparableSettings, data.settings, "separable")
+    settings = validate_settings(SeparableSettings, data.settings, "separable")
     random = np.random.Generator(philox(instance_seed, "separable"))
     width = SHARED + OWN * settings.train
     for split, count in (("train", settings.train), ("validation", settings.validation)):

@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import Literal
 
 from workloads.parameters import BufferSpec, Init, LayerSpec, ParameterSpec, Role
-from workloads.sizes import checked_sizes
+from workloads.sizes import validate_sizes
 from workloads.spec import Count, Frozen, Sizes
 
 
@@ -32,18 +32,18 @@ class SeparableSizes(Frozen):
     classes: Literal[2] = 2
 
 
-def checked(sizes: Sizes) -> SeparableSizes:
+def validate(sizes: Sizes) -> SeparableSizes:
     """The sizes as a typed value.
 
     Raises:
         HarnessError: a key is unknown or a value is not allowed.
     """
-    return checked_sizes(SeparableSizes, sizes, "separable")
+    return validate_sizes(SeparableSizes, sizes, "separable")
 
 
 def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
     """W, (2, inputs), zero at the start."""
-    width = checked(sizes).inputs
+    width = validate(sizes).inputs
     zero = Init("constant", 0.0)
     return (ParameterSpec("output.weight", (2, width), Role.OUTPUT, width, 2, zero),)
 

@@ -6,11 +6,11 @@ from collections import OrderedDict
 
 from torch import nn
 
-from workloads.landscapes.separable.model import checked
+from workloads.landscapes.separable.model import validate
 from workloads.spec import Sizes
 
 
 def build(sizes: Sizes) -> nn.Module:
     """Inputs (batch, inputs) to logits (batch, 2)."""
-    layer = nn.Linear(checked(sizes).inputs, 2, bias=False)
+    layer = nn.Linear(validate(sizes).inputs, 2, bias=False)
     return nn.Sequential(OrderedDict(output=layer))

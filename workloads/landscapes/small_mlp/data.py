@@ -21,7 +21,7 @@ from pydantic import Field
 
 from harness.core.seeds import philox
 from workloads.data.split import write_split
-from workloads.sizes import checked_settings
+from workloads.sizes import validate_settings
 from workloads.spec import Count, Data, Frozen, Positive
 
 TEACHER_SEED = 20251129
@@ -46,16 +46,16 @@ class TeacherSettings(Frozen):
 def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None) -> None:
     """Write folder/{train,validation}/: inputs (n, inputs) float32, targets (n,) int64."""
     del data_dir
-    settings = checked_settings(TeacherSettings, data.settings, "small_mlp")
+    settings = validate_settings(TeacherSettings, data.settings, "small_mlp")
     random = np.random.Generator(philox(instance_seed, "teacher"))
     mixing = _mixing(settings)
     for split, count in zip(SPLITS, (settings.train, settings.validation), strict=True):
-        drawn = random.standard_normal((count, settings.inputs))
-        labels = _labels(settings, drawn)
+        draws = random.standard_normal((count, settings.inputs))
+        labels = _labels(settings, draws)
         if split == "train":
             is_wrong = random.random(count) < settings.label_noise
             labels = np.where(is_wrong, random.integers(settings.classes, size=count), labels)
-        write_split(folder, split, (drawn @ mixing.T).astype(np.float32), labels)
+        write_split(folder, split, (draws @ mixing.T).astype(np.float32), labels)
 
 
 def source_files(data: Data, data_dir: Path | None) -> tuple[Path, ...]:
@@ -72,12 +72,12 @@ def _mixing(settings: TeacherSettings) -> Matrix:
     return mixing
 
 
-def _labels(settings: TeacherSettings, drawn: Matrix) -> npt.NDArray[np.int64]:
+def _labels(settings: TeacherSettings, draws: Matrix) -> npt.NDArray[np.int64]:
     random = np.random.Generator(np.random.Philox(key=TEACHER_SEED + 1))
     first = random.standard_normal((settings.units, settings.inputs)) / math.sqrt(settings.inputs)
     second = random.standard_normal((settings.classes, settings.units)) / math.sqrt(settings.units)
     middle = np.tanh(settings.gain * random.standard_normal((4096, settings.inputs)) @ first.T)
-    scores = np.tanh(settings.gain * drawn @ first.T) @ second.T
-    balanced = scores - (middle @ second.T).mean(axis=0)
-    labels: npt.NDArray[np.int64] = balanced.argmax(axis=1)
+    scores = np.tanh(settings.gain * draws @ first.T) @ second.T
+    centred = scores - (middle @ second.T).mean(axis=0)
+    labels: npt.NDArray[np.int64] = centred.argmax(axis=1)
     return labels

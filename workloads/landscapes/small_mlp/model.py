@@ -25,7 +25,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from workloads.parameters import BufferSpec, Init, LayerSpec, ParameterSpec, Role
-from workloads.sizes import checked_sizes
+from workloads.sizes import validate_sizes
 from workloads.spec import Count, Frozen, Positive, Sizes
 
 EPSILON = 1e-6
@@ -61,19 +61,19 @@ class SmallMlpSizes(Frozen):
         return layer == "output" or not self.normalised
 
 
-def checked(sizes: Sizes) -> SmallMlpSizes:
+def validate(sizes: Sizes) -> SmallMlpSizes:
     """The sizes as a typed value.
 
     Raises:
         HarnessError: a key is unknown or a value is not allowed.
     """
-    return checked_sizes(SmallMlpSizes, sizes, "small_mlp")
+    return validate_sizes(SmallMlpSizes, sizes, "small_mlp")
 
 
 def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
     """Weight (out, in) and, where there is one, bias (out,) of each layer."""
-    chosen = checked(sizes)
-    return tuple(spec for layer in chosen.layers for spec in _layer_parameters(chosen, *layer))
+    network = validate(sizes)
+    return tuple(spec for layer in network.layers for spec in _layer_parameters(network, *layer))
 
 
 def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
@@ -84,8 +84,10 @@ def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
 
 def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:
     """The linear layers, from the first to the output."""
-    chosen = checked(sizes)
-    biases = {name: f"{name}.bias" if chosen.has_bias(name) else None for name, *_ in chosen.layers}
+    network = validate(sizes)
+    biases = {
+        name: f"{name}.bias" if network.has_bias(name) else None for name, *_ in network.layers
+    }
     return tuple(LayerSpec(name, "linear", f"{name}.weight", bias) for name, bias in biases.items())
 
 

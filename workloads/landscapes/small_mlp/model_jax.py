@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 
 from workloads.functional_jax import Call, Forward, Pass, pure
-from workloads.landscapes.small_mlp.model import EPSILON, SmallMlpSizes, checked
+from workloads.landscapes.small_mlp.model import EPSILON, SmallMlpSizes, validate
 from workloads.spec import Sizes
 
 
 def build(sizes: Sizes) -> Forward:
     """The model as a pure function: inputs (batch, inputs) to logits (batch, classes)."""
-    return pure(partial(_forward, checked(sizes)))
+    return pure(partial(_forward, validate(sizes)))
 
 
 def _forward(sizes: SmallMlpSizes, call: Call) -> Pass:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from workloads.landscapes.small_mlp.model import EPSILON, SmallMlpSizes, checked
+from workloads.landscapes.small_mlp.model import EPSILON, SmallMlpSizes, validate
 from workloads.spec import Sizes
 
 
@@ -35,4 +35,4 @@ class SmallMlp(nn.Module):
 
 def build(sizes: Sizes) -> nn.Module:
     """The model on the default device, with parameters named and ordered as in `model.py`."""
-    return SmallMlp(checked(sizes))
+    return SmallMlp(validate(sizes))

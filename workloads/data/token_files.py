@@ -19,7 +19,7 @@ import numpy.typing as npt
 from harness.core.canonical import sha256_json
 from harness.core.errors import HarnessError
 from workloads.data import tokenizer
-from workloads.data.cache import kept
+from workloads.data.cache import get_or_make
 from workloads.data.corpus import Corpus, pieces
 from workloads.data.ids import Ids, as_ids, id_type
 from workloads.data.paths import default_cache_dir
@@ -28,7 +28,7 @@ FORMAT_VERSION = 1
 CORPORA = "corpora"
 
 
-def tokenised(
+def tokenise(
     corpus: Corpus, kind: tokenizer.Kind, vocabulary: int, most: dict[str, int]
 ) -> dict[str, tuple[Path, Ids]]:
     """The token file and memory-mapped tokens, (tokens,), of each split that has files.
@@ -43,12 +43,12 @@ def tokenised(
         HarnessError: a file is broken, a split is empty, a library is missing, or the cache cannot
             be written.
     """
-    wanted = {split: files for split, files in corpus.by_split.items() if split in most}
+    sources = {split: files for split, files in corpus.by_split.items() if split in most}
 
     def make(folder: Path) -> None:
         coder = tokenizer.train(kind, pieces(corpus.train), vocabulary)
         coder.save(folder)
-        for split, files in wanted.items():
+        for split, files in sources.items():
             count = _write(
                 folder / f"{split}.tokens",
                 coder.encode(pieces(files)),
@@ -58,12 +58,12 @@ def tokenised(
             if not count:
                 raise HarnessError(f"{', '.join(map(str, files))}: the {split} text is empty")
 
-    key = _key(wanted, kind, vocabulary, most)
-    place = kept(default_cache_dir().absolute(), CORPORA, key, make)
-    found = {split: place / f"{split}.tokens" for split in wanted}
+    key = _key(sources, kind, vocabulary, most)
+    place = get_or_make(default_cache_dir().absolute(), CORPORA, key, make)
+    paths = {split: place / f"{split}.tokens" for split in sources}
     return {
         split: (file, np.memmap(file, dtype=id_type(vocabulary), mode="r"))
-        for split, file in found.items()
+        for split, file in paths.items()
     }
 
 
@@ -89,20 +89,20 @@ def _sha256(file: Path) -> str:
         raise HarnessError(f"cannot read {file}: {error.strerror or error}") from error
 
 
-def _write(file: Path, coded: Iterable[npt.NDArray[np.uint32]], vocabulary: int, most: int) -> int:
+def _write(file: Path, tokens: Iterable[npt.NDArray[np.uint32]], vocabulary: int, most: int) -> int:
     """Write at most `most` tokens; return the number written."""
     count = 0
     with file.open("wb") as stream:
-        for ids in _until(coded, most):
+        for ids in _until(tokens, most):
             stream.write(as_ids(ids, vocabulary).tobytes())
             count += len(ids)
     return count
 
 
-def _until(coded: Iterable[npt.NDArray[np.uint32]], most: int) -> Iterator[npt.NDArray[np.uint32]]:
-    left = most
-    for ids in coded:
-        yield ids[:left]
-        left -= len(ids)
-        if left <= 0:
+def _until(tokens: Iterable[npt.NDArray[np.uint32]], most: int) -> Iterator[npt.NDArray[np.uint32]]:
+    remaining = most
+    for ids in tokens:
+        yield ids[:remaining]
+        remaining -= len(ids)
+        if remaining <= 0:
             return

@@ -26,8 +26,8 @@ import numpy.typing as npt
 from harness.core.canonical import sha256_json
 from harness.core.errors import HarnessError
 from workloads.data import imagenet
-from workloads.data.cache import kept
-from workloads.data.imagenet import Encoded, ImagenetSettings
+from workloads.data.cache import get_or_make
+from workloads.data.imagenet import EncodedImage, ImagenetSettings
 from workloads.data.paths import default_cache_dir
 from workloads.data.stamps import stamps
 
@@ -52,7 +52,7 @@ def write_instance(
         HarnessError: ImageNet is missing, broken or inconsistent with the settings, or Pillow is
             not installed.
     """
-    source = kept(
+    source = get_or_make(
         default_cache_dir().absolute(),
         KIND,
         _key(settings, data_dir),
@@ -65,7 +65,7 @@ def write_instance(
         np.save(folder / split / "targets.npy", names[classes], allow_pickle=False)
 
 
-def decoded(image: Encoded, side: int) -> npt.NDArray[np.uint8]:
+def decode_image(image: EncodedImage, side: int) -> npt.NDArray[np.uint8]:
     """Decode an image to (3, side, side): shorter side resized to `side` (bicubic), centre-cropped.
 
     Raises:
@@ -73,8 +73,8 @@ def decoded(image: Encoded, side: int) -> npt.NDArray[np.uint8]:
     """
     pillow = _pillow()
     try:
-        with pillow.open(io.BytesIO(image.content)) as opened:
-            picture = opened.convert("RGB")
+        with pillow.open(io.BytesIO(image.content)) as file:
+            picture = file.convert("RGB")
     except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as error:
         raise HarnessError(
             f"{image.name} cannot be decoded: {error}", "fetch it again, or take it out"
@@ -91,8 +91,8 @@ def _decode(settings: ImagenetSettings, data_dir: Path | None, folder: Path) -> 
     for split in imagenet.SPLITS:
         (folder / split).mkdir()
         shape = (settings.count(split), 3, settings.side, settings.side)
-        pixels = _reserved(folder / split / "inputs.npy", shape)
-        images = imagenet.encoded(settings, data_dir, split)
+        pixels = _reserve(folder / split / "inputs.npy", shape)
+        images = imagenet.read_images(settings, data_dir, split)
         classes = _fill(pixels, images, settings.side)
         if len(classes) != len(pixels):
             raise HarnessError(
@@ -104,7 +104,7 @@ def _decode(settings: ImagenetSettings, data_dir: Path | None, folder: Path) -> 
         np.save(folder / split / "classes.npy", np.array(classes, dtype=np.int64))
 
 
-def _reserved(file: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
+def _reserve(file: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
     pixels = np.lib.format.open_memmap(file, "w+", np.uint8, shape)
     with file.open("r+b") as stream:
         # A mapped file is sparse. If the disk filled up later, the process would die of SIGBUS;
@@ -113,13 +113,13 @@ def _reserved(file: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.
     return pixels
 
 
-def _fill(pixels: npt.NDArray[np.uint8], images: Iterator[Encoded], side: int) -> list[int]:
+def _fill(pixels: npt.NDArray[np.uint8], images: Iterator[EncodedImage], side: int) -> list[int]:
     """Decode in threads as many images as fit; return the classes of all images."""
     classes: list[int] = []
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         while some := list(islice(images, AT_ONCE)):
             room = some[: max(0, len(pixels) - len(classes))]
-            for number, picture in enumerate(pool.map(lambda one: decoded(one, side), room)):
+            for number, picture in enumerate(pool.map(lambda one: decode_image(one, side), room)):
                 pixels[len(classes) + number] = picture
             classes += [image.label for image in some]
     return classes
