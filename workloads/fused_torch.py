@@ -25,11 +25,11 @@ def twice_differentiable(model: nn.Module) -> Iterator[None]:
     Their results can be differentiated any number of times, in forward and reverse mode, at the
     cost of time and, for attention, memory quadratic in the sequence length.
     """
-    fused = [m for m in model.modules() if isinstance(m, FusedModule) and m.is_fused]
-    for module in fused:
+    modules = [m for m in model.modules() if isinstance(m, FusedModule) and m.is_fused]
+    for module in modules:
         module.is_fused = False
     try:
         yield
     finally:
-        for module in fused:
+        for module in modules:
             module.is_fused = True

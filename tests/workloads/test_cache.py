@@ -209,7 +209,7 @@ def test_a_whole_instance_serves_where_nothing_can_be_written(
 
     place = Small(tmp_path).prepare()
     monkeypatch.setattr(os, "utime", refuse)
-    monkeypatch.setattr(cache, "_locked", refuse)
+    monkeypatch.setattr(cache, "_hold_lock", refuse)
     assert Small(tmp_path).prepare() == place
 
 
@@ -233,7 +233,7 @@ def test_left_overs_go_unless_someone_is_at_work_on_them(tmp_path: Path) -> None
     for folder in (killed, at_work):
         (folder / "train").mkdir(parents=True)
         os.utime(folder, (0, 0))
-    with cache._locked(tmp_path / "cache", "imagenet-c"):
+    with cache._hold_lock(tmp_path / "cache", "imagenet-c"):
         cache.evict(tmp_path / "cache", keep=tmp_path, limit_bytes=0)
     assert [folder.exists() for folder in (killed, at_work)] == [False, True]
 

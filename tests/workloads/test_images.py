@@ -10,8 +10,8 @@ from torch.nn import functional
 from harness.core.seeds import philox
 from harness.providers import registry
 from tests.workloads.declared import data_of
-from workloads.data.exact import Sample, near_gaussian
-from workloads.data.images import CHUNK, CLASSES, Generator, ImageSettings
+from workloads.data.exact import CHUNK, Sample, near_gaussian
+from workloads.data.images import CLASSES, Generator, ImageSettings
 from workloads.data.parallel import single_threaded_blas
 from workloads.data.projection import Projection
 from workloads.mlp import model_torch

@@ -100,8 +100,8 @@ def test_no_position_sees_a_later_token() -> None:
 def test_rotated_products_depend_on_the_distance_alone() -> None:
     query, key = torch.randn(2, 1, 1, 1, 32).unbind()
     rotation = model_torch.rotation_of(9, 32, query)
-    queries = model_torch.rotated(query.expand(1, 9, 1, 32), rotation)[0, :, 0]
-    keys = model_torch.rotated(key.expand(1, 9, 1, 32), rotation)[0, :, 0]
+    queries = model_torch.rotate(query.expand(1, 9, 1, 32), rotation)[0, :, 0]
+    keys = model_torch.rotate(key.expand(1, 9, 1, 32), rotation)[0, :, 0]
     products = queries @ keys.T
     for distance in range(-8, 9):
         diagonal = products.diagonal(distance)

@@ -243,7 +243,7 @@ def test_jax_drops_and_enlarges_the_declared_fraction() -> None:
     keys = {"embedding": jax.random.key(3)}
     ones = jnp.ones((100, 100), jnp.float32)
     run = model_jax.Run(sizes, Call({}, ones, {}, None, None), keys)
-    values = np.asarray(run.dropped("embedding", ones))
+    values = np.asarray(run.drop_out("embedding", ones))
     assert set(np.unique(values)) == {np.float32(0.0), np.float32(1 / 0.75)}
     assert (values == 0).mean() == pytest.approx(0.25, abs=0.02)
 

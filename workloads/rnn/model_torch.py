@@ -131,8 +131,8 @@ class Recurrent(nn.Module):
             values = values + hidden if self.sizes.is_residual_at(width) else hidden
         if self.sizes.has_projection:
             values = self.projection(values)
-        shared = (self.embedding.weight,) if self.sizes.tied else ()
-        logits: Tensor = self.output(values, *shared)
+        weights = (self.embedding.weight,) if self.sizes.tied else ()
+        logits: Tensor = self.output(values, *weights)
         return logits
 
     def _drop_out(self, values: Tensor) -> Tensor:
