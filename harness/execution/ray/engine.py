@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from harness.core.errors import HarnessError
 from harness.execution.base import Resources
+from harness.execution.ray.greeting import greet
 from harness.execution.ray.nodes import Node, drop_thread_count, suitable
 from harness.execution.ray.profile import RayProfile
 from harness.execution.remote import Outcome, outcome_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
-CONNECT_S = 5.0
 
 
 class NodeLostError(Exception):
@@ -109,18 +108,11 @@ def _imported() -> Any:
 
 def _connect(ray: Any, profile: RayProfile) -> None:
     try:
-        _knock(profile.address)
+        greet(profile.address)
         ray.init(address=profile.address, log_to_driver=False, logging_level="error")
     except (OSError, RuntimeError, ValueError) as error:
         raise HarnessError(
             f"executor 'ray': no cluster answers at '{profile.address}': "
             f"{str(error).strip().splitlines()[0]}",
-            "start one: ray start --head; the profile's key is 'address', such as HOST:6379",
+            "start one: ray start --head; the profile's 'address' is the head's, such as HOST:6379",
         ) from error
-
-
-def _knock(address: str) -> None:
-    """Open a connection where an address names a port: Ray itself would try for minutes."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if colon and port.isdecimal():
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()

@@ -1,0 +1,44 @@
+"""Whether a server of Ray listens at an address, before Ray itself would try for minutes."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+CONNECT_S = 5.0
+SETTINGS = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+"""An empty frame of HTTP/2: three bytes of length, its type, flags, four bytes of its stream."""
+FRAME_TYPE = slice(3, 4)
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SETTINGS
+
+
+def greet(address: str) -> None:
+    """Exchange first words with the server, if an address names a port.
+
+    Ray's servers speak gRPC, which is HTTP/2 (RFC 9113): to the preface they answer with their
+    settings. Where Ray is told to use TLS, the connection alone is tried.
+
+    Args:
+        address: HOST:PORT, also with `ray://` before it; any other is left to Ray.
+
+    Raises:
+        OSError: nothing listens there, or what does is silent or speaks another protocol.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not (colon and port.isdecimal()):
+        return
+    with socket.create_connection((host.strip("[]"), int(port)), CONNECT_S) as connection:
+        if os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true"):
+            return
+        connection.sendall(PREFACE)
+        if _frame_head(connection)[FRAME_TYPE] != SETTINGS[FRAME_TYPE]:
+            raise OSError("what listens there does not answer as Ray does")
+
+
+def _frame_head(connection: socket.socket) -> bytes:
+    """The first bytes of an answer; fewer if it breaks off or does not come in time."""
+    with connection.makefile("rb") as answer:
+        try:
+            return answer.read(len(SETTINGS))
+        except (TimeoutError, ConnectionResetError):
+            return b""
