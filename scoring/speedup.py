@@ -8,15 +8,19 @@ the geometric mean over workloads.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.core.errors import UnknownNameError
 from scoring.times import Array, Times
 from scoring.tmodel import TINY
 
 Flags = npt.NDArray[np.bool_]
+REFERENCE = "adamw"
+"""The submission that speed-ups are measured against unless another is named."""
 
 
 def pair_limit(times: Times, own: int, other: int) -> Array:
@@ -175,3 +179,18 @@ def reference_rows(submissions: tuple[str, ...], reference: str) -> list[int | N
         label = reference if reference in submissions else reference + suffix
         rows.append(submissions.index(label) if label in submissions else None)
     return rows
+
+
+def check_reference(reference: str, submissions: Collection[str]) -> None:
+    """Check that some entry is the reference; the default one may be missing.
+
+    Args:
+        reference: as the user named it.
+        submissions: the entries by name, with or without their framework.
+
+    Raises:
+        UnknownNameError: none is.
+    """
+    names = tuple(submissions)
+    if reference != REFERENCE and set(reference_rows(names, reference)) <= {None}:
+        raise UnknownNameError("reference", reference, names)

@@ -19,7 +19,7 @@ from scoring.evaluate import score_results
 from scoring.frame import prepare
 from scoring.rules import Rules
 from scoring.scoreboard import Scoreboard
-from scoring.speedup import factor, pair_limit, reference_rows
+from scoring.speedup import check_reference, factor, pair_limit, reference_rows
 from scoring.uncertainty import LEVEL, assess
 
 WIDTH = "width-"
@@ -85,6 +85,7 @@ def width_speedups(
         HarnessError: as `score_results`; or the reference is missing at a width.
     """
     prepared = prepare(frame)
+    check_reference(reference, prepared["entry"].unique())
     lines: list[WidthSpeedup] = []
     for column, part in frame.groupby(prepared["column"]):
         own = rules.model_copy(update={"base": (str(column),), "held_out": {}})

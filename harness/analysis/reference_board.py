@@ -81,9 +81,11 @@ def places_of(
         reference: what was run on both machines, in seconds on another than the board's.
 
     Raises:
-        HarnessError: there is no board for this suite and framework, or the two cannot be compared.
+        HarnessError: there is no board for this suite and framework, neither has the reference, or
+            the two cannot be compared.
     """
     from scoring.placing import places
+    from scoring.speedup import check_reference
 
     suite, framework = str(own["suite"].iloc[0]), str(own["framework"].iloc[0])
     board = shipped_board(suite, framework) if board is None else board
@@ -92,6 +94,7 @@ def places_of(
             f"no board ships for suite {suite} in {framework}",
             "give one: harness baselines STORE --board BOARD; `make board` runs one",
         )
+    check_reference(reference, {str(name) for part in (own, board) for name in part["submission"]})
     if clock == "seconds" and not is_of_its_machine(own, board):
         own = _in_its_seconds(own, board, reference)
     return places(board, own, clock)

@@ -10,7 +10,7 @@ import typer
 
 from harness.analysis.scored import Source, score_records
 from harness.cli.say import say
-from harness.cli.score import Allow, ClockName, Reference, RulesName, check_reference
+from harness.cli.score import Allow, ClockName, Reference, RulesName
 
 
 class Kind(StrEnum):
@@ -61,12 +61,13 @@ def plot(
     from scoring.report.paper import WIDTHS, Drawing, encode, paper_figures
     from scoring.rules import load_rules
     from scoring.site.names import file_names
+    from scoring.speedup import check_reference
     from scoring.uncertainty import assess
 
     source = Source(store, None, rules, clock, tuple(allow or ()))
     scored = score_records(source, store, load_rules(rules), keep_curves=True, with_claims=True)
     board = scored.board
-    check_reference(reference, board)
+    check_reference(reference, board.times.submissions)
     sure, curves = assess(board, reference), scored.curves()
     drawing = Drawing(board, sure, scored.trials, curves, WIDTHS[width])
     folder = out or store / "figures"

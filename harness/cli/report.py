@@ -9,7 +9,7 @@ import typer
 
 from harness.analysis.scored import Source, score_records
 from harness.cli.say import say
-from harness.cli.score import Allow, ClockName, Reference, RulesName, check_reference
+from harness.cli.score import Allow, ClockName, Reference, RulesName
 from harness.core.errors import HarnessError
 
 
@@ -37,12 +37,13 @@ def write_report(source: Source, reference: str, to: Path) -> Path:
     """
     from scoring.report.page import render_page, write_page
     from scoring.rules import load_rules
+    from scoring.speedup import check_reference
     from scoring.uncertainty import assess
 
     if source.out is None:
         raise HarnessError("a report needs a folder of records", "harness report OUT")
     scored = score_records(source, source.out, load_rules(source.rules), keep_curves=True)
-    check_reference(reference, scored.board)
+    check_reference(reference, scored.board.times.submissions)
     sure = assess(scored.board, reference)
     page = render_page(scored.board, sure, scored.trials, scored.curves(), to.parent)
     return write_page(page, to).resolve()

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json as json_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from harness.analysis.scored import Source, load_board
-from harness.core.errors import UnknownNameError
 from harness.core.files import write_whole
 from harness.core.text import csv_text
-
-if TYPE_CHECKING:
-    from scoring.scoreboard import Scoreboard
 
 Out = Annotated[Path | None, typer.Argument(help="A folder of records, as `harness run` wrote it.")]
 TimesFile = Annotated[
@@ -48,19 +44,6 @@ Resamples = Annotated[
 ]
 
 
-def check_reference(reference: str, board: Scoreboard) -> None:
-    """Check that some entry is the reference, if it is not the default one.
-
-    Raises:
-        UnknownNameError: none is.
-    """
-    from scoring.speedup import reference_rows
-
-    names = board.times.submissions
-    if reference != Source.reference and set(reference_rows(names, reference)) <= {None}:
-        raise UnknownNameError("reference", reference, names)
-
-
 def score(
     out: Out = None,
     *,
@@ -80,11 +63,12 @@ def score(
     from scoring.report.latex import latex_tables
     from scoring.report.misses import nothing_reached
     from scoring.report.tables import workload_table
+    from scoring.speedup import check_reference
     from scoring.uncertainty import assess
 
     allowed = tuple(allow or ())
     board, frame = load_board(Source(out, times, rules, clock, allowed, normalise, reference))
-    check_reference(reference, board)
+    check_reference(reference, board.times.submissions)
     table = workload_table(board, frame)
     sure = assess(board, reference, resamples)
     if frame is not None and (text := nothing_reached(frame)):

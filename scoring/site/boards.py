@@ -19,7 +19,7 @@ from scoring.scoreboard import Scoreboard
 from scoring.site.material import Gap, Material, Withdrawal
 from scoring.site.names import Layout, layout_of
 from scoring.site.ranking import Ranking, rank_entries
-from scoring.speedup import Factor, factor, pair_limit, reference_rows
+from scoring.speedup import REFERENCE, Factor, factor, pair_limit, reference_rows
 from scoring.studies import study_table
 from scoring.uncertainty import Uncertainty, assess
 
@@ -33,7 +33,7 @@ class Options:
     """How boards are scored, as the flags of `harness score` say."""
 
     rules: Rules
-    reference: str = "adamw"
+    reference: str = REFERENCE
     allow: tuple[str, ...] = ()
     draws: int = 2000
 

@@ -19,6 +19,7 @@ from scoring.site.pages import Pages, make_environment
 from scoring.site.pairs import has_intervals, pair_data, settled_bits
 from scoring.site.scripts import script
 from scoring.site.tables import board_tables, table_files
+from scoring.speedup import check_reference
 
 SITE_FILE = "site.json"
 """By this file a folder is known to be a site, which may be written again."""
@@ -35,10 +36,12 @@ def write_site(material: Material, options: Options, out: Path, *, date: str, ve
         version: the harness's.
 
     Raises:
-        HarnessError: the folder holds something else, or cannot be written.
+        HarnessError: the folder holds something else, or cannot be written; no board has the
+            reference.
     """
     _check_folder(out)
     boards = make_boards(material, options)
+    check_reference(options.reference, {name for board in boards for name in board.entries})
     for board in boards:
         pages = Pages(board, material, date, version)
         for name, text in board_files(pages, options, out):

@@ -154,6 +154,12 @@ def test_seconds_come_from_the_reference_that_ran_before_and_after() -> None:
     assert only(shipped.places_of(elsewhere(), reference_board())).slower == []
 
 
+@pytest.mark.parametrize("clock", ["steps", "seconds"])
+def test_a_reference_that_neither_has_is_refused_by_name(clock: str) -> None:
+    with pytest.raises(HarnessError, match="unknown reference 'adamv'; did you mean 'adamw'"):
+        shipped.places_of(elsewhere(), reference_board(), clock, "adamv")
+
+
 def test_a_study_that_the_board_lacks_needs_no_reference() -> None:
     later = prepare(pd.DataFrame([timed("mine", 2, 40, hardware="box-2")]))
     run = pd.concat([elsewhere(), later], ignore_index=True)

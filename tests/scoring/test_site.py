@@ -20,6 +20,7 @@ from scoring.site.names import file_names
 from scoring.site.ranking import rank_entries
 from scoring.site.scripts import script
 from scoring.site.tables import table_files
+from scoring.site.write import write_site
 from scoring.speedup import compare_pair, pair_limit
 
 from .made_frames import frame
@@ -251,6 +252,13 @@ def test_without_the_reference_the_best_takes_its_place() -> None:
     view = board.views["seconds"]
     assert view.against == "the best of each workload"
     assert [item.overall for item in view.factors if item] == pytest.approx([1.0, 0.5])
+
+
+def test_a_reference_that_is_on_no_board_is_refused_by_name(tmp_path: Path) -> None:
+    options = replace(OPTIONS, reference="muno")
+    with pytest.raises(HarnessError, match="unknown reference 'muno'; did you mean 'muon'"):
+        write_site(material(results(["muon"])), options, tmp_path, date="2026-01-01", version="1")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_no_site_is_left_alone(tmp_path: Path) -> None:

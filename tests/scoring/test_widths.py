@@ -39,6 +39,11 @@ def test_each_width_has_its_speed_up_and_an_interval_around_it() -> None:
         assert line.low < line.speedup < line.high
 
 
+def test_a_reference_that_has_no_width_is_refused_by_name() -> None:
+    with pytest.raises(HarnessError, match="unknown reference 'moun'; did you mean 'muon'"):
+        width_speedups(family(1), load_rules(), "moun")
+
+
 def test_a_screening_has_speed_ups_without_intervals() -> None:
     assert all(math.isnan(line.low) for line in speedups(family(1)))
 
