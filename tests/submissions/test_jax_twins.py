@@ -38,6 +38,8 @@ NO_NULL_SPACES = ("square", "square_2", "bias")
 CASES: list[tuple[str, Point]] = [
     ("adagrad", SAME | {"initial_accumulator": 0.01}),
     ("adam", SAME),
+    # at these bounds a part of the sizes is at each, and a part between
+    ("adam_clip", SAME | {"sgd_learning_rate": 0.1, "lower": 1.0, "upper": 3.0}),
     ("adamc", SAME),
     ("adams", SAME),
     # From 1e-6 the first steps would drown in the rounding of float32 parameters.
@@ -53,6 +55,7 @@ CASES: list[tuple[str, Point]] = [
     ("signsgd", SAME),
     ("splus", FLOAT32 | {"refresh_every": 4}),
     ("swats", {"switch_tolerance": 1e9}),
+    ("varying_adamw", SAME),
 ]
 OTHERS: list[tuple[str, Point]] = [
     ("adamc", SAME | {"corrected": "declared"}),
