@@ -13,10 +13,12 @@ from itertools import product
 from experiments.spec import Entry, Experiment, Form, Settings
 from harness.core.errors import HarnessError
 from harness.core.seeds import instance_seed
-from harness.frameworks.base import LARGEST_CURVATURE
+from harness.frameworks.base import LARGEST_CURVATURE, SECOND_ORDER
+from harness.frameworks.load import diagnostics_of
 from harness.plan.plan import PlanRequest, trial_of, workload_at
 from harness.plan.trial import Branch, Trial, TrialBudget
 from harness.providers import registry
+from harness.providers.table import FRAMEWORKS
 from harness.submission.adjustment import adjusted
 from harness.submission.reference import Scalar
 from harness.submission.resolution import Resolved, resolve
@@ -25,8 +27,6 @@ from workloads.spec import Grid, SuiteWorkload
 ROUND_SEED = "experiments"
 BATCH_SIZE = "batch_size"
 """What may be swept although it is no hyperparameter."""
-OF_TORCH = ("sharpness", "curvature")
-"""Diagnostics that torch alone computes."""
 HANG_LIMIT_S = 3600.0
 """Bounds a worker that hangs; a trial that is counted in steps ends long before."""
 
@@ -57,20 +57,27 @@ def planned(experiment: Experiment, form: Form, device: str = "cpu") -> tuple[Pl
         UnknownNameError: suite, workload, variant, submission or hyperparameter are not known.
         HarnessError: a submission is not written for the framework, or a diagnostic not to be had.
     """
-    for name in experiment.diagnostics:
-        if name in OF_TORCH and form.framework != "torch":
-            raise HarnessError(
-                f"diagnostics has '{name}', which is not computed in {form.framework}",
-                'set framework = "torch", or leave it out',
-            )
-    if "curvature" in experiment.diagnostics:
-        _check_curvature(form)
+    _check_diagnostics(experiment, form)
     return tuple(
         placed
         for instance in range(1, form.instances + 1)
         for entry in experiment.entries
         for placed in _of_entry(experiment, form, entry, instance, device)
     )
+
+
+def _check_diagnostics(experiment: Experiment, form: Form) -> None:
+    asked_for = [name for name in experiment.diagnostics if name in SECOND_ORDER]
+    computed = diagnostics_of(form.framework) if asked_for else ()
+    for name in asked_for:
+        if name not in computed:
+            others = ", ".join(one for one in FRAMEWORKS.entry_points if one != form.framework)
+            raise HarnessError(
+                f"diagnostics has '{name}', which is not computed in {form.framework}",
+                f"leave it out, or set another framework; known: {others}",
+            )
+    if "curvature" in asked_for:
+        _check_curvature(form)
 
 
 def _check_curvature(form: Form) -> None:

@@ -10,6 +10,7 @@ import typer
 from harness.cli.flags import DataDir, Device, FrameworkName, Sandbox, SuiteName, Workload
 from harness.cli.machine import say_on
 from harness.core.errors import HarnessError
+from harness.providers.table import DEFAULT_FRAMEWORK
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -67,7 +68,7 @@ def calibrate(
     *,
     workload: Workload,
     suite: SuiteName = "quick",
-    framework: FrameworkName = "torch",
+    framework: FrameworkName = DEFAULT_FRAMEWORK,
     out: Out = None,
     horizon_steps: HorizonSteps = None,
     points: Points = 24,

@@ -14,6 +14,7 @@ from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from experiments.job import Job
+    from experiments.projection_spec import ProjectionExperiment
     from experiments.trials import PlacedTrial
     from harness.core.console import PlainConsole
     from harness.execution.base import Executor, RunOptions
@@ -48,7 +49,6 @@ def experiment(
     from experiments.files import check_is_no_file, experiment_name, read_experiment
     from experiments.job import Job
     from experiments.projection_spec import ProjectionExperiment
-    from experiments.projections.results import run_projection
     from harness.cli.machine import choose_device, run_options, say_on
     from harness.core.console import PlainConsole
     from harness.providers.registry import suite as suite_of
@@ -68,9 +68,7 @@ def experiment(
                 f"experiment '{title}' trains nothing, so there is no trial to plan",
                 "leave out --dry-run: it projects images and measures distances",
             )
-        verdict = run_projection(spec, spec.images(is_quick=quick), folder, data_dir)
-        console.print(verdict.replace("**", ""), soft_wrap=True)
-        _show_results(console, folder)
+        _project(console, spec, quick, folder, data_dir)
         return
     form = spec.form(is_quick=quick)
     suite = suite_of(form.suite)
@@ -86,6 +84,20 @@ def experiment(
         _show_estimate(console, job, device_name, executor)
     else:
         _run(console, job, device_name, options, executor)
+
+
+def _project(
+    console: PlainConsole,
+    experiment: ProjectionExperiment,
+    is_quick: bool,
+    folder: Path,
+    data_dir: Path | None,
+) -> None:
+    from experiments.projections.results import run_projection
+
+    verdict = run_projection(experiment, experiment.images(is_quick=is_quick), folder, data_dir)
+    console.print(verdict.replace("**", ""), soft_wrap=True)
+    _show_results(console, folder)
 
 
 def _show_estimate(console: PlainConsole, job: Job, device: str, executor: str) -> None:

@@ -11,6 +11,7 @@ import typer
 from harness.cli.flags import FrameworkName
 from harness.cli.say import say
 from harness.core.errors import HarnessError
+from harness.providers.table import DEFAULT_FRAMEWORK
 
 
 def new(
@@ -24,7 +25,7 @@ def new(
             show_default=False,
         ),
     ] = "",
-    framework: FrameworkName = "torch",
+    framework: FrameworkName = DEFAULT_FRAMEWORK,
     way: Annotated[
         str, typer.Option(help="How it is written: build, class or import-path.")
     ] = "build",
@@ -82,7 +83,7 @@ def _new_submission(name: str, framework: str, way: str, of: str, flag: str) -> 
     )
     for path in submission.files:
         say(f"wrote {path}")
-    flags = "" if framework == "torch" else f" --framework {framework}"
+    flags = "" if framework == DEFAULT_FRAMEWORK else f" --framework {framework}"
     location = shlex.quote(submission.location)
     say(f"Next: harness check {location}{flags}")
     say(f"      harness run --submission {location}{flags} --workload mlp")

@@ -14,6 +14,7 @@ import typer
 from harness.cli.estimate import DryRun
 from harness.cli.flags import AsJson, FrameworkName, Sandbox, Settings, SpaceFile, Threads
 from harness.cli.say import say
+from harness.providers.table import DEFAULT_FRAMEWORK
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -38,7 +39,7 @@ def probe(
         list[str] | None,
         typer.Option("--only", help="A probe's name; may be repeated.", show_default="all"),
     ] = None,
-    framework: FrameworkName = "torch",
+    framework: FrameworkName = DEFAULT_FRAMEWORK,
     settings: Settings = None,
     space: SpaceFile = None,
     out: Annotated[
