@@ -49,7 +49,7 @@ def check(
     data_dir: DataDir = None,
     is_json: AsJson = False,
 ) -> None:
-    """Make a submission's first steps on each workload's model, and look at them from all sides.
+    """Run a submission's first steps on each workload's model and check them in many ways.
 
     Exit code 0: all passed, perhaps with warnings; 1: something failed; 2: an error in the request.
     """

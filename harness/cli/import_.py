@@ -11,12 +11,12 @@ from harness.cli.say import quoted, say
 from harness.core.files import write_whole
 from harness.core.text import csv_text
 
-app = typer.Typer(help="Read what other benchmarks published.", no_args_is_help=True)
+app = typer.Typer(help="Import published results of other benchmarks.", no_args_is_help=True)
 
 
 @app.callback()
 def _root() -> None:
-    """Read what other benchmarks published."""
+    """Import published results of other benchmarks."""
 
 
 @app.command("algoperf")

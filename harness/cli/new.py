@@ -33,7 +33,7 @@ def new(
         str,
         typer.Option(
             metavar="MODULE:CLASS",
-            help="A torch optimizer for matrices alone: it gets the hidden ones, AdamW the rest.",
+            help="A torch optimizer only for matrices: it gets the hidden ones, AdamW the rest.",
             show_default=False,
         ),
     ] = "",
@@ -41,12 +41,12 @@ def new(
         str,
         typer.Option(
             metavar="KEY",
-            help="With --of: a key of its groups that is true for matrices; it gets the rest, too.",
+            help="With --of: the class handles all parameters; this key of its groups is true for matrices.",
             show_default=False,
         ),
     ] = "",
 ) -> None:
-    """Write a submission to begin with (code, search space, test), or a workload's package."""
+    """Write a starting point for a submission (code, search space, test) or a workload's package."""
     if bool(name) == bool(workload):
         raise HarnessError(
             "give the name of a submission, or that of a workload",

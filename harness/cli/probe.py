@@ -50,7 +50,7 @@ def probe(
     ] = 1,
     time_limit: Annotated[
         float | None,
-        typer.Option(help="Seconds after which nothing more is begun.", show_default="none"),
+        typer.Option(help="Seconds after which no further trial starts.", show_default="none"),
     ] = None,
     sandbox: Sandbox = "plain",
     threads: Threads = None,
@@ -60,8 +60,8 @@ def probe(
     """Try submissions on small problems with one thing wrong each; without a name, list them.
 
     Up to three points of the search space are tried on each, until one reaches the target.
-    Re-running skips finished trials and goes on after a time limit. OUT gets verdicts.csv, table.md
-    and figure.*, of the submissions that have been tried on all probes.
+    Re-running skips finished trials and continues after a time limit. OUT gets verdicts.csv,
+    table.md and figure.* of the submissions that have been tried on all probes.
     """
     from experiments.files import check_is_no_file
     from experiments.probes.run import SUITE, planned, probe_names

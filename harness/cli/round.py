@@ -26,7 +26,7 @@ def new(
     name: Annotated[str, typer.Argument(help="The round's name, such as 2026-12.")],
     folder: Annotated[Path, typer.Option(help="Where to write its two files.")] = Path(),
 ) -> None:
-    """Draw a secret round seed and write its commitment, which is published now."""
+    """Draw a secret round seed and write its commitment, to be published now."""
     from harness.plan.rounds import draw_round, read_round
 
     public, secret = draw_round(name, folder)

@@ -63,8 +63,8 @@ def run(
     """Train a submission on workloads and measure the times to their targets.
 
     Re-running skips finished trials and resumes interrupted ones. A submission is refused on a
-    workload where its space says that too few of its steps fit the budget. On each workload it
-    makes its first steps before any trial is planned. `--dry-run` says what `harness plan` says.
+    workload if its space says that too few of its steps fit the budget. It makes its first steps
+    on each workload before any trial is planned. `--dry-run` shows what `harness plan` shows.
     """
     from harness.core.console import PlainConsole
 

@@ -22,10 +22,10 @@ NICENESS = 19
 def watch(
     store: Annotated[Path, typer.Argument(help="A folder of records, as `harness run` writes it.")],
 ) -> None:
-    """Show what trains and what has ended, from the records alone; q or Ctrl-C ends it.
+    """Show what is training and what has ended, from the records alone; q or Ctrl-C quits.
 
-    Trials do not notice: it reads every two seconds, with the least priority. Where it is not shown
-    in a terminal it prints once.
+    Trials are not disturbed: it reads every two seconds, at the lowest priority. Outside a terminal
+    it prints once.
     """
     from rich.live import Live
 
