@@ -34,7 +34,7 @@ def experiment(
         Path | None,
         typer.Option(help="Folder of the results.", show_default="runs/experiments/NAME[-quick]"),
     ] = None,
-    executor: Annotated[str, typer.Option(help="Where trials run: local or pool.")] = "local",
+    executor: Annotated[str, typer.Option(help="Where trials run.")] = "local",
     device: Device = None,
     sandbox: Sandbox = "plain",
     threads: Threads = None,

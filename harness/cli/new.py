@@ -41,12 +41,12 @@ def new(
         str,
         typer.Option(
             metavar="KEY",
-            help="With --of: the class handles all parameters; this key of its groups is true for matrices.",
+            help="With --of: a key of its groups, true for matrices; the class then gets all.",
             show_default=False,
         ),
     ] = "",
 ) -> None:
-    """Write a starting point for a submission (code, search space, test) or a workload's package."""
+    """Write a first version of a submission (code, search space, test) or a workload package."""
     if bool(name) == bool(workload):
         raise HarnessError(
             "give the name of a submission, or that of a workload",
