@@ -50,7 +50,9 @@ class PlacedTrial:
     order: int = 1
 
 
-def planned(experiment: Experiment, form: Form, device: str = "cpu") -> tuple[PlacedTrial, ...]:
+def plan_experiment(
+    experiment: Experiment, form: Form, device: str = "cpu"
+) -> tuple[PlacedTrial, ...]:
     """All trials of an experiment, those of one instance and entry next to each other.
 
     Raises:
@@ -99,7 +101,7 @@ def swept_points(entry: Entry, form: Form) -> tuple[Settings, ...]:
     return tuple(dict(zip(entry.sweep, row, strict=True)) for row in product(*values))
 
 
-def rehearsed(placed: tuple[PlacedTrial, ...]) -> Iterator[Trial]:
+def select_rehearsals(placed: tuple[PlacedTrial, ...]) -> Iterator[Trial]:
     """Few trials that show what a submission refuses.
 
     They have every value of every sweep; of numbers the least and the largest, for what is allowed
@@ -141,7 +143,7 @@ def _of_entry(
             point = submission.space.default | _hyperparameters(swept)
             trial = trial_of(request, size, submission, point, (instance, number))
             changes = _in_steps(form, size, instance, entry.longer * form.steps)
-            trial = trial.model_copy(update=changes | _measured(experiment, swept))
+            trial = trial.model_copy(update=changes | _measurements(experiment, swept))
             for order in range(1, form.orders + 1):
                 ordered = trial if trunk is None else _branch(trial, trunk, entry, form, order)
                 yield PlacedTrial(ordered, entry.name, swept, instance, order)
@@ -166,7 +168,7 @@ def _trunk(
     request = _request(form, trunk.submission, variant, device)
     size = workload_at(request)
     trial = trial_of(request, size, submission, submission.space.default, (instance, 1))
-    changes = _in_steps(form, size, instance, steps) | _measured(experiment, {})
+    changes = _in_steps(form, size, instance, steps) | _measurements(experiment, {})
     return trial.model_copy(update=changes | {"keeps_end": True})
 
 
@@ -200,16 +202,16 @@ def _submission(experiment: Experiment, form: Form, entry: Entry) -> Resolved:
     """An entry's submission with what is set; its swept hyperparameters are known, too."""
     submission = resolve(entry.submission)
     submission.require(form.framework)
-    fixed = experiment.set | entry.set
+    settings = experiment.set | entry.set
     for name in entry.sweep:
-        if name in fixed:
+        if name in settings:
             raise HarnessError(
                 f"entry '{entry.name}' sweeps '{name}', which is set as well",
                 "leave it out of one of the two",
             )
     first = {name: values[0] for name, values in entry.sweep.items()}
     adjusted(submission, None, _hyperparameters(first))
-    return adjusted(submission, None, fixed)
+    return adjusted(submission, None, settings)
 
 
 def _hyperparameters(swept: Settings) -> Settings:
@@ -217,7 +219,7 @@ def _hyperparameters(swept: Settings) -> Settings:
     return {name: value for name, value in swept.items() if name != BATCH_SIZE}
 
 
-def _measured(experiment: Experiment, swept: Settings) -> dict[str, object]:
+def _measurements(experiment: Experiment, swept: Settings) -> dict[str, object]:
     return {"diagnostics": experiment.diagnostics, "batch_size": swept.get(BATCH_SIZE)}
 
 

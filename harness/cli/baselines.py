@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.say import quoted, say
+from harness.cli.say import quote, say
 from harness.cli.score import Reference
 
 
@@ -45,4 +45,4 @@ def baselines(
         for line in place.lines():
             say(line)
     if not places:
-        say(f"all entries of {store} are on the board: {quoted('harness', 'score', store)}")
+        say(f"all entries of {store} are on the board: {quote('harness', 'score', store)}")

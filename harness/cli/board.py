@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.board_log import Said
-from harness.cli.say import quoted, say
+from harness.cli.say import quote, say
 from harness.cli.score import Allow
 from harness.core.errors import HarnessError
 
@@ -42,7 +42,7 @@ def add(
         say(f"{bundle} is on the board already")
         return
     say(f"added {entry_event.bundle[:12]}: {', '.join(entry_event.entries)}")
-    say(f"show it: {quoted('harness', 'site', to, '--out', 'site/')}")
+    say(f"show it: {quote('harness', 'site', to, '--out', 'site/')}")
 
 
 @app.command("withdraw")
@@ -92,6 +92,6 @@ def _board(path: Path) -> BoardFolder:
     if not board.is_board:
         raise HarnessError(
             f"'{path}' is no board",
-            f"begin one: {quoted('harness', 'board', 'add', 'BUNDLE', '--to', path)}",
+            f"begin one: {quote('harness', 'board', 'add', 'BUNDLE', '--to', path)}",
         )
     return board

@@ -101,10 +101,10 @@ def _project(
 
 
 def _show_estimate(console: PlainConsole, job: Job, device: str, executor: str) -> None:
-    from experiments.trials import planned, trunks_of
+    from experiments.trials import plan_experiment, trunks_of
     from harness.plan.plan import Plan
 
-    placed = planned(job.experiment, job.form, device)
+    placed = plan_experiment(job.experiment, job.form, device)
     _show_plan(console, job, placed)
     plan = Plan((*trunks_of(placed), *(each.trial for each in placed)))
     show_estimate(console, [plan], job.store, executor, rate=None, is_json=False)
@@ -114,12 +114,12 @@ def _run(console: PlainConsole, job: Job, device: str, options: RunOptions, exec
     from experiments.page import summary
     from experiments.results import write_results
     from experiments.run import prepare_experiment, rehearse_experiment, run_experiment
-    from experiments.trials import planned
+    from experiments.trials import plan_experiment
     from harness.cli.machine import interruptible
     from harness.display.load import display_for
     from harness.execution.load import executor as executor_of
 
-    placed = planned(job.experiment, job.form, device)
+    placed = plan_experiment(job.experiment, job.form, device)
 
     def new_executor() -> Executor:
         return executor_of(executor, job.store, display_for(console))
@@ -153,9 +153,9 @@ def _show_plan(console: PlainConsole, job: Job, placed: tuple[PlacedTrial, ...])
 
 
 def _list() -> None:
-    from experiments.files import shipped
+    from experiments.files import shipped_experiments
 
-    experiments = shipped()
+    experiments = shipped_experiments()
     width = max(map(len, experiments)) + 1
     for name, each in experiments.items():
         say(f"{name:<{width}}{each.title} ({each.source})")

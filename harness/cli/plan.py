@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from harness.cli.estimate import show_estimate
+from harness.cli.flag_groups import expand_groups
 from harness.cli.flags import AsJson
-from harness.cli.grouped import grouped
 from harness.cli.places import Place
 from harness.cli.planning import PlanArguments, plans_to_estimate
 
@@ -18,7 +18,7 @@ Rate = Annotated[
 ]
 
 
-@grouped
+@expand_groups
 def plan(
     *, arguments: PlanArguments, place: Place, rate: Rate = None, is_json: AsJson = False
 ) -> None:

@@ -64,7 +64,7 @@ def probe(
     table.md and figure.* of the submissions that have been tried on all probes.
     """
     from experiments.files import check_is_no_file
-    from experiments.probes.run import SUITE, planned, probe_names
+    from experiments.probes.run import SUITE, plan_probes, probe_names
     from harness.cli.estimate import show_estimate
     from harness.cli.machine import pick, run_options, say_on
     from harness.core.console import PlainConsole
@@ -78,7 +78,7 @@ def probe(
     check_is_no_file(out)
     requests = [_request(name, framework, settings or (), space) for name in submissions]
     options = run_options(sandbox, None, threads, suite(SUITE).hardware.cores)
-    plans = planned(requests, probes)
+    plans = plan_probes(requests, probes)
     if dry_run:
         place = "local" if jobs == 1 else "pool"
         show_estimate(console, plans, out / "records", place, rate=None, is_json=is_json)

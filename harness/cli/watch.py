@@ -53,22 +53,22 @@ def watch(
 def _key_pressed() -> Iterator[Callable[[], bool]]:
     """A function that waits until the next look is due; true if q was pressed meanwhile."""
     if not sys.stdin.isatty():
-        yield _waited
+        yield _wait
         return
     terminal = sys.stdin.fileno()
     before = termios.tcgetattr(terminal)
     tty.setcbreak(terminal)
     try:
-        yield lambda: _waited_for_q(terminal)
+        yield lambda: _wait_for_q(terminal)
     finally:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
 
-def _waited() -> bool:
+def _wait() -> bool:
     time.sleep(EVERY_S)
     return False
 
 
-def _waited_for_q(terminal: int) -> bool:
+def _wait_for_q(terminal: int) -> bool:
     readable, _, _ = select.select([terminal], [], [], EVERY_S)
     return bool(readable) and os.read(terminal, 1) in (b"q", b"Q", b"")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.say import quoted, say
+from harness.cli.say import quote, say
 
 
 def withdraw(
@@ -26,6 +26,6 @@ def withdraw(
     for trial in withdrawn:
         say(f"withdrawn: {trial.folder}")
     if withdrawn:
-        say(f"Next: {quoted('harness', 'score', out)}")
+        say(f"Next: {quote('harness', 'score', out)}")
     else:
         say(f"every trial that is planned in {out} has begun; nothing is withdrawn")
