@@ -40,7 +40,7 @@ def read_experiment(text: str) -> Experiment | ProjectionExperiment:
     return _read(ROOT / f"{text}.toml")
 
 
-def shipped() -> dict[str, Experiment | ProjectionExperiment]:
+def shipped_experiments() -> dict[str, Experiment | ProjectionExperiment]:
     """All that ship, by name."""
     return {name: read_experiment(name) for name in experiment_names()}
 

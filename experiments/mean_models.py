@@ -74,7 +74,7 @@ def with_mean_models(
     """
     if job.form.orders == 1:
         return evaluations
-    groups = list(_trained(placed, records))
+    groups = list(_complete_groups(placed, records))
     own = dict(zip((group.key for group in groups), _values(groups, job, options), strict=True))
     metric = evaluations[evaluations["metric"] == job.experiment.measure.metric]
     last = metric.sort_values("step").drop_duplicates(list(KEYS), keep="last")
@@ -83,7 +83,9 @@ def with_mean_models(
     return pd.concat([evaluations, pd.DataFrame(rows, columns=evaluations.columns)])
 
 
-def _trained(placed: Sequence[PlacedTrial], records: Sequence[TrialRecord]) -> Iterator[_Group]:
+def _complete_groups(
+    placed: Sequence[PlacedTrial], records: Sequence[TrialRecord]
+) -> Iterator[_Group]:
     """The groups all of whose branches trained to their end."""
     groups, failed = dict[Key, _Group](), set[Key]()
     for each, record in zip(placed, records, strict=True):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from experiments.job import Job
-from experiments.trials import PlacedTrial, rehearsed, trunks_of
+from experiments.trials import PlacedTrial, select_rehearsals, trunks_of
 from harness.core.errors import HarnessError
 from harness.execution.base import Executor, RunOptions
 from harness.execution.rehearsal import rehearse
@@ -45,7 +45,7 @@ def rehearse_experiment(placed: tuple[PlacedTrial, ...], store: Path, options: R
     under_way = {each.entry for each in placed if each.trial.identity not in pending}
     fresh = tuple(each for each in placed if each.entry not in under_way)
     trunks = unfinished(trunks_of(placed), store)[:1]  # which differ by their instances alone
-    for trial in (*trunks, *rehearsed(fresh)):
+    for trial in (*trunks, *select_rehearsals(fresh)):
         rehearse(resolve_trial(trial, options), options)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from harness.plan.trial import Diagnostic
+from harness.providers.table import DEFAULT_FRAMEWORK
 from harness.submission.reference import Framework, Scalar
 from workloads.spec import Count, Fraction, Frozen, Positive
 
@@ -19,7 +20,7 @@ class Form(Frozen):
 
     suite: str
     workload: str
-    framework: Framework = "torch"
+    framework: Framework = DEFAULT_FRAMEWORK
     variants: Annotated[tuple[str, ...], Field(min_length=1)] = ("base",)
     """Of the workload; each entry trains on each."""
     instances: Count = 1

@@ -13,10 +13,12 @@ from itertools import product
 from experiments.spec import Entry, Experiment, Form, Settings
 from harness.core.errors import HarnessError
 from harness.core.seeds import instance_seed
-from harness.frameworks.base import LARGEST_CURVATURE
+from harness.frameworks.base import LARGEST_CURVATURE, SECOND_ORDER
+from harness.frameworks.load import diagnostics_of
 from harness.plan.plan import PlanRequest, trial_of, workload_at
 from harness.plan.trial import Branch, Trial, TrialBudget
 from harness.providers import registry
+from harness.providers.table import FRAMEWORKS
 from harness.submission.adjustment import adjusted
 from harness.submission.reference import Scalar
 from harness.submission.resolution import Resolved, resolve
@@ -25,8 +27,6 @@ from workloads.spec import Grid, SuiteWorkload
 ROUND_SEED = "experiments"
 BATCH_SIZE = "batch_size"
 """What may be swept although it is no hyperparameter."""
-OF_TORCH = ("sharpness", "curvature")
-"""Diagnostics that torch alone computes."""
 HANG_LIMIT_S = 3600.0
 """Bounds a worker that hangs; a trial that is counted in steps ends long before."""
 
@@ -50,27 +50,36 @@ class PlacedTrial:
     order: int = 1
 
 
-def planned(experiment: Experiment, form: Form, device: str = "cpu") -> tuple[PlacedTrial, ...]:
+def plan_experiment(
+    experiment: Experiment, form: Form, device: str = "cpu"
+) -> tuple[PlacedTrial, ...]:
     """All trials of an experiment, those of one instance and entry next to each other.
 
     Raises:
         UnknownNameError: suite, workload, variant, submission or hyperparameter are not known.
         HarnessError: a submission is not written for the framework, or a diagnostic not to be had.
     """
-    for name in experiment.diagnostics:
-        if name in OF_TORCH and form.framework != "torch":
-            raise HarnessError(
-                f"diagnostics has '{name}', which is not computed in {form.framework}",
-                'set framework = "torch", or leave it out',
-            )
-    if "curvature" in experiment.diagnostics:
-        _check_curvature(form)
+    _check_diagnostics(experiment, form)
     return tuple(
         placed
         for instance in range(1, form.instances + 1)
         for entry in experiment.entries
         for placed in _of_entry(experiment, form, entry, instance, device)
     )
+
+
+def _check_diagnostics(experiment: Experiment, form: Form) -> None:
+    asked_for = [name for name in experiment.diagnostics if name in SECOND_ORDER]
+    computed = diagnostics_of(form.framework) if asked_for else ()
+    for name in asked_for:
+        if name not in computed:
+            others = ", ".join(one for one in FRAMEWORKS.entry_points if one != form.framework)
+            raise HarnessError(
+                f"diagnostics has '{name}', which is not computed in {form.framework}",
+                f"leave it out, or set another framework; known: {others}",
+            )
+    if "curvature" in asked_for:
+        _check_curvature(form)
 
 
 def _check_curvature(form: Form) -> None:
@@ -92,7 +101,7 @@ def swept_points(entry: Entry, form: Form) -> tuple[Settings, ...]:
     return tuple(dict(zip(entry.sweep, row, strict=True)) for row in product(*values))
 
 
-def rehearsed(placed: tuple[PlacedTrial, ...]) -> Iterator[Trial]:
+def select_rehearsals(placed: tuple[PlacedTrial, ...]) -> Iterator[Trial]:
     """Few trials that show what a submission refuses.
 
     They have every value of every sweep; of numbers the least and the largest, for what is allowed
@@ -134,7 +143,7 @@ def _of_entry(
             point = submission.space.default | _hyperparameters(swept)
             trial = trial_of(request, size, submission, point, (instance, number))
             changes = _in_steps(form, size, instance, entry.longer * form.steps)
-            trial = trial.model_copy(update=changes | _measured(experiment, swept))
+            trial = trial.model_copy(update=changes | _measurements(experiment, swept))
             for order in range(1, form.orders + 1):
                 ordered = trial if trunk is None else _branch(trial, trunk, entry, form, order)
                 yield PlacedTrial(ordered, entry.name, swept, instance, order)
@@ -159,7 +168,7 @@ def _trunk(
     request = _request(form, trunk.submission, variant, device)
     size = workload_at(request)
     trial = trial_of(request, size, submission, submission.space.default, (instance, 1))
-    changes = _in_steps(form, size, instance, steps) | _measured(experiment, {})
+    changes = _in_steps(form, size, instance, steps) | _measurements(experiment, {})
     return trial.model_copy(update=changes | {"keeps_end": True})
 
 
@@ -193,16 +202,16 @@ def _submission(experiment: Experiment, form: Form, entry: Entry) -> Resolved:
     """An entry's submission with what is set; its swept hyperparameters are known, too."""
     submission = resolve(entry.submission)
     submission.require(form.framework)
-    fixed = experiment.set | entry.set
+    settings = experiment.set | entry.set
     for name in entry.sweep:
-        if name in fixed:
+        if name in settings:
             raise HarnessError(
                 f"entry '{entry.name}' sweeps '{name}', which is set as well",
                 "leave it out of one of the two",
             )
     first = {name: values[0] for name, values in entry.sweep.items()}
     adjusted(submission, None, _hyperparameters(first))
-    return adjusted(submission, None, fixed)
+    return adjusted(submission, None, settings)
 
 
 def _hyperparameters(swept: Settings) -> Settings:
@@ -210,7 +219,7 @@ def _hyperparameters(swept: Settings) -> Settings:
     return {name: value for name, value in swept.items() if name != BATCH_SIZE}
 
 
-def _measured(experiment: Experiment, swept: Settings) -> dict[str, object]:
+def _measurements(experiment: Experiment, swept: Settings) -> dict[str, object]:
     return {"diagnostics": experiment.diagnostics, "batch_size": swept.get(BATCH_SIZE)}
 
 

@@ -68,8 +68,8 @@ def with_baseline_targets(
     for _, group in open_trials.groupby(MODEL, sort=True):
         target = baseline_target(group[group["identity"].isin(scored)], by_trial)
         for index, trial in group.iterrows():
-            changes[index] = _timed(trial, by_trial.get(trial["identity"]), target)
-    return _updated(frame, changes)
+            changes[index] = _cross_target(trial, by_trial.get(trial["identity"]), target)
+    return _update(frame, changes)
 
 
 def baseline_target(group: pd.DataFrame, curves: dict[Any, pd.DataFrame]) -> float:
@@ -127,7 +127,7 @@ def crossing(curve: pd.DataFrame, trial: pd.Series[Any], target: float) -> Cross
     return Crossing(time_to_target_s=min(time_s, times[hit]), last_miss_s=miss_s, **ends)
 
 
-def _timed(
+def _cross_target(
     trial: pd.Series[Any], curve: pd.DataFrame | None, target: float
 ) -> dict[str, float | str]:
     """What a known target changes in a trial's row."""
@@ -139,7 +139,7 @@ def _timed(
     return {"target": target, "state": "reached", "reason": "target met", **hit._asdict()}
 
 
-def _updated(frame: pd.DataFrame, changes: Changes) -> pd.DataFrame:
+def _update(frame: pd.DataFrame, changes: Changes) -> pd.DataFrame:
     frame = frame.copy()
     for name in ("target", *OUTCOME):
         frame[name] = frame[name].astype(float)

@@ -49,8 +49,8 @@ def bootstrap_medians(
 def within(early: Array, late: Array, random: np.random.Generator) -> Array:
     """Times anywhere in their intervals; what is not finite stays so."""
     with np.errstate(invalid="ignore"):
-        drawn = early + random.random(early.shape) * (late - early)
-    return np.where(np.isfinite(late), drawn, late)
+        times = early + random.random(early.shape) * (late - early)
+    return np.where(np.isfinite(late), times, late)
 
 
 def _complete_medians(by_study: Array, indices: np.ndarray) -> Array:
@@ -82,9 +82,9 @@ def sorting_network(count: int) -> Iterator[tuple[int, int]]:
 def _ragged_medians(times: Array, uniform: Array) -> Array:
     """Medians (R, S, W) where cells have different numbers of studies."""
     order = np.argsort(np.isnan(times), axis=-1, kind="stable")
-    packed = np.take_along_axis(times, order, axis=-1)
+    front = np.take_along_axis(times, order, axis=-1)
     counts = (~np.isnan(times)).sum(axis=-1)[None, :, :, None]
     indices = (uniform[:, None, :, :] * counts).astype(np.intp)
-    values = np.take_along_axis(np.broadcast_to(packed, indices.shape), indices, axis=-1)
+    values = np.take_along_axis(np.broadcast_to(front, indices.shape), indices, axis=-1)
     values = np.where(np.arange(times.shape[-1]) < counts, values, np.nan)
     return median_times(values)

@@ -80,9 +80,9 @@ class Comparison:
         if self.overall is None or self.is_equal or not np.isfinite(self.medians).any():
             return ""
         low, high = self.sequential.interval()
-        held = "settled all the same" if self.sequential.is_settled else "not settled"
+        outcome = "settled all the same" if self.sequential.is_settled else "not settled"
         return (
-            f"had studies been added until it was settled: {held}, "
+            f"had studies been added until it was settled: {outcome}, "
             f"{self.sequential.factor:.3f} times [{low:.3f}, {high:.3f}]"
         )
 

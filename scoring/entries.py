@@ -51,9 +51,9 @@ class Contents:
 def contents_by_name(frame: pd.DataFrame) -> dict[str, Contents]:
     """The contents of each submission of a results frame, from the oldest to the latest."""
     columns = ["submission", "content_hash", "begun_at"]
-    begun = frame[columns].drop_duplicates().groupby(columns[:2], as_index=False).max()
+    starts = frame[columns].drop_duplicates().groupby(columns[:2], as_index=False).max()
     entries = sorted(
-        (Entry(*map(str, row)) for row in begun[columns].itertuples(index=False, name=None)),
+        (Entry(*map(str, row)) for row in starts[columns].itertuples(index=False, name=None)),
         key=lambda entry: (entry.begun_at, entry.content_hash),
     )
     by_name: dict[str, list[Entry]] = {}

@@ -19,7 +19,13 @@ from scoring.mixtures import frame_breaches, name_breaches
 from scoring.refusals import absences, check_allowed, settle, time_breaches
 from scoring.rules import Rules, load_rules
 from scoring.scoreboard import Scoreboard, score_times
-from scoring.standing import marks_of, ranked, standing_flags, unranked, unranked_table
+from scoring.standing import (
+    marks_of,
+    select_ranked,
+    select_unranked,
+    standing_flags,
+    unranked_table,
+)
 from scoring.studies import times_of, with_hit_index
 from scoring.times import from_table
 
@@ -91,7 +97,7 @@ def scored_trials(frame: pd.DataFrame, allowed: Collection[str] = ()) -> pd.Data
     Raises:
         HarnessError: no entry is left that is ranked.
     """
-    return prepare(ranked(select_contents(prepare(frame), allowed), allowed))
+    return prepare(select_ranked(select_contents(prepare(frame), allowed), allowed))
 
 
 def unranked_trials(frame: pd.DataFrame, allowed: Collection[str] = ()) -> pd.DataFrame:
@@ -100,7 +106,7 @@ def unranked_trials(frame: pd.DataFrame, allowed: Collection[str] = ()) -> pd.Da
     They are named as they would be among all that are shown.
     """
     trials = prepare(select_contents(prepare(frame), allowed))
-    return unranked(trials, allowed)
+    return select_unranked(trials, allowed)
 
 
 def _contents(everything: pd.DataFrame, frame: pd.DataFrame) -> dict[str, int]:

@@ -35,7 +35,7 @@ class Evidence:
         count = f"{len(self.mismatches)} mismatches, the first: " if self.mismatches[1:] else ""
         return (f"unverified: {count}{self.mismatches[0]}; all of them: harness verify OUT --all",)
 
-    def joined(self, other: Evidence) -> Evidence:
+    def join(self, other: Evidence) -> Evidence:
         """What was found in this folder and in another one."""
         return Evidence(
             self.mismatches + other.mismatches, self.missing_trials + other.missing_trials

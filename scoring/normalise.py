@@ -75,11 +75,11 @@ def normalise(frame: pd.DataFrame, other: pd.DataFrame, reference: str) -> pd.Da
     """
     _refuse_entries_of_both(frame, other[other["submission"] != reference])
     refuse_unless_between(brackets(other, reference), reference)
-    parts = [frame.assign(normalised=""), converted(frame, other, reference)]
+    parts = [frame.assign(normalised=""), convert(frame, other, reference)]
     return pd.concat(parts, ignore_index=True)
 
 
-def converted(frame: pd.DataFrame, other: pd.DataFrame, reference: str) -> pd.DataFrame:
+def convert(frame: pd.DataFrame, other: pd.DataFrame, reference: str) -> pd.DataFrame:
     """The second frame's trials but for the reference's, in seconds of the first's machine.
 
     That they lie between the reference's is `refuse_unless_between`'s to see.

@@ -124,10 +124,12 @@ def places(board: pd.DataFrame, own: pd.DataFrame, clock: str = "steps") -> tupl
     shared = ended[ended["column"].isin(new["column"])]
     _refuse_others(shared, new, clock)
     board_entries = set(shared["entry"])
-    named = new.assign(entry=[f"{e} (this run)" if e in board_entries else e for e in new["entry"]])
+    entries = new.assign(
+        entry=[f"{e} (this run)" if e in board_entries else e for e in new["entry"]]
+    )
     return tuple(
         _place(str(entry), trials, shared, CLOCKS[clock])
-        for entry, trials in named.groupby("entry")
+        for entry, trials in entries.groupby("entry")
     )
 
 

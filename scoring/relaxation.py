@@ -38,8 +38,8 @@ def relaxation_curve(frame: pd.DataFrame, curves: pd.DataFrame, rules: Rules) ->
     evaluations = _evaluations(frame, curves)
     parts = []
     for fraction in fractions:
-        shifted = _shifted(frame, evaluations, fraction, rules)
-        board = score_times(times_of(shifted, CLOCKS["seconds"]), rules)
+        later_times = _shift(frame, evaluations, fraction, rules)
+        board = score_times(times_of(later_times, CLOCKS["seconds"]), rules)
         parts.append(
             pd.DataFrame(
                 {
@@ -57,10 +57,10 @@ def shift_target(
     frame: pd.DataFrame, curves: pd.DataFrame, easier_by: float, rules: Rules | None = None
 ) -> pd.DataFrame:
     """The results under a target made easier by a fraction of its absolute value."""
-    return _shifted(frame, _evaluations(frame, curves), easier_by, rules or load_rules())
+    return _shift(frame, _evaluations(frame, curves), easier_by, rules or load_rules())
 
 
-def _shifted(
+def _shift(
     frame: pd.DataFrame, evaluations: pd.DataFrame, easier_by: float, rules: Rules
 ) -> pd.DataFrame:
     first = _first_at_target(evaluations, easier_by)

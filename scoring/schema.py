@@ -60,7 +60,7 @@ class FrameSchema:
         return tuple(column.name for column in self.columns if column.maker == maker)
 
     @property
-    def required(self) -> tuple[str, ...]:
+    def required_columns(self) -> tuple[str, ...]:
         """The columns without which a frame is refused, in order."""
         return tuple(column.name for column in self.columns if column.is_required)
 
@@ -72,11 +72,11 @@ class FrameSchema:
         Raises:
             HarnessError: it has not; the message names the columns.
         """
-        missing_names = [name for name in self.required if name not in frame.columns]
+        missing_names = [name for name in self.required_columns if name not in frame.columns]
         if missing_names:
             raise HarnessError(
                 f"the {self.title} lack the column(s) {', '.join(missing_names)}",
-                f"needed are: {', '.join(self.required)}",
+                f"needed are: {', '.join(self.required_columns)}",
             )
         for column in self.columns:
             if column.maker == "scoring" or column.name not in frame.columns:

@@ -146,6 +146,6 @@ def score_ranges(times: Times, rules: Rules, medians: Array) -> Array:
     for row in range(len(medians)):
         own = (np.arange(len(medians)) == row)[:, None]
         for end, (mine, theirs) in enumerate(((late, early), (early, late))):
-            mixed = np.where(own, mine, theirs)
-            ranges[row, end] = score_medians(mixed, times.workloads, rules)[row]
+            mixture = np.where(own, mine, theirs)
+            ranges[row, end] = score_medians(mixture, times.workloads, rules)[row]
     return ranges

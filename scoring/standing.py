@@ -20,7 +20,7 @@ HELD = "held-entries"
 """The rule that is overridden to rank entries that are held, too."""
 
 
-def ranked(frame: pd.DataFrame, allowed: Collection[str]) -> pd.DataFrame:
+def select_ranked(frame: pd.DataFrame, allowed: Collection[str]) -> pd.DataFrame:
     """The trials of a prepared frame whose entries are ranked.
 
     Raises:
@@ -36,7 +36,7 @@ def ranked(frame: pd.DataFrame, allowed: Collection[str]) -> pd.DataFrame:
     return ranked_trials
 
 
-def unranked(frame: pd.DataFrame, allowed: Collection[str]) -> pd.DataFrame:
+def select_unranked(frame: pd.DataFrame, allowed: Collection[str]) -> pd.DataFrame:
     """The trials of a prepared frame whose entries are not ranked."""
     return frame[_is_unranked(frame, allowed)]
 

@@ -133,8 +133,8 @@ class _Chain:
         """Put each time anywhere in its interval, which is short beside the noise."""
         where = self.data.is_present & ~self.data.is_censored
         uniform = self.random.random((len(self.mu), int(where.sum())))
-        drawn = early[where] + uniform * (late[where] - early[where])
-        self.log_time[:, where] = np.log(np.maximum(drawn, TINY))
+        times = early[where] + uniform * (late[where] - early[where])
+        self.log_time[:, where] = np.log(np.maximum(times, TINY))
 
     def _draw_censored(self) -> None:
         """Draw from the normal distribution truncated to above the limit, by inverse log tail."""
@@ -161,9 +161,9 @@ class _Chain:
         noise = self.random.standard_normal(self.instance.shape)
         self.instance = residual / variance / precision + noise / np.sqrt(precision)
         # A study that no entry has carries no information, so the variance excludes its effect.
-        held = self.data.per_study > 0
-        squares = np.where(held, self.instance**2, 0.0).sum(axis=(1, 2))
-        shape = max(int(held.sum()) - 1, 1) / 2
+        is_covered = self.data.per_study > 0
+        squares = np.where(is_covered, self.instance**2, 0.0).sum(axis=(1, 2))
+        shape = max(int(is_covered.sum()) - 1, 1) / 2
         self.instance_variance = self._inverse_gamma(shape, squares)
 
     def _draw_variance(self) -> None:

@@ -56,11 +56,11 @@ def _figure(
             of_row = frame[frame[by_row] == name]
             for panel, column in zip(row, column_names, strict=True):
                 _draw_lines(panel, of_row[of_row[by_column] == column], by_line, looks, names)
-            row[0].set_ylabel(_called(name, names))
+            row[0].set_ylabel(_label(name, names))
             log_if_wide(row[0], of_row["value"])
         for panel, column in zip(grid[0], column_names, strict=True):
             if len(column_names) > 1:
-                panel.set_title(_called(column, names), fontsize=9)
+                panel.set_title(_label(column, names), fontsize=9)
         for panel in grid[-1]:
             panel.set_xlabel("step")
         legend(figure, grid[0][0])
@@ -73,10 +73,10 @@ def _draw_lines(
     for name, look in looks.items():
         own = frame[frame[by_line] == name].groupby("step")["value"]
         middle, low, high = own.mean(), own.min(), own.max()
-        panel.plot(middle.index, middle, label=_called(name, names), linewidth=1.3, **look)
+        panel.plot(middle.index, middle, label=_label(name, names), linewidth=1.3, **look)
         if not low.equals(high):
             panel.fill_between(low.index, low, high, color=look["color"], alpha=0.15, linewidth=0)
 
 
-def _called(name: str, names: Mapping[str, str]) -> str:
+def _label(name: str, names: Mapping[str, str]) -> str:
     return label(names.get(name, name.replace("_", " ")))

@@ -60,14 +60,14 @@ class Drawing:
         Entries of one submission differ by their dashes.
         """
         others = sorted({entry.submission for entry in self.experiment.entries} - set(ORDER))
-        numbered = {f"{place:04}": name for place, name in enumerate((*ORDER, *others))}
-        shared = {numbered[number]: pen for number, pen in pens(list(numbered)).items()}
+        names = {f"{place:04}": name for place, name in enumerate((*ORDER, *others))}
+        shared = {names[number]: pen for number, pen in pens(list(names)).items()}
         used = {shared[entry.submission] for entry in self.experiment.entries}
         drawn = dict[str, Pen]()
         for entry in self.experiment.entries:
             pen = shared[entry.submission]
             if pen in drawn.values():
-                pen = next(free for free in _dashed(pen) if free not in used)
+                pen = next(free for free in _vary_dashes(pen) if free not in used)
                 used.add(pen)
             drawn[entry.name] = pen
         return drawn
@@ -79,7 +79,7 @@ class Drawing:
         return self.evaluations.merge(self.best[keys], on=keys)
 
 
-def _dashed(pen: Pen) -> Iterator[Pen]:
+def _vary_dashes(pen: Pen) -> Iterator[Pen]:
     """The pens of its colour, at last a dotted one for each number."""
     yield from (Pen(pen.colour, dash) for dash in DASHES)
     yield from (Pen(pen.colour, (1.0, float(gap))) for gap in count(1))

@@ -26,7 +26,7 @@ def probe_names() -> tuple[str, ...]:
     return registry.suite(SUITE).workloads
 
 
-def planned(submissions: Sequence[PlanRequest], probes: Sequence[str]) -> list[Plan]:
+def plan_probes(submissions: Sequence[PlanRequest], probes: Sequence[str]) -> list[Plan]:
     """The plan of each submission on each probe.
 
     Args:

@@ -43,12 +43,12 @@ def run_projection(
 def verdict_of(experiment: ProjectionExperiment, table: pd.DataFrame) -> str:
     """Whether a random projection has the error that the thesis states, and which method has."""
     at_shown = table[table["dimension"] == experiment.shown].set_index("method")["error"]
-    stated = experiment.stated_error
-    same = [m for m in METHODS if abs(at_shown[m] / stated - 1.0) <= TOLERANCE]
+    claim = experiment.stated_error
+    same = [m for m in METHODS if abs(at_shown[m] / claim - 1.0) <= TOLERANCE]
     verdict = "held" if set(same) & {"raw", "mean removed"} else "did not hold"
     errors = ", ".join(f"{at_shown[method]:.3g} {method}" for method in METHODS)
     return (
-        f"**{verdict}**: a reconstruction error of {stated:g} at {experiment.shown} dimensions "
+        f"**{verdict}**: a reconstruction error of {claim:g} at {experiment.shown} dimensions "
         f"(measured: {errors})"
     )
 

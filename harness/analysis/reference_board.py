@@ -112,7 +112,7 @@ def _in_its_seconds(own: pd.DataFrame, board: pd.DataFrame, reference: str) -> p
     """
     import pandas as pd
 
-    from scoring.normalise import brackets, converted, refuse_unless_between
+    from scoring.normalise import brackets, convert, refuse_unless_between
 
     ended = own[own["state"] != "unfinished"]
     is_reference = ended["submission"].eq(reference)
@@ -124,4 +124,4 @@ def _in_its_seconds(own: pd.DataFrame, board: pd.DataFrame, reference: str) -> p
     around = brackets(ended, reference)
     identities = set(shared["identity"])
     refuse_unless_between((each for each in around if each.trial in identities), reference)
-    return converted(board, pd.concat([shared, ended[is_reference]]), reference)
+    return convert(board, pd.concat([shared, ended[is_reference]]), reference)

@@ -20,6 +20,8 @@ from harness.submission.entry import is_import_path
 from harness.submission.reference import Framework
 from harness.submission.resolution import file_for
 
+TEMPLATES = files("harness.authoring.templates")
+"""One file for each framework and form: FRAMEWORK_FORM.py.txt."""
 Way = Literal["build", "class", "import-path"]
 WAYS: tuple[Way, ...] = ("build", "class", "import-path")
 SPACE = """\
@@ -77,7 +79,7 @@ def new_submission(
 
     Args:
         name: of the submission.
-        framework: torch or jax.
+        framework: one that has templates.
         way: how it is written.
         folder: where its files go.
         of: an optimizer class by import path, for matrices alone: the `build` gives it the hidden
@@ -90,8 +92,9 @@ def new_submission(
             path or `flag` no name, or they do not go with the rest.
     """
     check_name("submission", name)
-    if of and (framework, way) != ("torch", "build"):
-        raise HarnessError("--of goes with torch and --way build alone")
+    if of and (way != "build" or framework not in _frameworks_with("split")):
+        names = " or ".join(_frameworks_with("split"))
+        raise HarnessError(f"--of goes with --framework {names} and --way build alone")
     if of and (not is_import_path(of) or "." in of.partition(":")[2]):
         raise HarnessError(
             f"--of {of} is no import path of a class", "for example: --of torch.optim:Muon"
@@ -117,13 +120,20 @@ def new_submission(
     return NewSubmission(location, tuple(paths))
 
 
+def _frameworks_with(form: str) -> list[str]:
+    """The frameworks for which there is a template of a form, such as `build`."""
+    ending = f"_{form}.py.txt"
+    names = (file.name for file in TEMPLATES.iterdir())
+    return sorted(name.removesuffix(ending) for name in names if name.endswith(ending))
+
+
 def _texts(
     name: str, framework: Framework, way: Way, of: str, flag: str
 ) -> tuple[str, Mapping[str, str]]:
     """What `--submission` takes, and the texts of the files by their places."""
     form = "flagged" if flag else "split" if of else way.replace("-", "_")
     template = f"{framework}_{form}.py.txt"
-    code = (files("harness.authoring.templates") / template).read_text(encoding="utf-8")
+    code = (TEMPLATES / template).read_text(encoding="utf-8")
     module, _, own = of.partition(":")
     kind = own or "".join(part.capitalize() for part in name.split("_"))
     words = {"NAME": name, "CLASS": kind, "MODULE": module, "FLAG": flag}

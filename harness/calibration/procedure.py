@@ -226,21 +226,23 @@ class Calibration:
 
     def _tune(self, submission: Resolved, executors: Executors) -> tuple[Point, list[Tried]]:
         """Successive halving: the best point, and all that was tried."""
-        numbered = list(enumerate(points_of(submission, self.request, self.effort.points), start=1))
+        candidates = list(
+            enumerate(points_of(submission, self.request, self.effort.points), start=1)
+        )
         tries: list[Tried] = []
         for rung, (length, fraction) in enumerate(RUNGS, start=1):
             steps = max(1, round(length * self.effort.horizon_steps))
-            numbered = numbered[: max(1, round(fraction * self.effort.points))]
-            trials = self.factory.rung(submission, numbered, rung, steps)
+            candidates = candidates[: max(1, round(fraction * self.effort.points))]
+            trials = self.factory.rung(submission, candidates, rung, steps)
             records = executors.parallel.run(trials, self._shared_options)
             finals = [final_of(record, self.store) for record in records]
             tries += [
                 Tried(point=point, rung_steps=steps, final=final)
-                for (_, point), final in zip(numbered, finals, strict=True)
+                for (_, point), final in zip(candidates, finals, strict=True)
             ]
-            numbered = _rank(numbered, finals, self.factory.size.target.direction)
+            candidates = _rank(candidates, finals, self.factory.size.target.direction)
             self.say(f"{submission.ref.name}: {len(records)} points to {steps} steps tried")
-        return numbered[0][1], tries
+        return candidates[0][1], tries
 
     @property
     def _shared_options(self) -> RunOptions:
@@ -249,15 +251,15 @@ class Calibration:
 
 
 def _rank(
-    numbered: Sequence[tuple[int, Point]], finals: Iterable[float | None], direction: Direction
+    candidates: Sequence[tuple[int, Point]], finals: Iterable[float | None], direction: Direction
 ) -> list[tuple[int, Point]]:
     """Points from the best final metric to the worst; those that have none come last."""
     sign = -1.0 if direction == "maximize" else 1.0
-    keyed = [
+    keys = [
         ((final is None, sign * (final or 0.0), number), (number, point))
-        for (number, point), final in zip(numbered, finals, strict=True)
+        for (number, point), final in zip(candidates, finals, strict=True)
     ]
-    return [pair for _, pair in sorted(keyed, key=lambda entry: entry[0])]
+    return [pair for _, pair in sorted(keys, key=lambda entry: entry[0])]
 
 
 def _at(target: Target, baseline: Baseline) -> Baseline:

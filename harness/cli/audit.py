@@ -42,11 +42,11 @@ def audit(
 ) -> None:
     """Run chosen trials again at the same point on other instances; exit code 1 if one disagrees.
 
-    What it finds is written into the folder's ledger, or the board's log, and marks its entries: a
+    The findings are written into the folder's ledger, or the board's log, and mark its entries: a
     trial that agrees covers all that are not faster; an entry whose times are covered is `audited`.
 
-    On a variant there is no calibrated target: a time there is compared with the base's all the
-    same, and says how much the entry leans on the base.
+    A variant has no calibrated target: its time is compared with the base's, which shows how much
+    the entry depends on the base model.
     """
     from harness.cli.audit_subject import subject_of
     from harness.cli.machine import interruptible, run_options
@@ -59,7 +59,7 @@ def audit(
 
     subject = subject_of(out)
     records = subject.records_named(tuple(trial)) if trial else fastest_trials(subject.latest())
-    trials = [audit_trial(subject.located(record.trial), seed, variant) for record in records]
+    trials = [audit_trial(subject.locate(record.trial), seed, variant) for record in records]
     cores = registry.suite(records[0].trial.suite).hardware.cores
     place = store or out.with_name(f"{out.resolve().name}-audit")
     console = PlainConsole()

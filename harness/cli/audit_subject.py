@@ -61,7 +61,7 @@ class Subject:
     def _frame(self) -> pd.DataFrame:
         return pd.concat([results_frame(store) for store in self.stores], ignore_index=True)
 
-    def located(self, trial: Trial) -> Trial:
+    def locate(self, trial: Trial) -> Trial:
         """A trial whose submission is looked for in its bundle, if its code came with that."""
         ref = trial.submission
         is_elsewhere = ref.location.startswith("submissions/") or ":" in ref.location
@@ -70,14 +70,14 @@ class Subject:
             return trial
         is_folder = any(folder.glob("submission*.py"))
         place = folder if is_folder else next(folder.glob("*.py"))
-        moved = ref.model_copy(update={"location": str(place.resolve())})
-        return trial.model_copy(update={"submission": moved})
+        reference = ref.model_copy(update={"location": str(place.resolve())})
+        return trial.model_copy(update={"submission": reference})
 
     def note(self, audits: Iterable[AuditedTrial]) -> None:
         """Write down what was found, once each."""
-        known = {(event.identity, event.rerun) for event in self._events()}
+        recorded_runs = {(event.identity, event.rerun) for event in self._events()}
         events = [one.event for one in audits]
-        new = [event for event in events if (event.identity, event.rerun) not in known]
+        new = [event for event in events if (event.identity, event.rerun) not in recorded_runs]
         if self.board is not None:
             self.board.note_audits(new)
             return

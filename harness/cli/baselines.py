@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.say import quoted, say
+from harness.cli.say import quote, say
 from harness.cli.score import Reference
 
 
@@ -18,7 +18,7 @@ def baselines(
     board: Annotated[
         Path | None,
         typer.Option(
-            help="A folder of records or a bundle with the entries to stand among.",
+            help="A folder of records or a bundle: the board.",
             show_default="the one that ships for the suite",
         ),
     ] = None,
@@ -31,7 +31,7 @@ def baselines(
     ] = "steps",
     reference: Reference = "adamw",
 ) -> None:
-    """Say between which entries of a board a run's own stand, and what is settled."""
+    """Place a run's entries among those of a board, and say which pairs are settled."""
     from harness.analysis.reference_board import places_of
     from harness.analysis.scored import read_records
     from harness.cli.bundles import opened_store
@@ -45,4 +45,4 @@ def baselines(
         for line in place.lines():
             say(line)
     if not places:
-        say(f"all entries of {store} are on the board: {quoted('harness', 'score', store)}")
+        say(f"all entries of {store} are on the board: {quote('harness', 'score', store)}")

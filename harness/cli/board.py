@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.board_log import Said
-from harness.cli.say import quoted, say
+from harness.cli.say import quote, say
 from harness.cli.score import Allow
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.cli.boards import BoardFolder
 
-app = typer.Typer(help="Keep a board that is published.", no_args_is_help=True)
+app = typer.Typer(help="Maintain a published board.", no_args_is_help=True)
 
 To = Annotated[Path, typer.Option("--to", help="The board's folder.")]
 Reason = Annotated[str, typer.Option(help="Why; it is shown on the board.")]
@@ -24,7 +24,7 @@ Bundle = Annotated[str, typer.Argument(help="The first digits of a bundle's name
 
 @app.callback()
 def _root() -> None:
-    """Keep a board that is published."""
+    """Maintain a published board."""
 
 
 @app.command("add")
@@ -42,12 +42,12 @@ def add(
         say(f"{bundle} is on the board already")
         return
     say(f"added {entry_event.bundle[:12]}: {', '.join(entry_event.entries)}")
-    say(f"show it: {quoted('harness', 'site', to, '--out', 'site/')}")
+    say(f"show it: {quote('harness', 'site', to, '--out', 'site/')}")
 
 
 @app.command("withdraw")
 def withdraw(bundle: Bundle, *, to: To, reason: Reason) -> None:
-    """Take a bundle back: its entries are marked `withdrawn`, its records are kept."""
+    """Withdraw a bundle: its entries are marked `withdrawn`, its records stay."""
     say(
         f"withdrawn {_board(to).withdraw(bundle, reason)[:12]}: it is kept, its times are not shown"
     )
@@ -56,12 +56,12 @@ def withdraw(bundle: Bundle, *, to: To, reason: Reason) -> None:
 @app.command("supersede")
 def supersede(
     bundle: Bundle,
-    by: Annotated[str, typer.Argument(help="The first digits of the one in its place.")],
+    by: Annotated[str, typer.Argument(help="The first digits of its replacement's name.")],
     *,
     to: To,
     reason: Reason,
 ) -> None:
-    """Show a bundle no more, as another on the board took its place."""
+    """Stop showing a bundle, because another on the board replaces it."""
     old, new = _board(to).supersede(bundle, by, reason)
     say(f"superseded {old[:12]} by {new[:12]}: it is kept and not shown")
 
@@ -77,9 +77,9 @@ def mark(
     to: To,
     reason: Reason,
 ) -> None:
-    """Say of an entry what stands behind its times; `harness audit BOARD` marks it `audited`.
+    """Mark how far an entry's times are verified; only `harness audit BOARD` marks `audited`.
 
-    An entry that is held or disqualified is shown and not ranked; its records are kept.
+    A held or disqualified entry is shown but not ranked; its records stay.
     """
     _board(to).mark(submission, as_, reason)
     say(f"marked {submission}: {as_}")
@@ -92,6 +92,6 @@ def _board(path: Path) -> BoardFolder:
     if not board.is_board:
         raise HarnessError(
             f"'{path}' is no board",
-            f"begin one: {quoted('harness', 'board', 'add', 'BUNDLE', '--to', path)}",
+            f"begin one: {quote('harness', 'board', 'add', 'BUNDLE', '--to', path)}",
         )
     return board

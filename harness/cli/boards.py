@@ -29,7 +29,7 @@ from harness.cli.board_log import (
     Withdrawn,
 )
 from harness.cli.bundles import STORE, SUBMISSIONS, sha256_file, unpack_bundle
-from harness.cli.say import quoted
+from harness.cli.say import quote
 from harness.cli.site_records import results_of
 from harness.core.errors import CannotWriteError, HarnessError
 from harness.core.locks import lock
@@ -227,7 +227,7 @@ def _require_verified(store: Path, archive: Path) -> None:
         more = f" ({len(findings) - 1} more)" if findings[1:] else ""
         raise HarnessError(
             f"refused by rule 'unverified': {archive.name}: {findings[0]}{more}",
-            f"all of them: {quoted('harness', 'verify', archive, '--all')}",
+            f"all of them: {quote('harness', 'verify', archive, '--all')}",
         )
 
 

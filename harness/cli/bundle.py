@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.say import quoted, say
+from harness.cli.say import quote, say
 
 
 def bundle(
@@ -28,4 +28,4 @@ def bundle(
     to = out or store.with_name(f"{store.name}.tar.gz")
     name = write_bundle(store, to, version("guided-descent"))
     say(f"bundle {name[:12]}: {to}")
-    say(f"check it anywhere: {quoted('harness', 'verify', to)}")
+    say(f"check it anywhere: {quote('harness', 'verify', to)}")

@@ -101,8 +101,8 @@ def _archive(contents: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     # Neither times nor owners: the same records make the same bytes.
     with (
-        gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+        gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as stream,
+        tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
         for name in [MANIFEST, *sorted(contents.keys() - {MANIFEST})]:
             entry = tarfile.TarInfo(name)

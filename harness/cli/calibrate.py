@@ -10,6 +10,7 @@ import typer
 from harness.cli.flags import DataDir, Device, FrameworkName, Sandbox, SuiteName, Workload
 from harness.cli.machine import say_on
 from harness.core.errors import HarnessError
+from harness.providers.table import DEFAULT_FRAMEWORK
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,18 +28,20 @@ Out = Annotated[
 HorizonSteps = Annotated[
     int | None, typer.Option(help="Steps of the horizon.", show_default="the workload's")
 ]
-Points = Annotated[int, typer.Option(help="Points a baseline is tuned over.")]
+Points = Annotated[int, typer.Option(help="Points tried to tune a baseline.")]
 Seeds = Annotated[int, typer.Option(help="Reruns of its best point.")]
 Studies = Annotated[
     int, typer.Option(help="Whole studies of the first baseline, as a user runs them.")
 ]
 Baselines = Annotated[
-    str, typer.Option(help="Names with commas; the first sets target and budget.")
+    str, typer.Option(help="Comma-separated names; the first sets target and budget.")
 ]
 Latest = Annotated[
     float,
     typer.Option(
-        min=0.0, max=1.0, help="Fraction of the horizon by which the median seed is at the target."
+        min=0.0,
+        max=1.0,
+        help="Fraction of the horizon by which the median seed reaches the target.",
     ),
 ]
 Jobs = Annotated[int, typer.Option(help="Trials at once where only steps count.")]
@@ -47,7 +50,8 @@ AllThreads = Annotated[
     typer.Option(help="CPU threads of all jobs together.", show_default="the suite's cores"),
 ]
 Write = Annotated[
-    bool, typer.Option("--write", help="Put target, budget and summary beside the workload.")
+    bool,
+    typer.Option("--write", help="Write target, budget and summary into the workload's folder."),
 ]
 Add = Annotated[
     bool, typer.Option("--add", help="Instead, add the baselines at the declared target.")
@@ -55,7 +59,7 @@ Add = Annotated[
 Time = Annotated[
     bool,
     typer.Option(
-        "--time", help="Instead, time reference and baselines anew and set the budget by it."
+        "--time", help="Instead, time reference and baselines again and set the budget from it."
     ),
 ]
 Check = Annotated[
@@ -67,7 +71,7 @@ def calibrate(
     *,
     workload: Workload,
     suite: SuiteName = "quick",
-    framework: FrameworkName = "torch",
+    framework: FrameworkName = DEFAULT_FRAMEWORK,
     out: Out = None,
     horizon_steps: HorizonSteps = None,
     points: Points = 24,
@@ -87,10 +91,10 @@ def calibrate(
 ) -> None:
     """Tune baselines, rerun each on fresh seeds, and derive target and budget.
 
-    Interrupted, it goes on with the trials that have not finished. The summary is OUT/summary.json;
-    --write copies it beside the workload, into calibration/SUITE.json, and changes workload.toml.
-    --add and --check leave target and budget as they are; --add times all baselines anew. All
-    times are of one machine, which must be idle then.
+    After an interruption it resumes unfinished trials. The summary is OUT/summary.json; --write
+    copies it next to the workload, into calibration/SUITE.json, and changes workload.toml. --add
+    and --check leave target and budget as they are; --add times all baselines again. All times are
+    taken on one machine, which must be idle.
     """
     from harness.calibration.procedure import Calibration, Effort
     from harness.calibration.target import Rule

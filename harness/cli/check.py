@@ -18,6 +18,7 @@ from harness.cli.flags import (
     Threads,
 )
 from harness.cli.say import say
+from harness.providers.table import DEFAULT_FRAMEWORK
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -40,7 +41,7 @@ def check(
         typer.Option(help="A workload's name; may be repeated.", show_default="all of the suite"),
     ] = None,
     suite: SuiteOfWorkloads = None,
-    framework: FrameworkName = "torch",
+    framework: FrameworkName = DEFAULT_FRAMEWORK,
     settings: Settings = None,
     space: SpaceFile = None,
     sandbox: Sandbox = "plain",
@@ -48,7 +49,7 @@ def check(
     data_dir: DataDir = None,
     is_json: AsJson = False,
 ) -> None:
-    """Make a submission's first steps on each workload's model, and look at them from all sides.
+    """Run a submission's first steps on each workload's model and check them in many ways.
 
     Exit code 0: all passed, perhaps with warnings; 1: something failed; 2: an error in the request.
     """

@@ -28,7 +28,7 @@ def compare(
     allow: Allow = None,
     is_json: AsJson = False,
 ) -> None:
-    """Say where A is faster than B, by how much, how surely, and what would settle it."""
+    """Say whether A is faster than B, by how much, how surely, and what would settle it."""
     from scoring.report.console import print_comparison
 
     folder = Path("runs/quick") if out is None and times is None else out

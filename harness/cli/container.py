@@ -32,7 +32,7 @@ def build(
     cuda: Annotated[bool, typer.Option("--cuda", help="For workers on a GPU.")] = False,
     base: Annotated[
         str | None,
-        typer.Option(help="The image below it, best as NAME@sha256:DIGEST.", show_default=False),
+        typer.Option(help="The base image, preferably as NAME@sha256:DIGEST.", show_default=False),
     ] = None,
     extras: Annotated[
         str, typer.Option(help="Extras of the package, such as jax or jax-cuda.")
@@ -59,8 +59,8 @@ def build(
 ) -> None:
     """Build the image from containers/Dockerfile, with the versions of constraints.txt.
 
-    Without --cuda it holds PyTorch for CPUs. Layers are cached: built again, only what has changed
-    is.
+    Without --cuda it holds PyTorch for CPUs. Layers are cached: a rebuild only builds what has
+    changed.
     """
     from harness.sandboxes.docker.build import CPU_BASE, CUDA_BASE, ImageRequest, build_image
     from harness.sandboxes.docker.engine import image_name

@@ -41,7 +41,7 @@ def prepare(
         typer.Option("--from", help="Its archive or folder, instead of a download."),
     ] = None,
 ) -> None:
-    """Download a data set, or take it from a path, check it, and unpack it."""
+    """Download a data set or take it from a path, check it and unpack it."""
     from workloads.data.download import prepare_cifar10
     from workloads.data.paths import default_data_dir
     from workloads.data.wikitext import prepare_wikitext

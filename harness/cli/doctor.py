@@ -18,12 +18,12 @@ def doctor(
     measure: Annotated[
         bool,
         typer.Option(
-            "--measure", help="Measure the machine's speed on every workload; let it be idle."
+            "--measure", help="Measure the machine's speed on every workload; it must be idle."
         ),
     ] = False,
     is_json: AsJson = False,
 ) -> None:
-    """Say whether this machine is a suite's target, what differs, disturbs and isolates."""
+    """Say whether this machine fits a suite, what else runs on it, and which isolation works."""
     from rich.table import Table
 
     from harness.cli.machine import choose_device, run_options, say_on

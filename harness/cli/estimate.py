@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.runs.estimate import Estimate
 
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Say what it takes, see `harness plan`; run nothing.")
+    bool, typer.Option("--dry-run", help="Show what it takes, as `harness plan` does; run nothing.")
 ]
 
 

@@ -14,6 +14,7 @@ from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from experiments.job import Job
+    from experiments.projection_spec import ProjectionExperiment
     from experiments.trials import PlacedTrial
     from harness.core.console import PlainConsole
     from harness.execution.base import Executor, RunOptions
@@ -33,7 +34,7 @@ def experiment(
         Path | None,
         typer.Option(help="Folder of the results.", show_default="runs/experiments/NAME[-quick]"),
     ] = None,
-    executor: Annotated[str, typer.Option(help="What places the trials.")] = "local",
+    executor: Annotated[str, typer.Option(help="Where trials run.")] = "local",
     device: Device = None,
     sandbox: Sandbox = "plain",
     threads: Threads = None,
@@ -48,7 +49,6 @@ def experiment(
     from experiments.files import check_is_no_file, experiment_name, read_experiment
     from experiments.job import Job
     from experiments.projection_spec import ProjectionExperiment
-    from experiments.projections.results import run_projection
     from harness.cli.machine import choose_device, run_options, say_on
     from harness.core.console import PlainConsole
     from harness.providers.registry import suite as suite_of
@@ -68,9 +68,7 @@ def experiment(
                 f"experiment '{title}' trains nothing, so there is no trial to plan",
                 "leave out --dry-run: it projects images and measures distances",
             )
-        verdict = run_projection(spec, spec.images(is_quick=quick), folder, data_dir)
-        console.print(verdict.replace("**", ""), soft_wrap=True)
-        _show_results(console, folder)
+        _project(console, spec, quick, folder, data_dir)
         return
     form = spec.form(is_quick=quick)
     suite = suite_of(form.suite)
@@ -88,11 +86,25 @@ def experiment(
         _run(console, job, device_name, options, executor)
 
 
+def _project(
+    console: PlainConsole,
+    experiment: ProjectionExperiment,
+    is_quick: bool,
+    folder: Path,
+    data_dir: Path | None,
+) -> None:
+    from experiments.projections.results import run_projection
+
+    verdict = run_projection(experiment, experiment.images(is_quick=is_quick), folder, data_dir)
+    console.print(verdict.replace("**", ""), soft_wrap=True)
+    _show_results(console, folder)
+
+
 def _show_estimate(console: PlainConsole, job: Job, device: str, executor: str) -> None:
-    from experiments.trials import planned, trunks_of
+    from experiments.trials import plan_experiment, trunks_of
     from harness.plan.plan import Plan
 
-    placed = planned(job.experiment, job.form, device)
+    placed = plan_experiment(job.experiment, job.form, device)
     _show_plan(console, job, placed)
     plan = Plan((*trunks_of(placed), *(each.trial for each in placed)))
     show_estimate(console, [plan], job.store, executor, rate=None, is_json=False)
@@ -102,12 +114,12 @@ def _run(console: PlainConsole, job: Job, device: str, options: RunOptions, exec
     from experiments.page import summary
     from experiments.results import write_results
     from experiments.run import prepare_experiment, rehearse_experiment, run_experiment
-    from experiments.trials import planned
+    from experiments.trials import plan_experiment
     from harness.cli.machine import interruptible
     from harness.display.load import display_for
     from harness.execution.load import executor as executor_of
 
-    placed = planned(job.experiment, job.form, device)
+    placed = plan_experiment(job.experiment, job.form, device)
 
     def new_executor() -> Executor:
         return executor_of(executor, job.store, display_for(console))
@@ -141,9 +153,9 @@ def _show_plan(console: PlainConsole, job: Job, placed: tuple[PlacedTrial, ...])
 
 
 def _list() -> None:
-    from experiments.files import shipped
+    from experiments.files import shipped_experiments
 
-    experiments = shipped()
+    experiments = shipped_experiments()
     width = max(map(len, experiments)) + 1
     for name, each in experiments.items():
         say(f"{name:<{width}}{each.title} ({each.source})")

@@ -59,7 +59,7 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="A hyperparameter that is set and searched no more; may be repeated.",
+        help="Fix a hyperparameter instead of searching it; may be repeated.",
         show_default=False,
     ),
 ]
@@ -67,7 +67,7 @@ SpaceFile = Annotated[
     Path | None,
     typer.Option(
         "--space",
-        help="A search space, in place of the submission's own: TOML, or AlgoPerf's JSON.",
+        help="A search space that replaces the submission's own: TOML, or AlgoPerf's JSON.",
     ),
 ]
 COUNT = "the suite's own count"
@@ -89,7 +89,7 @@ Seed = Annotated[str, typer.Option(help="The round seed: any text, or @FILE of a
 Out = Annotated[Path | None, typer.Option(help="Folder of the records.", show_default="runs/SUITE")]
 BudgetScale = Annotated[float, typer.Option(help="Factor on every budget; not 1 means unscored.")]
 ExecutorName = Annotated[
-    str, typer.Option("--executor", help="What places trials: local, pool, slurm or ray.")
+    str, typer.Option("--executor", help="Where trials run: local, pool, slurm or ray.")
 ]
 ProfileFile = Annotated[
     Path | None,
@@ -108,7 +108,7 @@ Width = Annotated[
     ),
 ]
 CheckpointEvery = Annotated[
-    float, typer.Option(min=0.0, help="Least timed seconds between a trial's checkpoints.")
+    float, typer.Option(min=0.0, help="Minimum timed seconds between a trial's checkpoints.")
 ]
 Sinks = Annotated[
     list[str] | None,

@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.say import quoted, say
+from harness.cli.say import quote, say
 from harness.core.files import write_whole
 from harness.core.text import csv_text
 
-app = typer.Typer(help="Read what other benchmarks published.", no_args_is_help=True)
+app = typer.Typer(help="Import published results of other benchmarks.", no_args_is_help=True)
 
 
 @app.callback()
 def _root() -> None:
-    """Read what other benchmarks published."""
+    """Import published results of other benchmarks."""
 
 
 @app.command("algoperf")
@@ -45,7 +45,7 @@ def import_algoperf(
         table = study_times(logs, load_rules(rules))
         write_whole(out, csv_text(table))
         say(f"{len(table)} study times: {out}")
-        command = quoted("harness", "score", "--times", out, "--rules", rules)
+        command = quote("harness", "score", "--times", out, "--rules", rules)
         say(f"score them: {command}")
         return
     from harness.cli.import_records import import_records
@@ -55,5 +55,5 @@ def import_algoperf(
     default = "self" if logs.resolve().name == "self_tuning" else "external"
     tuned = pick("ruleset", ruleset or default, RULESETS)
     say(f"{import_records(logs, rules, out, tuned)} records: {out}")
-    command = quoted("harness", "score", out, "--rules", rules, "--allow", "mixed-frameworks")
+    command = quote("harness", "score", out, "--rules", rules, "--allow", "mixed-frameworks")
     say(f"score them: {command}")

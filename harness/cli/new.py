@@ -11,6 +11,7 @@ import typer
 from harness.cli.flags import FrameworkName
 from harness.cli.say import say
 from harness.core.errors import HarnessError
+from harness.providers.table import DEFAULT_FRAMEWORK
 
 
 def new(
@@ -24,7 +25,7 @@ def new(
             show_default=False,
         ),
     ] = "",
-    framework: FrameworkName = "torch",
+    framework: FrameworkName = DEFAULT_FRAMEWORK,
     way: Annotated[
         str, typer.Option(help="How it is written: build, class or import-path.")
     ] = "build",
@@ -32,7 +33,7 @@ def new(
         str,
         typer.Option(
             metavar="MODULE:CLASS",
-            help="A torch optimizer for matrices alone: it gets the hidden ones, AdamW the rest.",
+            help="A torch optimizer only for matrices: it gets the hidden ones, AdamW the rest.",
             show_default=False,
         ),
     ] = "",
@@ -40,12 +41,12 @@ def new(
         str,
         typer.Option(
             metavar="KEY",
-            help="With --of: a key of its groups that is true for matrices; it gets the rest, too.",
+            help="With --of: a key of its groups, true for matrices; the class then gets all.",
             show_default=False,
         ),
     ] = "",
 ) -> None:
-    """Write a submission to begin with (code, search space, test), or a workload's package."""
+    """Write a first version of a submission (code, search space, test) or a workload package."""
     if bool(name) == bool(workload):
         raise HarnessError(
             "give the name of a submission, or that of a workload",
@@ -82,7 +83,7 @@ def _new_submission(name: str, framework: str, way: str, of: str, flag: str) -> 
     )
     for path in submission.files:
         say(f"wrote {path}")
-    flags = "" if framework == "torch" else f" --framework {framework}"
+    flags = "" if framework == DEFAULT_FRAMEWORK else f" --framework {framework}"
     location = shlex.quote(submission.location)
     say(f"Next: harness check {location}{flags}")
     say(f"      harness run --submission {location}{flags} --workload mlp")

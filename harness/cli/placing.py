@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.say import quoted
+from harness.cli.say import quote
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def place_lines(trial: Trial, store: Path, *, has_reference: bool) -> Iterator[s
     elif has_reference:
         yield (
             f"note: no board ships for suite {trial.suite} in {trial.framework}; place it on "
-            f"another: {quoted('harness', 'baselines', store)} --board BOARD --clock seconds"
+            f"another: {quote('harness', 'baselines', store)} --board BOARD --clock seconds"
         )
 
 

@@ -7,25 +7,25 @@ from typing import Annotated
 import typer
 
 from harness.cli.estimate import show_estimate
+from harness.cli.flag_groups import expand_groups
 from harness.cli.flags import AsJson
-from harness.cli.grouped import grouped
 from harness.cli.places import Place
 from harness.cli.planning import PlanArguments, plans_to_estimate
 
 Rate = Annotated[
     float | None,
-    typer.Option(min=0.0, help="The price of the machine an hour.", show_default=False),
+    typer.Option(min=0.0, help="The price of the machine per hour.", show_default=False),
 ]
 
 
-@grouped
+@expand_groups
 def plan(
     *, arguments: PlanArguments, place: Place, rate: Rate = None, is_json: AsJson = False
 ) -> None:
-    """Say what a run takes at most: trials, hours, memory, disk and, at a rate, its price.
+    """Show what a run takes at most: trials, hours, memory, disk and, with --rate, its price.
 
-    Budgets are this machine's, whose speed is measured if it is not known. Nothing is written and
-    nothing trains; `harness run --dry-run` says the same with that command's flags.
+    Budgets are scaled to this machine's speed, which is measured if it is not known. No trial is
+    written or run; `harness run --dry-run` shows the same with that command's flags.
     """
     from harness.core.console import PlainConsole
 

@@ -28,6 +28,7 @@ from harness.cli.flags import (
 )
 from harness.core.errors import HarnessError
 from harness.core.seeds import PUBLIC_ROUND_SEED
+from harness.providers.table import DEFAULT_FRAMEWORK
 
 if TYPE_CHECKING:
     from harness.core.console import PlainConsole
@@ -44,7 +45,7 @@ class PlanArguments:
     submission: Submission
     workload: Workloads = None
     suite: SuiteOfWorkloads = None
-    framework: FrameworkName = "torch"
+    framework: FrameworkName = DEFAULT_FRAMEWORK
     ruleset: Ruleset = "external"
     studies: Studies = None
     trials: Trials = None

@@ -14,7 +14,7 @@ from harness.cli.score import Allow, ClockName, Reference, RulesName
 
 
 class Kind(StrEnum):
-    """What is drawn."""
+    """The kind of figure."""
 
     PROFILE = "profile"
     CURVES = "curves"
@@ -41,13 +41,11 @@ class Width(StrEnum):
 
 
 def plot(
-    kind: Annotated[Kind, typer.Argument(help="What is drawn.")],
+    kind: Annotated[Kind, typer.Argument(help="The kind of figure.")],
     store: Annotated[Path, typer.Argument(help="A folder of records, as `harness run` wrote it.")],
     *,
-    format_: Annotated[Format, typer.Option("--format", help="What it is written as.")] = (
-        Format.PDF
-    ),
-    width: Annotated[Width, typer.Option(help="That of a column or of a page.")] = Width.COLUMN,
+    format_: Annotated[Format, typer.Option("--format", help="The file format.")] = (Format.PDF),
+    width: Annotated[Width, typer.Option(help="That of a column or a page.")] = Width.COLUMN,
     out: Annotated[
         Path | None, typer.Option(help="The folder of the figures.", show_default="STORE/figures")
     ] = None,

@@ -14,6 +14,7 @@ import typer
 from harness.cli.estimate import DryRun
 from harness.cli.flags import AsJson, FrameworkName, Sandbox, Settings, SpaceFile, Threads
 from harness.cli.say import say
+from harness.providers.table import DEFAULT_FRAMEWORK
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -38,7 +39,7 @@ def probe(
         list[str] | None,
         typer.Option("--only", help="A probe's name; may be repeated.", show_default="all"),
     ] = None,
-    framework: FrameworkName = "torch",
+    framework: FrameworkName = DEFAULT_FRAMEWORK,
     settings: Settings = None,
     space: SpaceFile = None,
     out: Annotated[
@@ -49,7 +50,7 @@ def probe(
     ] = 1,
     time_limit: Annotated[
         float | None,
-        typer.Option(help="Seconds after which nothing more is begun.", show_default="none"),
+        typer.Option(help="Seconds after which no further trial starts.", show_default="none"),
     ] = None,
     sandbox: Sandbox = "plain",
     threads: Threads = None,
@@ -59,11 +60,11 @@ def probe(
     """Try submissions on small problems with one thing wrong each; without a name, list them.
 
     Up to three points of the search space are tried on each, until one reaches the target.
-    Re-running skips finished trials and goes on after a time limit. OUT gets verdicts.csv, table.md
-    and figure.*, of the submissions that have been tried on all probes.
+    Re-running skips finished trials and continues after a time limit. OUT gets verdicts.csv,
+    table.md and figure.* of the submissions that have been tried on all probes.
     """
     from experiments.files import check_is_no_file
-    from experiments.probes.run import SUITE, planned, probe_names
+    from experiments.probes.run import SUITE, plan_probes, probe_names
     from harness.cli.estimate import show_estimate
     from harness.cli.machine import pick, run_options, say_on
     from harness.core.console import PlainConsole
@@ -77,7 +78,7 @@ def probe(
     check_is_no_file(out)
     requests = [_request(name, framework, settings or (), space) for name in submissions]
     options = run_options(sandbox, None, threads, suite(SUITE).hardware.cores)
-    plans = planned(requests, probes)
+    plans = plan_probes(requests, probes)
     if dry_run:
         place = "local" if jobs == 1 else "pool"
         show_estimate(console, plans, out / "records", place, rate=None, is_json=is_json)

@@ -24,7 +24,7 @@ def report(
         Path | None, typer.Option(help="The file to write; report.html in the folder if not given.")
     ] = None,
 ) -> None:
-    """Write a page with the table, the curves and the profile; print where it lies."""
+    """Write a page with the table, the curves and the profile; print its path."""
     source = Source(out, None, rules, clock, tuple(allow or ()))
     say(f"report: {write_report(source, reference, to or out / 'report.html')}")
 

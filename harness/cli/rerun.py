@@ -22,9 +22,9 @@ def rerun(
     ] = False,
     reason: Annotated[str, typer.Option(help="Why; it is written into the record.")],
 ) -> None:
-    """Open ended trials again, so that the next `harness run` repeats them.
+    """Reopen ended trials, so that the next `harness run` repeats them.
 
-    The record keeps the earlier attempt and says that there was one.
+    The record keeps the earlier attempt and shows that there was one.
     """
     from harness.verification.rerun import chosen_records, open_again
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.say import quoted, say
+from harness.cli.say import quote, say
 
 app = typer.Typer(
     help="The secret seed of a scoring round.",
@@ -26,14 +26,14 @@ def new(
     name: Annotated[str, typer.Argument(help="The round's name, such as 2026-12.")],
     folder: Annotated[Path, typer.Option(help="Where to write its two files.")] = Path(),
 ) -> None:
-    """Draw a secret round seed and write its commitment, which is published now."""
+    """Draw a secret round seed and write its commitment, to be published now."""
     from harness.plan.rounds import draw_round, read_round
 
     public, secret = draw_round(name, folder)
     say(f"commitment: {read_round(public).commitment}")
     say(f"publish now: {public}")
     say(f"keep secret until the results are out: {secret}")
-    command = quoted("harness", "run", "--seed", f"@{secret}", "--variant", "drawn")
+    command = quote("harness", "run", "--seed", f"@{secret}", "--variant", "drawn")
     say(f"run with it: {command} ...")
     say("adamw is among the entries to run: its trials set the targets of drawn architectures")
 
@@ -48,5 +48,5 @@ def reveal(
     public = reveal_round(secret)
     say(f"seed: {read_round(public).seed}")
     say(f"publish: {public}")
-    command = quoted("harness", "verify", "OUT", "--round", public)
+    command = quote("harness", "verify", "OUT", "--round", public)
     say(f"anyone can check records with it: {command}")

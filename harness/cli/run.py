@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.estimate import DryRun, count_text, show_estimate
+from harness.cli.flag_groups import expand_groups
 from harness.cli.flags import AsJson
-from harness.cli.grouped import grouped
 from harness.cli.places import Conduct, Place
 from harness.cli.placing import place_lines
 from harness.cli.planning import PlanArguments, plans_of, plans_there, plans_to_estimate
-from harness.cli.say import quoted, say
+from harness.cli.say import quote, say
 from harness.cli.until_settled import settle
 from harness.core.errors import HarnessError
 
@@ -49,7 +49,7 @@ WithReference = Annotated[
 Records = tuple["TrialRecord", ...]
 
 
-@grouped
+@expand_groups
 def run(
     *,
     arguments: PlanArguments,
@@ -63,8 +63,8 @@ def run(
     """Train a submission on workloads and measure the times to their targets.
 
     Re-running skips finished trials and resumes interrupted ones. A submission is refused on a
-    workload where its space says that too few of its steps fit the budget. On each workload it
-    makes its first steps before any trial is planned. `--dry-run` says what `harness plan` says.
+    workload if its space says that too few of its steps fit the budget. It makes its first steps
+    on each workload before any trial is planned. `--dry-run` shows what `harness plan` shows.
     """
     from harness.core.console import PlainConsole
 
@@ -209,7 +209,7 @@ def _finish(
     if first.is_scored:
         for line in place_lines(first, store, has_reference=has_reference):
             console.print(line, soft_wrap=True)
-        console.print(f"Next: {quoted('harness', 'score', store)}", soft_wrap=True)
+        console.print(f"Next: {quote('harness', 'score', store)}", soft_wrap=True)
 
 
 def _of_submission(records: Records, *, has_reference: bool) -> Records:

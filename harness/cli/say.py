@@ -19,6 +19,6 @@ def say(text: str, *, err: bool = False) -> None:
     typer.echo(displayable(text, lines=True), err=err)
 
 
-def quoted(*words: object) -> str:
+def quote(*words: object) -> str:
     """A command as a shell takes it, whatever its words hold."""
     return shlex.join(map(str, words))

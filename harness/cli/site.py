@@ -27,9 +27,9 @@ def site(
     resamples: Resamples = 2000,
     allow: Allow = None,
 ) -> None:
-    """Write a board for each suite and ruleset, with a page for all that it was computed from.
+    """Write a board for each suite and ruleset, with pages for everything it was computed from.
 
-    The pages work from a file, without a server and without a request to elsewhere.
+    The pages work without a server and load nothing from elsewhere.
     """
     from harness.cli.site_sources import read_sources
     from scoring.refusals import check_allowed

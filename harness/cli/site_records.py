@@ -108,7 +108,7 @@ class _Folders:
             return []
         self.rows.extend(reading.beside)
         self.frames.append(_from_inside(reading.results, store))
-        self.evidence = self.evidence.joined(reading.evidence)
+        self.evidence = self.evidence.join(reading.evidence)
         return list(reading.audits)
 
     def frame(

@@ -91,8 +91,8 @@ def _as_samples(inputs: npt.NDArray[Any], targets: npt.NDArray[Any]) -> tuple[Sa
 
 def _grey(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Values as grey levels: the mean in the middle, two standard deviations at the ends."""
-    scaled = (values - values.mean()) / (4.0 * (values.std() or 1.0)) + 0.5
-    return np.asarray(255 * scaled.clip(0.0, 1.0), dtype=np.uint8)
+    levels = (values - values.mean()) / (4.0 * (values.std() or 1.0)) + 0.5
+    return np.asarray(255 * levels.clip(0.0, 1.0), dtype=np.uint8)
 
 
 def picture(pixels: npt.NDArray[np.uint8]) -> str:

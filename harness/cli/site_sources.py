@@ -45,7 +45,7 @@ class _Places:
     gaps: list[Gap] = field(default_factory=list)
     allow: list[str] = field(default_factory=list)
 
-    def unpacked(self, folder: Path) -> None:
+    def add_bundle(self, folder: Path) -> None:
         """Add an unpacked bundle."""
         self.stores.append(folder / STORE)
         self.code |= {path.name: path for path in (folder / SUBMISSIONS).glob("*")}
@@ -96,7 +96,7 @@ def _add_bundle(places: _Places, bundle: Path, stack: ExitStack) -> None:
     except HarnessError as error:
         places.gaps.append(Gap(bundle.name, str(error)))
         return
-    places.unpacked(folder)
+    places.add_bundle(folder)
 
 
 def _add_board(places: _Places, board: BoardFolder) -> None:
@@ -108,7 +108,7 @@ def _add_board(places: _Places, board: BoardFolder) -> None:
         places.gaps.append(Gap(board.path.name, str(error)))
         return
     for name, bundle in active.items():
-        places.unpacked(board.folder(name))
+        places.add_bundle(board.folder(name))
         places.allow += bundle.allow
     places.changes += [_change(line) for line in lines]
     places.audits += board.audits()

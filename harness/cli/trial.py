@@ -26,10 +26,12 @@ def trial(
     ] = None,
     hardware: Annotated[
         str | None,
-        typer.Option(help="The fingerprint that this machine must have.", show_default=False),
+        typer.Option(
+            help="The hardware fingerprint that this machine must have.", show_default=False
+        ),
     ] = None,
 ) -> None:
-    """Run one trial, if the store holds no result of it, and say how it ended."""
+    """Run one trial, unless the store has its result, and say how it ended."""
     from harness.cli.machine import interruptible, run_options
     from harness.core.console import PlainConsole
     from harness.display.load import display_for

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli.estimate import show_estimate
 from harness.cli.planning import PlanArguments, plans_of
-from harness.cli.say import quoted, say
+from harness.cli.say import quote, say
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def settle(
     print_flags(look.flags, console)
     if is_json:
         say(_as_json(look, *pair.names))
-    command = quoted("harness", "compare", *pair.names, "--out", store)
+    command = quote("harness", "compare", *pair.names, "--out", store)
     console.print(f"Next: {command}", soft_wrap=True)
 
 

@@ -31,12 +31,12 @@ def verify(
         typer.Option(help="A file of `harness score --json` to compare.", show_default=False),
     ] = None,
     every: Annotated[
-        bool, typer.Option("--all", help="Name every mismatch, not the first.")
+        bool, typer.Option("--all", help="Name every mismatch, not only the first.")
     ] = False,
 ) -> None:
-    """Recompute hashes, states, results and scores from the raw events; name what does not fit.
+    """Recompute hashes, states, results and scores from the raw events; name a mismatch.
 
-    Checked are trial.json, events.jsonl and ledger.jsonl. worker.log and tensorboard/ are no
+    It checks trial.json, events.jsonl and ledger.jsonl. worker.log and tensorboard/ are not
     evidence: nothing is computed from them.
     """
     from harness.cli.bundles import opened_store

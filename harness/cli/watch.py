@@ -22,10 +22,10 @@ NICENESS = 19
 def watch(
     store: Annotated[Path, typer.Argument(help="A folder of records, as `harness run` writes it.")],
 ) -> None:
-    """Show what trains and what has ended, from the records alone; q or Ctrl-C ends it.
+    """Show what is training and what has ended, from the records alone; q or Ctrl-C quits.
 
-    Trials do not notice: it reads every two seconds, with the least priority. Where it is not shown
-    in a terminal it prints once.
+    Trials are not disturbed: it reads every two seconds, at the lowest priority. Outside a terminal
+    it prints once.
     """
     from rich.live import Live
 
@@ -53,22 +53,22 @@ def watch(
 def _key_pressed() -> Iterator[Callable[[], bool]]:
     """A function that waits until the next look is due; true if q was pressed meanwhile."""
     if not sys.stdin.isatty():
-        yield _waited
+        yield _wait
         return
     terminal = sys.stdin.fileno()
     before = termios.tcgetattr(terminal)
     tty.setcbreak(terminal)
     try:
-        yield lambda: _waited_for_q(terminal)
+        yield lambda: _wait_for_q(terminal)
     finally:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
 
-def _waited() -> bool:
+def _wait() -> bool:
     time.sleep(EVERY_S)
     return False
 
 
-def _waited_for_q(terminal: int) -> bool:
+def _wait_for_q(terminal: int) -> bool:
     readable, _, _ = select.select([terminal], [], [], EVERY_S)
     return bool(readable) and os.read(terminal, 1) in (b"q", b"Q", b"")

@@ -26,14 +26,14 @@ def widths(
     allow: Allow = None,
     figure: Annotated[
         Path | None,
-        typer.Option(help="Draw it into this file: .pdf, .svg or .png.", show_default=False),
+        typer.Option(help="Also draw a figure: a file .pdf, .svg or .png.", show_default=False),
     ] = None,
     is_json: AsJson = False,
 ) -> None:
     """Show how the speed-up over the reference changes with the width of the model.
 
-    Every width has a target of its own, which the reference's trials at that width set. Intervals
-    need at least two studies.
+    Every width has its own target, set by the reference's trials at that width. Intervals need at
+    least two studies.
     """
     from harness.analysis.scored import read_trials
     from harness.cli.machine import pick

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.say import quoted, say
+from harness.cli.say import quote, say
 
 
 def withdraw(
@@ -15,10 +15,10 @@ def withdraw(
     *,
     reason: Annotated[str, typer.Option(help="Why; it is written into the record.")],
 ) -> None:
-    """Take back the planned trials that have not begun, so that the others can be scored.
+    """Withdraw the planned trials that have not started, so that the others can be scored.
 
-    A trial that has begun stays: the same `harness run` command goes on with it. The record keeps
-    what was withdrawn and why, and the same command plans it again.
+    A trial that has started stays: the same `harness run` command resumes it. The record keeps what
+    was withdrawn and why, and the same command plans it again.
     """
     from harness.record.plan import withdraw_plan
 
@@ -26,6 +26,6 @@ def withdraw(
     for trial in withdrawn:
         say(f"withdrawn: {trial.folder}")
     if withdrawn:
-        say(f"Next: {quoted('harness', 'score', out)}")
+        say(f"Next: {quote('harness', 'score', out)}")
     else:
         say(f"every trial that is planned in {out} has begun; nothing is withdrawn")

@@ -24,7 +24,7 @@ class LiveDisplay:
     def note(self, text: str) -> None:
         """Show it on the moving line."""
         self._live.start()
-        self._live.update(_styled(text, "cyan"), refresh=True)
+        self._live.update(_style(text, "cyan"), refresh=True)
 
     def begin(self, number: int, total: int, trial: Trial) -> None:
         """Start the line of a trial."""
@@ -43,7 +43,7 @@ class LiveDisplay:
         if record.result is None or self._progress is None:
             return
         colour = "green" if record.result.state == "reached" else "yellow"
-        self._console.print(_styled(self._progress.last_line(record.result), colour))
+        self._console.print(_style(self._progress.last_line(record.result), colour))
 
     def close(self) -> None:
         """Take the moving line away."""
@@ -58,8 +58,8 @@ class LiveDisplay:
             f"{progress.head} {'█' * blocks}{'░' * (10 - blocks)} {progress.phase}, "
             f"step {progress.step}\n  {progress.metric_text}, {progress.remaining}"
         )
-        self._live.update(_styled(text, "cyan"), refresh=True)
+        self._live.update(_style(text, "cyan"), refresh=True)
 
 
-def _styled(text: str, colour: str) -> Text:
+def _style(text: str, colour: str) -> Text:
     return Text(displayable(text, lines=True), style=colour)

@@ -43,7 +43,7 @@ class EntryView:
         return max(view.changed_s for view in self.trials)
 
     @property
-    def ended(self) -> int:
+    def ended_count(self) -> int:
         """How many have a result."""
         return sum(view.record.result is not None for view in self.trials)
 
@@ -87,17 +87,17 @@ class StoreReader:
 
     def _view(self, path: Path) -> TrialView:
         changed_s = path.stat().st_mtime
-        known = self._ended.get(path)
-        if known is not None and known.changed_s == changed_s:
-            return known
+        earlier = self._ended.get(path)
+        if earlier is not None and earlier.changed_s == changed_s:
+            return earlier
         record = read_record(path)
         if record.result is None:
-            return _unfinished(record, path.with_name(EVENTS_FILE), changed_s)
+            return _view_unfinished(record, path.with_name(EVENTS_FILE), changed_s)
         self._ended[path] = TrialView(record, changed_s)
         return self._ended[path]
 
 
-def _unfinished(record: TrialRecord, log: Path, changed_s: float) -> TrialView:
+def _view_unfinished(record: TrialRecord, log: Path, changed_s: float) -> TrialView:
     attempts = attempts_of(read_events(log)) if log.exists() else []
     if not attempts or attempts[-1].end is not None:  # an end that `trial.json` lacks comes at once
         return TrialView(record, changed_s)

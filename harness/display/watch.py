@@ -26,8 +26,8 @@ def store_view(name: str, entries: Sequence[EntryView]) -> RenderableType:
         entries: in their order.
     """
     trials = sum(len(entry.trials) for entry in entries)
-    ended = sum(entry.ended for entry in entries)
-    head = _line(f"{ended} of {trials} trials ended in {name}", "bold")
+    ended_count = sum(entry.ended_count for entry in entries)
+    head = _line(f"{ended_count} of {trials} trials ended in {name}", "bold")
     running_trials = [
         view for entry in entries for view in entry.trials if view.progress is not None
     ]
@@ -75,7 +75,7 @@ def _table(entries: Sequence[EntryView]) -> Table:
         table.add_row(
             displayable(entry.workload),
             displayable(entry.submission),
-            f"{entry.ended} of {len(entry.trials)}",
+            f"{entry.ended_count} of {len(entry.trials)}",
             str(entry.count("reached")),
             best,
             ago(entry.changed_s),

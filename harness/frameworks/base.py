@@ -30,6 +30,8 @@ from harness.submission.interface import (
 from harness.submission.state import ArrayT, HostArray, StateDict
 from workloads.spec import Augmentation
 
+SECOND_ORDER = ("sharpness", "curvature")
+"""Diagnostics of which a framework says itself whether it computes them."""
 LARGEST_CURVATURE = 1500
 """Parameters of the largest model whose curvature matrices are computed."""
 
@@ -291,3 +293,5 @@ class Backends(Generic[ArrayT]):
     """The version of CUDA that the installed wheel is built for; None for processors alone."""
     parallel: Parallel[ArrayT] | None = None
     """How it trains on several devices; None if it does not."""
+    diagnostics: tuple[str, ...] = ()
+    """Those of `SECOND_ORDER` that its evaluator computes."""

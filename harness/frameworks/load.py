@@ -63,6 +63,11 @@ def parallel_of(framework: str) -> Parallel[Any] | None:
     return _backends(framework).parallel
 
 
+def diagnostics_of(framework: str) -> tuple[str, ...]:
+    """Those of `SECOND_ORDER` that a framework computes; imports the framework."""
+    return _backends(framework).diagnostics
+
+
 def cuda_of_wheel(framework: str) -> str | None:
     """The CUDA that a framework's installed wheel is built for; imports the framework."""
     return _backends(framework).cuda()

@@ -150,6 +150,8 @@ FRAMEWORKS = Kind(
         "jax": "harness.frameworks.jax.backends:BACKENDS",
     },
 )
+DEFAULT_FRAMEWORK = "torch"
+"""The framework of a command that names none."""
 SANDBOXES = Kind(
     "sandbox",
     "guided_descent.sandboxes",

@@ -98,18 +98,18 @@ def _trial(request: PlanRequest, options: RunOptions) -> ResolvedTrial:
 
 def _check(resolved_trial: ResolvedTrial, options: RunOptions, *, is_brief: bool) -> Checked:
     with (
-        rehearsal(resolved_trial, options) as (rehearsed, copy),
+        rehearsal(resolved_trial, options) as (worker, copy),
         closing(Slot(resolved_trial.shapes)) as slot,
     ):
         try:
             hello = hello_of(resolved_trial, copy, options.threads)
-            answer = rehearsed.begin(hello.model_copy(update={"notes_connections": True}), slot)
+            answer = worker.begin(hello.model_copy(update={"notes_connections": True}), slot)
             if not isinstance(answer, Failed):
-                answer = rehearsed.ask(Check(is_brief=is_brief), TIMEOUT_S)
+                answer = worker.ask(Check(is_brief=is_brief), TIMEOUT_S)
         except WireTimeoutError:
             return _failure(f"it takes more than {TIMEOUT_S:g} s")
         except WireError:
-            return _failure(rehearsed.exit_report())
+            return _failure(worker.exit_report())
     if isinstance(answer, Failed):
         return _failure(error_text(answer))
     if not isinstance(answer, Checked):

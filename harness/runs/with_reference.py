@@ -49,9 +49,9 @@ def with_reference(own: Plan, request: PlanRequest, store: Path) -> Plan:
     reference = _reference_trials(own, request, references_to_run, store)
     unfinished_references = unfinished(reference, store)
     order = _in_turn(parts, unfinished_references, references_to_run)
-    done = [trial for trial in (*own.trials, *reference) if trial not in order]
+    earlier = [trial for trial in (*own.trials, *reference) if trial not in order]
     remark = f"{REFERENCE} runs before and after each study, to tell how fast this machine is"
-    return Plan((*done, *order), (*own.remarks, remark))
+    return Plan((*earlier, *order), (*own.remarks, remark))
 
 
 def _parts(pending: Sequence[Trial]) -> list[list[Trial]]:

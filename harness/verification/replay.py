@@ -96,13 +96,14 @@ class Replay:
 
     def _check_place(self, snapshot: SnapshotTaken, previous: SnapshotTaken | None) -> None:
         """Grid point, step, time and fraction of a snapshot against the one before it."""
-        place, asked = f"grid point {snapshot.grid}", (previous.grid if previous else 0) + 1
+        place = f"grid point {snapshot.grid}"
+        expected = (previous.grid if previous else 0) + 1
         if previous and (snapshot.step < previous.step or snapshot.timed_s < previous.timed_s):
             raise MismatchError(f"{place}: step or time lies before the snapshot before it")
-        is_look = self._search.is_look_due(asked)
+        is_look = self._search.is_look_due(expected)
         if snapshot.is_look != is_look:
             raise MismatchError(f"{place}: a look was {'' if is_look else 'not '}due there")
-        due_point = self._schedule.last_point(asked, snapshot.timed_s, is_glance=not is_look)
+        due_point = self._schedule.last_point(expected, snapshot.timed_s, is_glance=not is_look)
         fraction = self._schedule.fraction(snapshot.timed_s, snapshot.step)
         if snapshot.grid != due_point:
             raise MismatchError(f"{place}: it had to be grid point {due_point}")

@@ -165,10 +165,10 @@ class StoreCheck:
         A withdrawn plan may be missing, if it has never begun.
         """
         has_begun = {e.identity for e in self._entries if isinstance(e, AttemptBegun)}
-        gone = {e.identity for e in self._entries if isinstance(e, PlanWithdrawn)} - has_begun
+        withdrawn = {e.identity for e in self._entries if isinstance(e, PlanWithdrawn)} - has_begun
         plans = {entry.identity: entry for entry in self._entries if isinstance(entry, Planned)}
         missing = (e for e in plans.values() if e.folder not in self.checked.folders)
-        return tuple(e.folder for e in missing if e.identity not in gone)
+        return tuple(e.folder for e in missing if e.identity not in withdrawn)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -38,7 +38,7 @@ def print_board(
     out.print(_scores(board, sure))
     out.print(_times(board, workloads))
     if len(board.unranked):
-        out.print(_unranked(board.unranked))
+        out.print(_unranked_table(board.unranked))
     if "setup_s" in workloads.columns:
         out.print(OFF_CLOCK)
     if board.is_screening:
@@ -100,7 +100,7 @@ def _times(board: Scoreboard, workloads: pd.DataFrame) -> Table:
     return table
 
 
-def _unranked(entries: pd.DataFrame) -> Table:
+def _unranked_table(entries: pd.DataFrame) -> Table:
     """What is shown and not ranked; why, the flags say."""
     table = Table(title="Not ranked")
     for head in ("submission", "mark", "workload"):

@@ -41,7 +41,7 @@ def curves_figure(
     frame: pd.DataFrame,
     curves: pd.DataFrame,
     workload: str,
-    drawn: Pens,
+    pen_of: Pens,
     size: tuple[float, float] = SIZE,
 ) -> Figure:
     """Validation metric against time for every trial on one workload, with the target.
@@ -59,14 +59,14 @@ def curves_figure(
         for counts in (False, True):
             for entry, trials in frame[frame["counts"].eq(counts)].groupby("entry", sort=False):
                 trial_lines = [lines[key] for key in trials["identity"] if key in lines]
-                look = drawn[str(entry)].line | (SOLID if counts else FAINT)
+                look = pen_of[str(entry)].line | (SOLID if counts else FAINT)
                 name = label(str(entry)) if counts else None
                 _draw(axes, trial_lines, name, look, as_shapes=as_shapes)
         hits = frame[frame["counts"] & frame["state"].eq("reached")]
         for entry, trials in hits[hits["identity"].isin(list(lines))].groupby("entry", sort=False):
             axes.plot(
                 trials["time_to_target_s"], trials["target"], "o",
-                color=drawn[str(entry)].colour, rasterized=not as_shapes,
+                color=pen_of[str(entry)].colour, rasterized=not as_shapes,
             )  # fmt: skip
         axes.autoscale_view()
         axes.axhline(first["target"], color=INK, linewidth=1, linestyle=(0, (4, 3)))
@@ -113,12 +113,12 @@ def profile_figure(board: Scoreboard, size: tuple[float, float] = SIZE) -> Figur
     with style.context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots()
-        drawn = pens(board.times.submissions)
+        pen_of = pens(board.times.submissions)
         widths = np.linspace(3.2, 1.4, len(fractions))
         for width, row in zip(widths, board.order(), strict=True):
             name = board.times.submissions[row]
             text = label(f"{name}  {board.scores[row]:.3f}")
-            axes.step(taus, fractions[row], where="post", lw=width, label=text, **drawn[name].line)
+            axes.step(taus, fractions[row], where="post", lw=width, label=text, **pen_of[name].line)
         axes.set(
             xlabel=f"factor of the best {board.clock.name}, \u03c4",
             ylabel="fraction of workloads",

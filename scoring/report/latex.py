@@ -28,7 +28,7 @@ def latex_tables(board: Scoreboard, sure: Uncertainty | None = None) -> str:
         sure: its intervals and ranks, after several studies.
     """
     flags = [f"% MIXED: {displayable(flag)}" for flag in board.flags]
-    scores = entry_table(board, sure).map(_spanned)
+    scores = entry_table(board, sure).map(_span)
     times = f"% to the target, {board.clock.unit}, median of studies"
     return "\n".join([*flags, _tabular(scores), times, _tabular(_times(board))]) + "\n"
 
@@ -53,7 +53,7 @@ def _time(value: float, best: float) -> str:
     return rf"\textbf{{{number(value)}}}" if value == best else number(value)
 
 
-def _spanned(cell: str) -> str:
+def _span(cell: str) -> str:
     """A cell of the table of scores; its ranges have the dash of ranges."""
     return escape(cell).replace(" - ", "--")
 

@@ -36,12 +36,12 @@ def panels(
     in_row = min(count, max(1, int(width / PANEL)))
     rows = math.ceil(count / in_row)
     figure.set_size_inches(width, tall + (rows - 1) * height)
-    made = list(figure.subplots(rows, in_row, sharey=share_y, squeeze=False).ravel())
-    for unused in made[count:]:
+    axes = list(figure.subplots(rows, in_row, sharey=share_y, squeeze=False).ravel())
+    for unused in axes[count:]:
         unused.remove()
-    for lowest in made[max(0, count - in_row) : count]:
+    for lowest in axes[max(0, count - in_row) : count]:
         lowest.set_xlabel(x_label, fontsize=FONT)
-    return made[:count]
+    return axes[:count]
 
 
 def legend(figure: Figure, axes: Axes, title: str | None = None, loc: Place = "best") -> None:
@@ -68,10 +68,10 @@ def legend_below(
     )  # fmt: skip
 
 
-def lines_of(made: Sequence[Axes]) -> tuple[list[Artist], list[str]]:
+def lines_of(axes: Sequence[Axes]) -> tuple[list[Artist], list[str]]:
     """The keys and names of whatever is drawn in any of some panels, each once."""
     keys: dict[str, Artist] = {}
-    for panel in made:
+    for panel in axes:
         for key, name in zip(*panel.get_legend_handles_labels(), strict=True):
             keys.setdefault(name, key)
     return list(keys.values()), list(keys)

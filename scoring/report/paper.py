@@ -43,12 +43,12 @@ class Drawing:
     size: Size
 
     @property
-    def drawn(self) -> Pens:
+    def pen_of(self) -> Pens:
         """The pen of each entry."""
         return pens(self.board.times.submissions)
 
     @property
-    def ended(self) -> pd.DataFrame:
+    def ended_trials(self) -> pd.DataFrame:
         """The trials that have ended."""
         return self.frame[self.frame["state"] != "unfinished"]
 
@@ -72,10 +72,10 @@ def paper_figures(kind: str, drawing: Drawing) -> dict[str, Figure]:
 def encode(figure: Figure, format_: str) -> bytes:
     """A figure as the bytes of a file; the same figure makes the same bytes."""
     buffer = io.BytesIO()
-    undated = {"Date": None} if format_ == "svg" else {"CreationDate": None}
+    no_date = {"Date": None} if format_ == "svg" else {"CreationDate": None}
     with style.context(STYLE):
         figure.savefig(
-            buffer, format=format_, dpi=300, metadata=None if format_ == "png" else undated
+            buffer, format=format_, dpi=300, metadata=None if format_ == "png" else no_date
         )
     return buffer.getvalue()
 
@@ -91,17 +91,19 @@ def _by_column(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def _curves(drawing: Drawing) -> dict[str, Figure]:
     trials = trial_table(drawing.frame).merge(drawing.frame[["identity", "column"]])
     return {
-        f"curves-{column}": curves_figure(part, drawing.curves, column, drawing.drawn, drawing.size)
+        f"curves-{column}": curves_figure(
+            part, drawing.curves, column, drawing.pen_of, drawing.size
+        )
         for column, part in _by_column(trials).items()
         if drawing.curves["identity"].isin(part["identity"]).any()
     }
 
 
 def _tuning(drawing: Drawing) -> dict[str, Figure]:
-    table = best_after_trials(drawing.ended)
+    table = best_after_trials(drawing.ended_trials)
     if table.empty or table["trials"].max() < 2:
         return {}
-    return {"tuning": tuning_figure(table, drawing.drawn, drawing.size)}
+    return {"tuning": tuning_figure(table, drawing.pen_of, drawing.size)}
 
 
 def _ranks(drawing: Drawing) -> dict[str, Figure]:
@@ -124,7 +126,7 @@ def _speedup(drawing: Drawing) -> dict[str, Figure]:
             if item is None:
                 continue
             low, middle, high = item.comparison.interval(LEVEL)
-            colour = drawing.drawn[name].colour
+            colour = drawing.pen_of[name].colour
             axes.plot([low, high], [place, place], color=colour, linewidth=2)
             axes.plot(middle, place, "o", color=colour, markersize=4.5)
         axes.axvline(1.0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
@@ -138,32 +140,32 @@ def _speedup(drawing: Drawing) -> dict[str, Figure]:
 
 def _sensitivity(drawing: Drawing) -> dict[str, Figure]:
     """The rank correlation of each hyperparameter with the time, by workload."""
-    table = sensitivity(drawing.ended)
+    table = sensitivity(drawing.ended_trials)
     if table.empty:
         return {}
     columns = sorted(table["column"].unique())
-    colours = {label(name): pen.colour for name, pen in drawing.drawn.items()}
+    colours = {label(name): pen.colour for name, pen in drawing.pen_of.items()}
     names = sorted(table["hyperparameter"].unique())
     height = max(drawing.size[1], NAME * len(names) + 1.0)
     with style.context(STYLE):
         figure = Figure(figsize=(drawing.size[0], height), layout="constrained")
-        made = panels(
+        axes = panels(
             figure, len(columns), NAME * len(names) + 0.6, "correlation with the time",
             share_y=True,
         )  # fmt: skip
-        for panel, column in zip(made, columns, strict=True):
+        for panel, column in zip(axes, columns, strict=True):
             lowest = panel.get_xlabel()  # which seaborn replaces
             part = table[table["column"] == column]
             data = part.assign(entry=part["entry"].map(label))
             sns.stripplot(
                 data, x="correlation", y="hyperparameter", hue="entry", palette=colours, ax=panel,
-                order=names, hue_order=sorted(colours), legend=panel is made[0], size=4.5,
+                order=names, hue_order=sorted(colours), legend=panel is axes[0], size=4.5,
                 jitter=0.2,
             )  # fmt: skip
             panel.axvline(0.0, color=INK, linewidth=1)
             panel.set(title=label(column), xlabel=lowest, ylabel="", xlim=(-1.05, 1.05))
-        keys, entries = made[0].get_legend_handles_labels()
-        if (own := made[0].get_legend()) is not None:
+        keys, entries = axes[0].get_legend_handles_labels()
+        if (own := axes[0].get_legend()) is not None:
             own.remove()
         legend_below(figure, keys, entries)
     return {"sensitivity": figure}
@@ -173,9 +175,9 @@ def _diagnostics(drawing: Drawing) -> dict[str, Figure]:
     """Training loss, gradient norm and other probes, one figure per workload."""
     others = drawing.curves[drawing.curves["split"].isin(["claimed", "probe", "test"])]
     trials = trial_table(drawing.frame).merge(drawing.frame[["identity", "column"]])
-    counted = trials[trials["counts"]]
+    scored_trials = trials[trials["counts"]]
     figures = {}
-    for column, part in _by_column(counted).items():
+    for column, part in _by_column(scored_trials).items():
         points = others.merge(part[["identity", "entry"]], on="identity")
         if len(points):
             figures[f"diagnostics-{column}"] = _panels(points, column, drawing)
@@ -186,22 +188,22 @@ def _panels(points: pd.DataFrame, column: str, drawing: Drawing) -> Figure:
     kinds = list(points.groupby(["split", "metric"], sort=True))
     with style.context(STYLE):
         figure = Figure(figsize=drawing.size, layout="constrained")
-        made = panels(figure, len(kinds), ROW)
-        for panel, (kind, part) in zip(made, kinds, strict=True):
-            _draw_lines(panel, part, drawing.drawn)
+        axes = panels(figure, len(kinds), ROW)
+        for panel, (kind, part) in zip(axes, kinds, strict=True):
+            _draw_lines(panel, part, drawing.pen_of)
             panel.set_title(label(" ".join(map(str, kind))), fontsize=8.5)
-        legend_below(figure, *lines_of(made))
+        legend_below(figure, *lines_of(axes))
         figure.suptitle(label(f"{column}, by seconds"), fontsize=9.5)
     return figure
 
 
-def _draw_lines(panel: Axes, points: pd.DataFrame, drawn: Pens) -> None:
+def _draw_lines(panel: Axes, points: pd.DataFrame, pen_of: Pens) -> None:
     values = points["value"].to_numpy(dtype=float)
     finite = values[np.isfinite(values)]
     for entry, of_entry in points.groupby("entry"):
         legend_label: str | None = label(str(entry))
         for _, line in of_entry.sort_values("time_s").groupby("identity"):
-            pen = drawn[str(entry)].line
+            pen = pen_of[str(entry)].line
             panel.plot(line["time_s"], line["value"], linewidth=1.1, label=legend_label, **pen)
             legend_label = None
     if len(finite) and finite.min() > 0 and finite.max() > 30 * finite.min():

@@ -30,21 +30,21 @@ def figures_of(
     board: Scoreboard, frame: pd.DataFrame, trials: pd.DataFrame, curves: pd.DataFrame
 ) -> Mapping[str, str]:
     """All figures of a report by title; those that the records do not support are omitted."""
-    drawn = pens(board.times.submissions)
+    pen_of = pens(board.times.submissions)
     figures = {"Performance profile": profile_figure(board)}
     for (workload, variant), part in trials.groupby(["workload", "variant"]):
         if curves["identity"].isin(part["identity"]).any():
             name = str(workload) if variant == "base" else f"{workload}, {variant}"
-            figures[f"Curves of {name}"] = curves_figure(part, curves, name, drawn)
+            figures[f"Curves of {name}"] = curves_figure(part, curves, name, pen_of)
     ranks = critical_difference(board)
     if ranks is not None:
         figures["Critical difference"] = difference_figure(board, ranks)
     ended = frame[frame["state"] != "unfinished"]
     if ended.groupby(["entry", "column"]).size().max() > 1:
-        figures["Cost of tuning"] = tuning_figure(best_after_trials(ended), drawn)
+        figures["Cost of tuning"] = tuning_figure(best_after_trials(ended), pen_of)
     if len(board.scores) > 1 and not curves.empty and board.clock.name == "seconds":
         curve = relaxation_curve(ended, curves, board.rules)
-        figures["Target relaxation"] = relaxation_figure(curve, drawn)
+        figures["Target relaxation"] = relaxation_figure(curve, pen_of)
     return {title: data_uri(figure) for title, figure in figures.items()}
 
 
@@ -60,9 +60,9 @@ def difference_figure(
         axes = figure.subplots()
         heights = np.arange(len(order), 0, -1)
         axes.hlines(heights, 1, values, color="#d3d9e3", linewidth=1)
-        drawn = pens(board.times.submissions)
+        pen_of = pens(board.times.submissions)
         names = [board.times.submissions[row] for row in order]
-        axes.scatter(values, heights, s=46, color=[drawn[name].colour for name in names], zorder=3)
+        axes.scatter(values, heights, s=46, color=[pen_of[name].colour for name in names], zorder=3)
         axes.set_yticks(heights, [label(name) for name in names])
         for place, (start, stop) in enumerate(same_groups(values, ranks.difference)):
             x = len(order) + 0.25 + 0.18 * place
@@ -90,27 +90,29 @@ def same_groups(values: np.ndarray, difference: float) -> list[tuple[int, int]]:
     return groups
 
 
-def tuning_figure(table: pd.DataFrame, drawn: Pens, size: tuple[float, float] = SIZE) -> Figure:
+def tuning_figure(table: pd.DataFrame, pen_of: Pens, size: tuple[float, float] = SIZE) -> Figure:
     """The expected best time after k trials, one panel per workload."""
     columns = sorted(table["column"].unique())
     with style.context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
-        made = panels(figure, len(columns), ROW, "trials spent on tuning")
-        for panel, column in zip(made, columns, strict=True):
+        axes = panels(figure, len(columns), ROW, "trials spent on tuning")
+        for panel, column in zip(axes, columns, strict=True):
             for entry, part in table[table["column"] == column].groupby("entry"):
                 panel.plot(
                     part["trials"], part["expected_s"], marker="o", markersize=3.5, linewidth=1.5,
-                    label=label(str(entry)), **drawn[str(entry)].line,
+                    label=label(str(entry)), **pen_of[str(entry)].line,
                 )  # fmt: skip
             panel.set_title(label(column))
             panel.set_ylim(bottom=0)
             panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-        legend_below(figure, *lines_of(made))
+        legend_below(figure, *lines_of(axes))
         figure.supylabel("expected best time, s", fontsize=9.5)
         return figure
 
 
-def relaxation_figure(table: pd.DataFrame, drawn: Pens, size: tuple[float, float] = SIZE) -> Figure:
+def relaxation_figure(
+    table: pd.DataFrame, pen_of: Pens, size: tuple[float, float] = SIZE
+) -> Figure:
     """Scores against the target's shift; ranks change where lines cross."""
     with style.context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
@@ -118,7 +120,7 @@ def relaxation_figure(table: pd.DataFrame, drawn: Pens, size: tuple[float, float
         for name, part in table.groupby("submission"):
             axes.plot(
                 100 * part["easier_by"], part["score"], linewidth=1.7,
-                label=label(str(name)), **drawn[str(name)].line,
+                label=label(str(name)), **pen_of[str(name)].line,
             )  # fmt: skip
         axes.axvline(0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
         axes.set(

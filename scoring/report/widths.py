@@ -37,14 +37,14 @@ def widths_table(lines: Sequence[WidthSpeedup], reference: str) -> Table:
 def widths_figure(lines: Sequence[WidthSpeedup], reference: str) -> Figure:
     """A panel a workload: each entry's speed-up over width, both logarithmic, with intervals."""
     workloads = sorted({line.workload for line in lines})
-    drawn = pens(sorted({line.entry for line in lines}))
+    pen_of = pens(sorted({line.entry for line in lines}))
     with style.context(STYLE):
         size = SIZE[0] * len(workloads), SIZE[1]
         figure = Figure(figsize=size, layout="constrained")
         panels = figure.subplots(1, len(workloads), sharey=True, squeeze=False)[0]
         for panel, workload in zip(panels, workloads, strict=True):
             own = [line for line in lines if line.workload == workload]
-            for entry, pen in drawn.items():
+            for entry, pen in pen_of.items():
                 _draw(panel, [line for line in own if line.entry == entry], pen)
             panel.axhline(1.0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
             panel.set(xscale="log", yscale="log", title=label(workload), xlabel="width")

@@ -100,7 +100,7 @@ class Board:
         return tuple(sorted(self.everything["column"].astype(str).unique()))
 
     @property
-    def counted(self) -> frozenset[str]:
+    def counted_identities(self) -> frozenset[str]:
         """The trials that stand for their studies, by the referee's clock."""
         ended = self.everything[self.everything["state"] != "unfinished"]
         return frozenset(study_table(ended, CLOCKS["seconds"])["identity"]) if len(ended) else (

@@ -15,7 +15,7 @@ POINTS = 240
 """At most as many points a curve as a chart of a page's width has columns of pixels, over four."""
 
 
-def thinned(values: npt.NDArray[np.float64], points: int = POINTS) -> npt.NDArray[np.intp]:
+def thin(values: npt.NDArray[np.float64], points: int = POINTS) -> npt.NDArray[np.intp]:
     """The places of a curve's values to keep: of each stretch the ends, the least, the greatest.
 
     A chart that is `points / 4` pixels wide shows the same of both: each column of it is filled
@@ -76,6 +76,6 @@ def _series(points: Points) -> dict[str, list[list[float | None]]]:
     series = {}
     for kind in sorted(set(points.kinds)):
         lines = points.values[points.kinds == kind]
-        points_to_draw = lines[thinned(lines[:, 2])]
+        points_to_draw = lines[thin(lines[:, 2])]
         series[str(kind)] = [[short(x, 6) for x in line] for line in points_to_draw.T.tolist()]
     return series

@@ -23,14 +23,14 @@ from scoring.uncertainty import LEVEL
 
 def board_data(board: Board, material: Material) -> dict[str, object]:
     """What the board's page sorts, filters and switches, in the order of `board.shown`."""
-    drawn, marks = pens(board.entries_with_pages), marks_of(board.everything)
+    pen_of, marks = pens(board.entries_with_pages), marks_of(board.everything)
     return {
         "title": board.title,
         "names": list(board.entries_with_pages),
         "ranked": len(board.entries),
         "marks": [marks[name] for name in board.entries_with_pages],
         "slugs": [board.layout.entries[name] for name in board.entries_with_pages],
-        "pens": [[drawn[name].hex, list(drawn[name].dash)] for name in board.entries_with_pages],
+        "pens": [[pen_of[name].hex, list(pen_of[name].dash)] for name in board.entries_with_pages],
         "columns": list(board.columns),
         "cslugs": [board.layout.columns[name] for name in board.columns],
         "targets": _targets(board),
@@ -73,7 +73,7 @@ def _view_data(view: View, frame: pd.DataFrame) -> dict[str, object]:
         "order": view.order(),
         "rank": None if view.ranking is None else view.ranking.ranks.tolist(),
         "score": [short(float(value), 5) for value in board.scores],
-        "interval": None if sure is None else _rounded(sure.score_intervals),
+        "interval": None if sure is None else _round(sure.score_intervals),
         "speedup": [_overall(view, row) for row in range(len(board.scores))],
         "against": view.against,
         "columns": names,
@@ -85,7 +85,7 @@ def _view_data(view: View, frame: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def _rounded(values: Array) -> list[list[float | None]]:
+def _round(values: Array) -> list[list[float | None]]:
     return [[short(float(value), 4) for value in row] for row in values]
 
 

@@ -68,9 +68,9 @@ class Pages:
         return Times(self.board)
 
     @cached_property
-    def counted(self) -> frozenset[str]:
+    def counted_identities(self) -> frozenset[str]:
         """The trials that stand for their studies."""
-        return self.board.counted
+        return self.board.counted_identities
 
     @cached_property
     def by_entry(self) -> dict[str, pd.DataFrame]:
@@ -91,7 +91,7 @@ class Pages:
             misses=nothing_reached(board.frame).splitlines(),
             rows=[] if view is None else board_rows(board, view, links),
             heads=[] if view is None else heads(view), clocks=list(board.views),
-            unranked=self._unranked(links), meanings=meanings(board),
+            unranked=self._unranked_rows(links), meanings=meanings(board),
             caption=caption(view), said="" if view is None else clock_text(view),
             notes=[] if view is None else notes(view), workloads=self._workload_lines(links),
             has_ranks=view is not None and view.ranking is not None,
@@ -99,7 +99,7 @@ class Pages:
             pair_page=len(board.entries) > 1,
         )  # fmt: skip
 
-    def _unranked(self, links: str) -> list[Row]:
+    def _unranked_rows(self, links: str) -> list[Row]:
         """What is shown and not ranked: with its times, or, where it was withdrawn, without."""
         board = self.board
         entries = unranked_table(board.unranked) if len(board.unranked) else pd.DataFrame()
@@ -158,7 +158,7 @@ class Pages:
         detail = self.material.entries.get(str(trials.iloc[0]["content_hash"]))
         rows = [(column, self.times.row(entry, column)) for column in board.columns]
         columns = [column for column in board.columns if trials["column"].eq(column).any()]
-        lines = trial_rows(board, trials, self.counted, "../")
+        lines = trial_rows(board, trials, self.counted_identities, "../")
         ended = trials[trials["state"] != "unfinished"]
         return self.render(
             "submission.html", "../../", name=entry, slug=board.layout.entries[entry],

@@ -46,10 +46,10 @@ def rank_entries(board: Scoreboard, draws: int = 2000, seed: int = 0) -> Ranking
     count = draws if len(board.scores) <= MANY else min(draws, FEW_DRAWS)
     sample = draw_medians(board.times, board.rules, count, seed)
     medians = np.concatenate([chunk[..., board.base_columns] for chunk in sample.chunks])
-    return Ranking(_settled(board, medians.astype(np.float32)))
+    return Ranking(_settle_pairs(board, medians.astype(np.float32)))
 
 
-def _settled(board: Scoreboard, medians: npt.NDArray[np.float32]) -> Flags:
+def _settle_pairs(board: Scoreboard, medians: npt.NDArray[np.float32]) -> Flags:
     """All pairs of entries from draws of medians (R, S, B)."""
     entries = medians.shape[1]
     reached = np.isfinite(medians)

@@ -48,8 +48,8 @@ def head_facts(board: Board, material: Material, date: str, version: str) -> Map
 
 def _versions(frame: pd.DataFrame) -> str:
     """Each package with its version once: entries import different ones, but mix no versions."""
-    named = (text.split("; ") for text in _values(frame, "versions"))
-    return "; ".join(sorted({name for names in named for name in names}))
+    names_of_each = (text.split("; ") for text in _values(frame, "versions"))
+    return "; ".join(sorted({name for names in names_of_each for name in names}))
 
 
 def _count(number: int, one: str, more: str) -> str:

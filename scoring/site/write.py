@@ -87,7 +87,7 @@ def board_files(pages: Pages, options: Options, out: Path) -> Iterator[tuple[str
         yield board.layout.submission(entry), pages.submission(entry)
         yield (
             f"data/e/{slug}.js",
-            script("entry", slug, entry_data(trials, pages.counted, material)),
+            script("entry", slug, entry_data(trials, pages.counted_identities, material)),
         )
         for name, part in trials.groupby("column"):
             key = f"{slug}/{board.layout.columns[str(name)]}"

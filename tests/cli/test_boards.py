@@ -247,6 +247,6 @@ def test_code_that_came_with_a_bundle_is_audited_from_there(tmp_path: Path) -> N
     shutil.rmtree(folder)
     subject = subject_of(board.path)
     (record,) = subject.latest()
-    trial = subject.located(record.trial)
+    trial = subject.locate(record.trial)
     assert trial.submission.location.startswith(str(board.path))
     assert locate(trial.submission, "torch").contents.keys() == {"submission.py", "space.toml"}

@@ -77,6 +77,12 @@ def test_a_flag_without_a_class_is_refused(tmp_path: Path) -> None:
         new_submission("mine", "torch", "build", tmp_path, flag="use_muon")
 
 
+@pytest.mark.parametrize(("framework", "way"), [("jax", "build"), ("torch", "class")])
+def test_a_class_for_matrices_needs_a_template(tmp_path: Path, framework: str, way: Way) -> None:
+    with pytest.raises(HarnessError, match="goes with --framework torch and --way build alone"):
+        new_submission("mine", framework, way, tmp_path, of="torch.optim:Muon")
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     with pytest.raises(HarnessError, match="mine exists"):

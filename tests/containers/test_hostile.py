@@ -17,8 +17,9 @@ from harness.sandboxes.docker.line import Line
 from harness.sandboxes.docker.options import options_of
 from harness.sandboxes.docker.process import ContainerWorkerProcess
 from harness.sandboxes.docker.sandbox import DockerSandbox
-from tests.hostile.arena import Arena, Box, Case, is_running
+from tests.hostile.arena import Arena, Box, Case
 from tests.hostile.contained import OTHERWISE, Ending
+from tests.hostile.processes import is_running
 from tests.hostile.switches import bounds
 from tests.hostile.table import BEFORE_IT_ACTS, CASES, FENCED, RULE
 

@@ -10,7 +10,7 @@ import pytest
 
 from experiments.mean_models import mean_model
 from experiments.spec import Experiment
-from experiments.trials import planned, trunks_of
+from experiments.trials import plan_experiment, trunks_of
 from tests.experiments.test_results import own_cache, run
 from tests.experiments.test_spec import refusal
 from workloads.toml import parse_toml
@@ -59,7 +59,7 @@ kind = "curves"
 
 def test_every_entry_branches_off_one_trunk_in_each_order() -> None:
     chosen = parse_toml(TEXT, "test.toml", Experiment)
-    placed = planned(chosen, chosen.full)
+    placed = plan_experiment(chosen, chosen.full)
     (trunk,) = trunks_of(placed)
     assert (trunk.budget.steps, trunk.keeps_end, trunk.branch) == (30, True, None)
     assert [each.order for each in placed] == [1, 2, 3] * 2

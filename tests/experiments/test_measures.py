@@ -9,7 +9,7 @@ import pytest
 
 from experiments.measures import trials_frame
 from experiments.spec import Measure
-from experiments.trials import planned
+from experiments.trials import plan_experiment
 from harness.plan.trial import Result, State, TrialRecord
 from tests.experiments.test_spec import experiment
 
@@ -19,7 +19,7 @@ ACCURACIES = {100: 0.2, 200: 0.5, 300: 0.9, 400: 0.8}
 def value(state: State = "budget", **measure: object) -> float:
     """The measure of one trial with these accuracies."""
     chosen = experiment()
-    (placed, *_) = planned(chosen, chosen.quick)
+    (placed, *_) = plan_experiment(chosen, chosen.quick)
     result = Result(state=state, reason="", timed_s=1.0, steps=400)
     record = TrialRecord(identity=placed.trial.identity, trial=placed.trial, result=result)
     rows = [

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from experiments.probes.figure import probes_figure
 from experiments.probes.results import table_text
-from experiments.probes.run import planned, probe_names, run_probes
+from experiments.probes.run import plan_probes, probe_names, run_probes
 from experiments.probes.verdicts import Outcome, Verdict, outcome_of, outcomes_frame
 from harness.cli.app import app
 from harness.core.errors import HarnessError, UnknownNameError
@@ -29,7 +29,7 @@ REQUEST = PlanRequest("", "sgd")
 
 def records(*states: State | None) -> list[TrialRecord]:
     """The three trials of one probe, ended so; None: not run."""
-    (plan,) = planned([REQUEST], ["undisturbed"])
+    (plan,) = plan_probes([REQUEST], ["undisturbed"])
     best = iter((0.4, 0.3, 0.05))
     results = [
         None
@@ -83,7 +83,7 @@ def test_an_outcome_has_the_steps_to_the_target_and_the_best_value_of_all_points
 
 
 def test_probes_are_planned_as_any_trial_and_not_scored() -> None:
-    plans = planned([REQUEST], probe_names())
+    plans = plan_probes([REQUEST], probe_names())
     assert len(plans) >= 20
     for plan in plans:
         assert {trial.suite for trial in plan.trials} == {"probes"}
@@ -146,7 +146,7 @@ def test_after_the_time_limit_nothing_is_begun_and_what_is_undecided_is_left_out
     tmp_path: Path,
 ) -> None:
     store = tmp_path / "records"
-    plans = planned([REQUEST, PlanRequest("", "adamw")], ("undisturbed", "saddle"))
+    plans = plan_probes([REQUEST, PlanRequest("", "adamw")], ("undisturbed", "saddle"))
     ended: list[tuple[State | None, ...]] = [
         ("reached", None, None), ("budget",) * 3, ("reached", None, None), ("budget", None, None),
     ]  # fmt: skip

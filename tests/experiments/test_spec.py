@@ -6,9 +6,9 @@ import pytest
 
 from experiments.figures import KINDS
 from experiments.figures.drawing import ORDER
-from experiments.files import experiment_names, read_experiment, shipped
+from experiments.files import experiment_names, read_experiment, shipped_experiments
 from experiments.spec import Experiment
-from experiments.trials import planned, rehearsed
+from experiments.trials import plan_experiment, select_rehearsals
 from harness.core.errors import HarnessError
 from workloads.toml import parse_toml
 
@@ -50,13 +50,13 @@ def experiment(old: str = "", new: str = "", more: str = "") -> Experiment:
 def refusal(old: str = "", new: str = "", more: str = "", text: str = TEXT) -> str:
     with pytest.raises(HarnessError) as error:
         chosen = parse_toml(text.replace(old, new) + more, "test.toml", Experiment)
-        planned(chosen, chosen.full)
+        plan_experiment(chosen, chosen.full)
     return str(error.value)
 
 
 def test_every_combination_is_tried_on_every_variant_and_instance() -> None:
     chosen = experiment()
-    placed = planned(chosen, chosen.full)
+    placed = plan_experiment(chosen, chosen.full)
     places = {(p.entry, p.trial.variant, p.instance, tuple(p.swept.values())) for p in placed}
     assert len(placed) == len(places) == 2 * 2 * (3 * 2 + 1)
     assert len({each.trial.identity for each in placed}) == len(placed)
@@ -64,14 +64,14 @@ def test_every_combination_is_tried_on_every_variant_and_instance() -> None:
 
 def test_entries_meet_the_same_instances() -> None:
     chosen = experiment()
-    placed = planned(chosen, chosen.full)
+    placed = plan_experiment(chosen, chosen.full)
     seeds = {(each.instance, each.trial.instance_seed) for each in placed}
     assert len(seeds) == 2
 
 
 def test_trials_are_counted_in_steps_and_train_to_their_end() -> None:
     chosen = experiment()
-    (first, *_) = planned(chosen, chosen.full)
+    (first, *_) = plan_experiment(chosen, chosen.full)
     assert (first.trial.budget.steps, first.trial.stop_rule) == (10, "budget")
     assert first.trial.grid.points == 5
     assert not first.trial.is_scored
@@ -79,7 +79,7 @@ def test_trials_are_counted_in_steps_and_train_to_their_end() -> None:
 
 def test_the_quick_form_thins_the_sweeps() -> None:
     chosen = experiment()
-    swept = [each.swept for each in planned(chosen, chosen.quick) if each.entry == "sgd"]
+    swept = [each.swept for each in plan_experiment(chosen, chosen.quick) if each.entry == "sgd"]
     assert swept == [
         {"learning_rate": 0.1, "momentum": 0.0},
         {"learning_rate": 0.3, "momentum": 0.0},
@@ -88,7 +88,7 @@ def test_the_quick_form_thins_the_sweeps() -> None:
 
 def test_a_rehearsal_meets_the_ends_of_every_sweep_of_numbers() -> None:
     chosen = experiment()
-    trials = list(rehearsed(planned(chosen, chosen.full)))
+    trials = list(select_rehearsals(plan_experiment(chosen, chosen.full)))
     met = {(t.submission.name, t.point["learning_rate"], t.point.get("momentum")) for t in trials}
     assert {rate for name, rate, _ in met if name == "sgd"} == {0.1, 0.3}
     assert {momentum for name, _, momentum in met if name == "sgd"} == {0.0, 0.9}
@@ -98,26 +98,30 @@ def test_a_rehearsal_meets_the_ends_of_every_sweep_of_numbers() -> None:
 
 def test_a_rehearsal_meets_every_text_of_a_sweep() -> None:
     chosen = experiment("momentum = [0.0, 0.9]", 'schedule = ["cosine", "linear", "constant"]')
-    met = {trial.point["schedule"] for trial in rehearsed(planned(chosen, chosen.full))}
+    met = {
+        trial.point["schedule"] for trial in select_rehearsals(plan_experiment(chosen, chosen.full))
+    }
     assert met >= {"cosine", "linear", "constant"}
 
 
 def test_a_batch_size_is_swept_like_a_hyperparameter_and_is_the_trials() -> None:
     chosen = experiment("momentum = [0.0, 0.9]", "batch_size = [16, 64]")
-    trials = [each.trial for each in planned(chosen, chosen.full) if each.entry == "sgd"]
+    trials = [each.trial for each in plan_experiment(chosen, chosen.full) if each.entry == "sgd"]
     assert {trial.batch_size for trial in trials} == {16, 64}
     assert not any("batch_size" in trial.point for trial in trials)
 
 
 def test_a_form_may_thin_one_sweep_alone() -> None:
     chosen = experiment("every = 2", "every = { learning_rate = 3 }")
-    swept = [each.swept for each in planned(chosen, chosen.quick) if each.entry == "sgd"]
+    swept = [each.swept for each in plan_experiment(chosen, chosen.quick) if each.entry == "sgd"]
     assert swept == [{"learning_rate": 0.1, "momentum": m} for m in (0.0, 0.9)]
 
 
 def test_trials_measure_what_the_experiment_declares() -> None:
     chosen = experiment('question = "Which?"', 'question = "Which?"\ndiagnostics = ["weights"]')
-    assert {each.trial.diagnostics for each in planned(chosen, chosen.quick)} == {("weights",)}
+    assert {each.trial.diagnostics for each in plan_experiment(chosen, chosen.quick)} == {
+        ("weights",)
+    }
 
 
 @pytest.mark.parametrize(
@@ -133,11 +137,11 @@ def test_curvature_that_cannot_be_computed_is_refused_before_anything_runs(
     chosen = experiment('question = "Which?"', 'question = "Which?"\ndiagnostics = ["curvature"]')
     form = chosen.full.model_copy(update={"workload": "small_mlp", **changes})
     with pytest.raises(HarnessError, match=words):
-        planned(chosen, form)
+        plan_experiment(chosen, form)
 
 
 def test_every_submission_of_an_experiment_has_a_colour_of_its_own() -> None:
-    shipped_ones = [e for e in shipped().values() if isinstance(e, Experiment)]
+    shipped_ones = [e for e in shipped_experiments().values() if isinstance(e, Experiment)]
     used = {entry.submission for each in shipped_ones for entry in each.entries}
     assert used <= set(ORDER)
 
@@ -191,5 +195,5 @@ def test_an_unknown_name_says_the_nearest() -> None:
 def test_what_ships_can_be_planned(name: str, is_quick: bool) -> None:
     chosen = read_experiment(name)
     assert isinstance(chosen, Experiment)
-    assert planned(chosen, chosen.form(is_quick=is_quick))
+    assert plan_experiment(chosen, chosen.form(is_quick=is_quick))
     assert chosen.figure.kind in KINDS

@@ -280,23 +280,3 @@ def known(trial: Trial, data: Path) -> Known:
     word = int(np.frombuffer(example[:4], np.uint32)[0])
     seed = sha256(trial.instance_seed.encode()).hexdigest()
     return seed, word, sha256(example).hexdigest()
-
-
-def has_capability(number: int) -> bool:
-    """Whether this process has a right of root's; containers often take some away."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    held = next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff:"))
-    return bool(held >> number & 1)
-
-
-def is_running(marker: str) -> list[int]:
-    """The processes of this machine with a marker among their arguments."""
-    found = []
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            arguments = file.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if marker.encode() in arguments:
-            found.append(int(file.parent.name))
-    return found

@@ -17,7 +17,8 @@ from harness.sandboxes.fork_client import ForkServer
 from harness.verification.store import verify_store
 
 from . import handed_over, signs, switches, timing
-from .arena import Arena, is_running
+from .arena import Arena
+from .processes import is_running
 from .table import CASES, TIMED
 
 BY_NAME = {case.name: case for case in CASES}

@@ -12,7 +12,8 @@ from harness.record.log import read_events
 from harness.record.store import EVENTS_FILE
 
 from . import handed_over, signs
-from .arena import Arena, Case, has_capability, is_running
+from .arena import Arena, Case
+from .processes import has_capability, is_running
 from .table import BEFORE_IT_ACTS, CASES, FENCED, RULE
 
 SMOKE = ("patch_clock", "train_while_frozen")

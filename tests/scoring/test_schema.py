@@ -41,14 +41,14 @@ def test_every_clock_reads_a_column_that_is_declared() -> None:
     assert {clock.column for clock in CLOCKS.values()} <= declared
 
 
-@pytest.mark.parametrize("name", RESULTS.required)
+@pytest.mark.parametrize("name", RESULTS.required_columns)
 def test_a_frame_without_a_required_column_is_refused(name: str) -> None:
     with pytest.raises(HarnessError, match=rf"the results lack the column\(s\) {name}\n"):
         score_results(trials().drop(columns=name))
 
 
 def test_a_frame_needs_no_other_column() -> None:
-    assert score_results(trials()[list(RESULTS.required)]).scores.size == 2
+    assert score_results(trials()[list(RESULTS.required_columns)]).scores.size == 2
 
 
 @pytest.mark.parametrize(

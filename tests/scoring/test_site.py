@@ -14,7 +14,7 @@ from scoring.evaluate import score_results
 from scoring.rules import load_rules
 from scoring.sequential import compare_sequentially
 from scoring.site.boards import Options, make_boards
-from scoring.site.curves import thinned
+from scoring.site.curves import thin
 from scoring.site.material import Change, Gap, Material, Withdrawal
 from scoring.site.names import file_names
 from scoring.site.ranking import rank_entries
@@ -88,10 +88,10 @@ def test_no_text_ends_the_script_that_it_is_in() -> None:
 def test_a_thinned_curve_keeps_ends_and_extremes() -> None:
     values = np.random.default_rng(0).standard_normal(10_000)
     values[4321] = 9.0
-    keep = thinned(values, 200)
+    keep = thin(values, 200)
     assert len(keep) <= 200
     assert {0, 9_999, 4321, int(values.argmin())} <= set(keep.tolist())
-    assert thinned(values[:50]).tolist() == list(range(50))
+    assert thin(values[:50]).tolist() == list(range(50))
 
 
 def test_everything_that_a_user_typed_is_escaped(pages: Path) -> None:

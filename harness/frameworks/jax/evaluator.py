@@ -98,7 +98,9 @@ class JaxEvaluator:
         Raises:
             HarnessError: always.
         """
-        raise HarnessError("curvature matrices are not computed in jax", "use framework torch")
+        raise HarnessError(
+            "curvature matrices are not computed in jax", "leave 'curvature' out of the diagnostics"
+        )
 
     def sharpness(self, _: Parameters) -> dict[str, float]:
         """Not computed in jax.
@@ -106,7 +108,9 @@ class JaxEvaluator:
         Raises:
             HarnessError: always.
         """
-        raise HarnessError("the sharpness is not computed in jax", "use framework torch")
+        raise HarnessError(
+            "the sharpness is not computed in jax", "leave 'sharpness' out of the diagnostics"
+        )
 
     def _place(self, parameters: Parameters) -> tuple[dict[str, Array], dict[str, Array]]:
         shapes = {name: value.shape for name, value in parameters.items()}

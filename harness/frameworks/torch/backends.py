@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.frameworks.base import Backends, Parallel
+from harness.frameworks.base import SECOND_ORDER, Backends, Parallel
 from harness.frameworks.torch.evaluation import TorchEvaluationBackend
 from harness.frameworks.torch.training import TorchTrainingBackend
 
@@ -21,4 +21,5 @@ BACKENDS: Backends[Tensor] = Backends(
     preloads=("torch._dynamo",),
     cuda=cuda_of_wheel,
     parallel=Parallel(TorchTrainingBackend, has_processes=True, draws_whole_masks=False),
+    diagnostics=SECOND_ORDER,
 )

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer.testing import CliRunner
 
-from harness.cli.grouped import grouped
+from harness.cli.flag_groups import expand_groups
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class Size:
 heard: list[tuple[Size, bool]] = []
 
 
-@grouped
+@expand_groups
 def command(*, size: Size, is_loud: Annotated[bool, typer.Option("--loud")] = False) -> None:
     """Say a size."""
     heard.append((size, is_loud))

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 Command = Callable[..., None]
 
 
-def grouped(command: Command) -> Command:
+def expand_groups(command: Command) -> Command:
     """A command as typer reads it, with one parameter for each flag of its groups.
 
     A group is a dataclass whose fields are annotated as parameters of a command are.
