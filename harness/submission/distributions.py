@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 from importlib.metadata import packages_distributions as _packages_distributions
 from pathlib import Path
 
@@ -47,6 +47,25 @@ def _is_editable(one: Distribution) -> bool:
     except ValueError:
         return False
     return bool(isinstance(origin, dict) and origin.get("dir_info", {}).get("editable"))
+
+
+def _editable_names() -> frozenset[str]:
+    """The distributions that are installed as editable."""
+    return frozenset(_normal(one.metadata["Name"]) for one in distributions() if _is_editable(one))
+
+
+def editable_needs(tops: Iterable[str]) -> set[str]:
+    """The top-level modules of editable distributions that others need, as their metadata say.
+
+    Args:
+        tops: the names of modules, whose distributions are asked for what they need.
+    """
+    editable = _editable_names()
+    names = editable & versions_of(tops).keys() if editable else set()
+    if not names:
+        return set()
+    tops_of = packages_distributions()
+    return {top for top, owners in tops_of.items() if names & {*map(_normal, owners)}}
 
 
 def installed_hash(owners: Iterable[Distribution], place: Path) -> str:

@@ -97,19 +97,23 @@ def search_first(folder: str) -> None:
     importlib.invalidate_caches()
 
 
-def check_origin(location: str, folder: str) -> None:
-    """Check that an import path's module, once imported, came from a folder.
+def check_origin(folder: str) -> None:
+    """Check that the modules whose copies are in a folder, where imported, came from there.
 
     Raises:
-        HarnessError: it came from elsewhere, whatever its files are.
+        HarnessError: one came from elsewhere, whatever its files are.
     """
-    top = sys.modules[location.partition(":")[0].partition(".")[0]]
-    places = [*getattr(top, "__path__", []), *filter(None, [getattr(top, "__file__", None)])]
-    if not all(Path(place).is_relative_to(folder) for place in places):
-        raise HarnessError(
-            f"'{location}' was imported from {places[0]}, and not from the copy that was hashed",
-            "the import hook of an editable install came first: install it without -e",
-        )
+    for file in sorted(Path(folder).rglob("*.py")):
+        parts = file.relative_to(folder).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        module = sys.modules.get(name)
+        origin = getattr(module, "__file__", None)
+        places = [origin, *getattr(module, "__path__", [])] if origin else []
+        if other := next((p for p in places if not Path(p).is_relative_to(folder)), None):
+            raise HarnessError(
+                f"'{name}' was imported from {other}, and not from the copy that was hashed",
+                "the import hook of an editable install came first: install it without -e",
+            )
 
 
 def submission_file(location: str, file_name: str) -> Path:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from harness.core.errors import HarnessError
 
 CONTENT_LIMIT_BYTES = 256 * 1024
+HIDDEN = ".*"
 CACHE = "__pycache__"
 Contents = Mapping[str, bytes]
 """The bytes of each file, by its path below the submission's folder."""
@@ -31,13 +33,17 @@ class TooLargeError(HarnessError):
     """A submission has more bytes than the limit."""
 
 
-def read_folder(folder: Path) -> Contents:
+def read_folder(folder: Path, left_out: Sequence[str] = ()) -> Contents:
     """All regular files in a folder but hidden ones and caches, which are not part of it.
+
+    Args:
+        folder: the submission's.
+        left_out: patterns of names of other files and folders that are not part of it.
 
     Raises:
         HarnessError: it holds something else, such as a link, or more than the limit.
     """
-    return read_files(folder, _walked(folder))
+    return read_files(folder, _walked(folder, (HIDDEN, CACHE, *left_out)))
 
 
 def read_files(root: Path, files: Iterable[Path]) -> Contents:
@@ -90,13 +96,13 @@ def write_copy(contents: Contents, folder: Path) -> None:
         os.utime(inner, (0, 0))
 
 
-def _walked(folder: Path) -> Iterator[Path]:
+def _walked(folder: Path, left_out: Sequence[str]) -> Iterator[Path]:
     """The files of a folder in the order of their names; others' folders may be deep."""
     waiting = [folder]
     while waiting:
         here = waiting.pop()
         for path in sorted(here.iterdir()):
-            if path.name.startswith(".") or path.name == CACHE:
+            if any(fnmatchcase(path.name, pattern) for pattern in left_out):
                 continue
             mode = path.lstat().st_mode
             if stat.S_ISDIR(mode):

@@ -1,14 +1,11 @@
 """The code that an import path `module:Class` stands for; it is looked up and read, not imported.
 
-Code of an installed distribution is hashed where it lies and imported from there. Any other, such
-as a module in the working directory or an editable install, is its author's folder: its files, and
-those of the local modules that it imports, are counted, hashed and copied like a submission's.
+Code of an installed distribution is hashed where it lies and imported from there. Any other is
+local (`harness.submission.local_code`): its author's folder, whose files are copied.
 """
 
 from __future__ import annotations
 
-import sys
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,19 +14,10 @@ from harness.core.content import sha256_bytes, sha256_contents
 from harness.core.errors import HarnessError
 from harness.core.modules import spec_of
 from harness.submission.distributions import installed_hash, owners_of
-from harness.submission.files import (
-    Contents,
-    TooLargeError,
-    check_size,
-    content_size,
-    read_files,
-    read_folder,
-)
-from harness.submission.imports import imported_tops
+from harness.submission.files import Contents, read_folder
+from harness.submission.local_code import OURS, local_code, local_modules, place_of
 
 LONGEST_PATH = 100
-OURS = frozenset({"harness", "workloads", "submissions", "scoring"})
-"""What a worker has anyway, hashed as the harness."""
 
 
 class Code(NamedTuple):
@@ -39,7 +27,7 @@ class Code(NamedTuple):
     files: str
     """The hash of the bytes, where the other is blind to prose."""
     contents: Contents
-    """What is copied for a worker; nothing of an installed distribution."""
+    """What is copied for a worker: local code, also such as an installed distribution needs."""
 
 
 def code_of(text: str) -> Code:
@@ -52,13 +40,26 @@ def code_of(text: str) -> Code:
     here = Path.cwd()
     top, place = _top_of(name, here)
     if owners := owners_of(top.partition(".")[0], place):
-        digest = sha256_json({"import": text, "code": installed_hash(owners, place)})
-        return Code(digest, digest, {})
-    contents = {} if top in OURS else _local_code(top, place)
+        return _installed(text, installed_hash(owners, place), top.partition(".")[0])
+    contents = {} if top in OURS else local_code([(top, place)])
     hashed_contents = read_folder(place) if top in OURS else contents
     return Code(
         sha256_json({"import": text, "code": sha256_contents(hashed_contents)}),
         sha256_json({"import": text, "code": sha256_bytes(hashed_contents)}),
+        contents,
+    )
+
+
+def _installed(text: str, code: str, top: str) -> Code:
+    """An installed distribution's code, and what it needs of editable ones."""
+    contents = local_code(local_modules([top]))
+    whole = {"import": text, "code": code}
+    if not contents:
+        digest = sha256_json(whole)
+        return Code(digest, digest, contents)
+    return Code(
+        sha256_json({**whole, "local": sha256_contents(contents)}),
+        sha256_json({**whole, "local": sha256_bytes(contents)}),
         contents,
     )
 
@@ -99,67 +100,10 @@ def _top_of(name: str, here: Path) -> tuple[str, Path]:
                 f"a module of your own: run where python -c 'import {parts[0]}' finds it; one of a "
                 "package: install that, whose name may be another",
             )
-        if place is None and (place := _place_of(spec)) is not None:
+        if place is None and (place := place_of(spec)) is not None:
             first = part
     if place is None:
         raise HarnessError(
             f"'{name}' is a folder without a module", "give the path of a module in it"
         )
     return first, place
-
-
-def _place_of(spec: ModuleSpec) -> Path | None:
-    """The folder of a package, the file of a module; None for a package in several places."""
-    if spec.origin is None or not spec.has_location:
-        return None
-    file = Path(spec.origin)
-    return file.parent if spec.submodule_search_locations is not None else file
-
-
-def _local_code(top: str, place: Path) -> Contents:
-    """The files of a module that is not installed and of the local modules that it imports.
-
-    Raises:
-        HarnessError: together they are more than the limit, or something else than files.
-    """
-    try:
-        return _collect(top, place)
-    except TooLargeError as error:
-        raise HarnessError(
-            error.message,
-            f"'{top}' is not installed from a built distribution, so all of its files are counted; "
-            "install it without -e (pip install .), or give a folder with what is needed",
-        ) from error
-
-
-def _collect(top: str, place: Path) -> Contents:
-    contents: dict[str, bytes] = {}
-    waiting, tops = [(top, place)], {top}
-    while waiting:
-        new_files = _files_of(*waiting.pop())
-        contents |= new_files
-        check_size(place, content_size(contents))
-        for other in sorted(imported_tops(new_files) - tops):
-            tops.add(other)
-            if (other_place := _local_place(other, place.parent)) is not None:
-                waiting.append((other, other_place))
-    return contents
-
-
-def _files_of(name: str, place: Path) -> Contents:
-    """By their paths as an import looks for them: below the folders of the packages they are in."""
-    *packages, last = name.split(".")
-    if place.is_file():
-        above, files = packages, read_files(place.parent, [place])
-    else:
-        above, files = [*packages, last], read_folder(place)
-    return {"/".join([*above, file]): content for file, content in files.items()}
-
-
-def _local_place(top: str, beside: Path) -> Path | None:
-    """Where a local module lies; None for what is built in, installed or not there."""
-    if top in sys.stdlib_module_names or top in OURS:
-        return None
-    spec = spec_of(top, beside)
-    place = _place_of(spec) if spec is not None else None
-    return None if place is None or owners_of(top, place) else place

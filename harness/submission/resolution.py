@@ -17,17 +17,20 @@ from harness.core.names import check_name
 from harness.providers.registry import submission_folders
 from harness.providers.table import FRAMEWORKS, SUBMISSIONS_ROOT
 from harness.submission.algoperf.location import (
+    LEFT_OUT,
     PREFIX,
     SPACE_FILE,
     entry_file,
     is_algoperf,
     name_of,
 )
+from harness.submission.algoperf.modules import PACKAGES
 from harness.submission.algoperf.space import with_searched
 from harness.submission.distributions import Versions, versions_of
 from harness.submission.files import Contents, read_files, read_folder
 from harness.submission.import_path import code_of
 from harness.submission.imports import check_syntax, imported_tops, refuse_siblings
+from harness.submission.local_code import IMPORTS, imports_of, with_imports
 from harness.submission.reference import Framework, SubmissionRef
 from harness.submission.space import IMPORT_PATH_SPACE, Space, read_space, space_of
 
@@ -47,7 +50,8 @@ class Resolved:
     files: str
     """The hash of its files to the byte; the reference's is blind to prose."""
     contents: Contents
-    """What a worker gets a copy of; nothing of an import path's installed distribution."""
+    """What a worker gets a copy of: its files, and the local modules that they import; nothing of
+    installed distributions."""
 
     @property
     def is_import_path(self) -> bool:
@@ -173,12 +177,13 @@ def placed(submission: Located, copy: Path) -> tuple[str, str]:
         submission: a planned submission.
         copy: the folder with its files, and nothing else.
     """
-    if is_algoperf(submission.place):
-        return f"{PREFIX}{copy / entry_file(submission.place).name}", ""
     place = Path(submission.place)
-    if not place.is_absolute():
+    if not place.is_absolute() and not is_algoperf(submission.place):
         return submission.place, str(copy) if submission.contents else ""
-    return str(copy / place.name if place.is_file() else copy), ""
+    imports = str(copy / IMPORTS) if imports_of(submission.contents) else ""
+    if is_algoperf(submission.place):
+        return f"{PREFIX}{copy / entry_file(submission.place).name}", imports
+    return str(copy / place.name if place.is_file() else copy), imports
 
 
 def _resolve_ref(ref: SubmissionRef) -> Resolved:
@@ -237,6 +242,8 @@ def _file(file: Path) -> Resolved:
 def _resolve_files(
     name: str, place: str, space: Space, frameworks: tuple[Framework, ...], contents: Contents
 ) -> Resolved:
+    if not Path(place).is_relative_to(SUBMISSIONS_ROOT):
+        contents = with_imports(contents, PACKAGES if is_algoperf(place) else ())
     ref = SubmissionRef(name=name, location=place, content_hash=sha256_contents(contents))
     return Resolved(ref, space, frameworks, sha256_bytes(contents), contents)
 
@@ -268,9 +275,9 @@ def _imported(text: str) -> Resolved:
 
 
 def _written_for_algoperf(text: str) -> Resolved:
-    """A folder of AlgoPerf's: all of its files, and the frameworks that its entry imports."""
+    """A folder of AlgoPerf's: its files, and the frameworks that its entry imports."""
     file = entry_file(text)
-    name, contents = name_of(file, FRAMEWORKS.names), read_folder(file.parent)
+    name, contents = name_of(file, FRAMEWORKS.names), read_folder(file.parent, LEFT_OUT)
     check_syntax(file, contents[file.name])
     imported = imported_tops({file.name: contents[file.name]}) or imported_tops(contents)
     has = tuple(framework for framework in FRAMEWORKS.names if framework in imported)

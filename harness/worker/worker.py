@@ -108,7 +108,7 @@ class Worker(Generic[ArrayT]):
         self._read_point = ReadPoint(trial.hyperparameters)
         self._submission = self._new_submission(self._read_point)
         if trial.import_from:
-            check_origin(trial.submission, trial.import_from)
+            check_origin(trial.import_from)
         shapes = shapes_of(self._source)
         self._snapshots = SnapshotSender(line, backend, self._problem, shapes, slot)
         self._data: TrainingStream[ArrayT]

@@ -64,6 +64,13 @@ def test_a_submission_that_can_train_runs(tmp_path: Path, data_cache: Path) -> N
     assert len(record_paths(tmp_path / "store")) == 1
 
 
+LOCAL = """
+import torch
+
+class O(torch.optim.SGD):
+    def __init__(self, params, lr):
+        super().__init__(params, lr=lr)
+"""
 COMPILED = """
 import torch
 
@@ -97,3 +104,23 @@ def test_a_file_of_the_size_of_a_compilers_may_be_written(tmp_path: Path, data_c
     first = "import tempfile; tempfile.TemporaryFile().truncate(200 * 2**20)"
     run_once(tmp_path / "mine", tmp_path / "store", data_cache, first)
     assert len(record_paths(tmp_path / "store")) == 1
+
+
+@pytest.mark.parametrize("named", ["mine", "gd_space.inner:O"])
+def test_local_modules_run_from_their_copies(
+    tmp_path: Path, data_cache: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    """One that a folder imports, and one of a package in several places."""
+    inner = tmp_path / "gd_space" / "inner.py"
+    inner.parent.mkdir()
+    inner.write_text(LOCAL)
+    source = "from gd_space.inner import O\n\ndef build(problem, hyperparameters):\n"
+    source += "    return O(problem.parameters.values(), lr=hyperparameters['learning_rate'])\n"
+    write_submission(tmp_path / "mine", source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    planned = plan(PlanRequest("mlp", named, trials=1, budget_scale=0.01)).trials[0]
+    options = RunOptions(threads=1, cache_dir=data_cache)
+    resolved = resolve_trial(planned, options)
+    inner.unlink()
+    rehearse(resolved, options)

@@ -8,6 +8,7 @@ import pytest
 from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.redraw import mismatches
+from harness.submission.files import CONTENT_LIMIT_BYTES
 from harness.submission.resolution import locate, placed, resolve
 
 SPACE = {"learning_rate": {"min": 1e-3, "max": 1e-2, "scaling": "log"}}
@@ -53,6 +54,14 @@ def test_another_file_of_the_folder_may_be_the_entry(tmp_path: Path) -> None:
     found = resolve(f"algoperf:{folder}/pytorch_adamw.py")
     assert found.ref.name == "algoperf-pytorch_adamw"
     assert set(found.contents) == {"submission.py", "pytorch_adamw.py"}
+
+
+def test_its_own_tests_are_no_part_of_it(tmp_path: Path) -> None:
+    folder = written(tmp_path / "shampoo", helper="x = 1", helper_test="x = 1")
+    for name in ("tests", "examples"):
+        written(folder / name)
+    (folder / "tests" / "large.bin").write_bytes(bytes(CONTENT_LIMIT_BYTES))
+    assert set(resolve(f"algoperf:{folder}").contents) == {"submission.py", "helper.py"}
 
 
 def test_the_hash_covers_every_file_of_the_folder(tmp_path: Path) -> None:

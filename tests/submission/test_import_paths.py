@@ -15,6 +15,7 @@ from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission import distributions
 from harness.submission.files import CONTENT_LIMIT_BYTES
 from harness.submission.resolution import resolve
+from tests.kit import BUILD, write_submission
 
 
 @pytest.fixture
@@ -166,3 +167,55 @@ def test_an_editable_install_with_a_finder_of_its_own_is_found(
 
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder])
     assert set(resolve("gd_mapped:Thing").contents) == {"gd_mapped/__init__.py"}
+
+
+def test_a_strict_editable_install_is_read_where_its_links_lead(site: Path) -> None:
+    """As setuptools makes one with `editable_mode=strict`."""
+    sources, links = site / "src" / "gd_strict", site / "gd_strict"
+    for folder in (sources, links):
+        folder.mkdir(parents=True)
+    (sources / "__init__.py").write_text("x = 1\n")
+    (links / "__init__.py").symlink_to(sources / "__init__.py")
+    before = resolve("gd_strict:O")
+    assert set(before.contents) == {"gd_strict/__init__.py"}
+    (sources / "__init__.py").write_text("x = 2\n")
+    assert resolve("gd_strict:O").ref != before.ref
+
+
+def test_the_editable_install_that_an_installed_package_needs_counts(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = install(site, site / "src", is_editable=True)
+    monkeypatch.syspath_prepend(site / "src")
+    info = site / "gd_above-0.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: gd-above\nVersion: 0.1\nRequires-Dist: gd-case\n")
+    (info / "RECORD").write_text("gd_above.py,sha256=x,1\n")
+    (site / "gd_above.py").write_text("import gd_case\n")
+    before = resolve("gd_above:O")
+    assert set(before.contents) == {"gd_case/__init__.py"}
+    module.write_text("x = 2\n")
+    assert resolve("gd_above:O").ref != before.ref
+
+
+@pytest.mark.parametrize("place", ["mine", "mine/submission.py", "algoperf:mine"])
+def test_the_local_modules_that_a_folder_imports_count(
+    site: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    (site / "gd_helper.py").write_text("x = 1\n")
+    write_submission(site / "mine", "import torch\nfrom gd_helper import x\n" + BUILD)
+    (site / "mine" / "test_mine.py").write_text("import gd_no_part_of_it\n")
+    (site / "gd_no_part_of_it.py").write_text("x = 1\n")
+    monkeypatch.chdir(site)
+    before = resolve(place)
+    assert [name for name in before.contents if "gd" in name] == ["_imports/gd_helper.py"]
+    (site / "gd_helper.py").write_text("x = 2\n")
+    assert resolve(place).ref.content_hash != before.ref.content_hash
+
+
+def test_what_a_submission_brings_along_is_not_looked_for(site: Path) -> None:
+    mine = write_submission(site / "mine", "from gd_helper import x\n" + BUILD)
+    (mine / "_imports").mkdir()
+    (mine / "_imports" / "gd_helper.py").write_text("x = 1\n")
+    (site / "gd_helper.py").write_text("x = 2\n")
+    assert resolve(str(mine)).contents["_imports/gd_helper.py"] == b"x = 1\n"

@@ -18,6 +18,7 @@ from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from harness.core.errors import HarnessError
+from harness.frameworks.jax.old_names import enter_old_names
 from harness.frameworks.jax.problem import JaxProblem, jax_problem, move_buffers
 from harness.submission.algoperf.adapter import AlgoPerfSubmission
 from harness.submission.algoperf.location import entry_file
@@ -35,8 +36,7 @@ STAND_INS: dict[str, dict[str, object]] = {"chex": dict.fromkeys(CHEX_TYPES, Any
 def load_algoperf(location: str, device: jax.Device) -> AlgoPerfSubmission[Array]:
     """The submission that is written for AlgoPerf, not yet set up."""
     file = entry_file(location)
-    # Its name before jax 0.4.26, in all of AlgoPerf's first round.
-    vars(jax).setdefault("tree_map", jax.tree.map)
+    enter_old_names()
     utilities = {"jax_sharding_utils": sharding_utilities(device)}
     module = load_module(file, utilities, STAND_INS)
     return AlgoPerfSubmission(module, JaxBridge(has_device_axis=_uses_pmap(file)))

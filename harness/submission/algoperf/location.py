@@ -1,6 +1,7 @@
 """Where an AlgoPerf submission lies: `algoperf:FOLDER`, or a file of it in place of submission.py.
 
-All files of the folder belong to the submission, as they do in AlgoPerf's repositories.
+All files of the folder belong to the submission, as they do in AlgoPerf's repositories, but for the
+tests and examples that some have brought along: they can take more than a submission may.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from harness.core.names import check_name
 PREFIX = "algoperf:"
 ENTRY_FILE = "submission.py"
 SPACE_FILE = "tuning_search_space.json"
+LEFT_OUT = ("tests", "gpu_tests", "examples", "*_test.py", "test_*.py")
+"""Names of a folder's files and folders that are no part of the submission."""
 
 
 def is_algoperf(location: str) -> bool:
