@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from harness.core.errors import HarnessError
 from harness.execution.base import RemoteExecutor, Resources, RunOptions
 from harness.execution.devices import check_devices
 from harness.execution.rehearsal import rehearse
@@ -47,8 +48,10 @@ def prepare_there(
         say: hears in a line what is done and measured.
 
     Raises:
-        HarnessError: a request cannot be planned, or its submission not make its first steps there.
+        HarnessError: the requests are for different devices, one cannot be planned, or its
+            submission not make its first steps there.
     """
+    _check_alike(requests)
     for request in requests:
         check_devices(request, options, cores=None)
         plan(request)  # what is wrong with it is said before any machine is asked for
@@ -64,6 +67,25 @@ def prepare_there(
     for note in answer.notes:
         say(note)
     return answer.plans, replace(options, fingerprint=answer.fingerprint)
+
+
+def _check_alike(requests: Sequence[PlanRequest]) -> None:
+    """Check that one machine can plan all requests, and its like run them.
+
+    Raises:
+        HarnessError: their devices differ.
+    """
+    by_device: dict[str, list[str]] = {}
+    for request in requests:
+        by_device.setdefault(request.device, []).append(request.workload)
+    if len(by_device) == 1:
+        return
+    raise HarnessError(
+        "the workloads are meant for different devices, which no machine is planned on at once: "
+        + "; ".join(f"{', '.join(names)} on {device}" for device, names in by_device.items()),
+        "one command for each: "
+        + "; ".join(" ".join(f"--workload {name}" for name in each) for each in by_device.values()),
+    )
 
 
 def prepare(

@@ -17,6 +17,7 @@ from harness.core.errors import HarnessError
 from harness.display.endings import RemoteDisplay
 from harness.execution.base import RunOptions
 from harness.execution.ray.copies import StoreCopy
+from harness.execution.ray.executor import RayExecutor
 from harness.plan.plan import PlanRequest, plan
 from harness.record.plan import write_plan
 from harness.verification.store import verify_store
@@ -117,6 +118,15 @@ def test_missing_credentials_are_named_before_the_first_trial(tmp_path: Path) ->
         executor.run(trials, RunOptions())
     assert "credentials" in told.value.hint
     assert not list(store.rglob("events.jsonl"))
+
+
+def test_missing_credentials_are_named_before_the_cluster_is_asked(tmp_path: Path) -> None:
+    fsspec.register_implementation("locked", Locked, clobber=True)
+    profile = tmp_path / "profile.toml"
+    profile.write_text("address = '127.0.0.1:1'\ncopy_to = 'locked://bucket'\n")
+    executor = RayExecutor(tmp_path / "here", RemoteDisplay(print), profile=profile)
+    with pytest.raises(HarnessError, match="unable to locate credentials"), executor:
+        pass
 
 
 def test_what_ray_brings_home_is_copied(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from harness.core.errors import HarnessError
 from harness.display.endings import EndingsDisplay
 from harness.execution.base import Resources, RunOptions
 from harness.execution.load import executor
+from harness.execution.ray.executor import RayExecutor
 from harness.execution.ray.nodes import Node, Survey, check_versions, most_common, suitable
 from harness.execution.ray.shipping import Shipment, check_shippable
 from harness.execution.remote import (
@@ -28,6 +29,7 @@ from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Branch
 from harness.record.ledger import Ledger
 from harness.record.store import is_held, lock_trial
+from harness.runs.remote import prepare_there
 from harness.verification.store import verify_store
 from tests.record.conftest import Made
 
@@ -137,6 +139,16 @@ def test_nodes_of_one_kind_run_the_trials_and_of_one_version() -> None:
     assert most_common(surveys) == "y"
     with pytest.raises(HarnessError, match="a has another version of the harness"):
         check_versions(surveys)
+
+
+def test_workloads_for_different_devices_are_refused_before_a_machine_is_asked(
+    tmp_path: Path,
+) -> None:
+    on_cpu = PlanRequest("mlp", "adamw", suite="standard")
+    on_gpu = replace(on_cpu, workload="resnet", device="cuda:0")
+    with pytest.raises(HarnessError, match=r"mlp on cpu; resnet on cuda:0") as told:
+        prepare_there([on_cpu, on_gpu], RunOptions(), [], RayExecutor(tmp_path, SILENT), print)
+    assert told.value.hint == "one command for each: --workload mlp; --workload resnet"
 
 
 def test_a_users_error_travels_with_its_hint() -> None:

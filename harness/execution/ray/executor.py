@@ -74,6 +74,7 @@ class RayExecutor:
         """Nodes that lost a trial; Ray names them for a while as if they were there."""
 
     def __enter__(self) -> Self:
+        self._open_copy()
         self._engine = Engine(self._profile)
         return self
 
@@ -104,8 +105,7 @@ class RayExecutor:
             HarnessError: no node can run them, one was given up, one begins where another has
                 ended, or the copy that the profile wants cannot be written.
         """
-        if self._profile.copy_to is not None:
-            self._copy = StoreCopy(self._store, self._profile.copy_to)
+        self._open_copy()
         pending = unfinished(trials, self._store)
         if pending:
             check_shippable(pending)
@@ -181,6 +181,11 @@ class RayExecutor:
         self._display.finish(record)
         self._copy_back(trial)
         return True
+
+    def _open_copy(self) -> None:
+        """Try the place of the copy that the profile wants, once."""
+        if self._copy is None and self._profile.copy_to is not None:
+            self._copy = StoreCopy(self._store, self._profile.copy_to)
 
     def _copy_back(self, trial: Trial) -> None:
         """Copy a trial; what cannot be copied now is tried again when all have ended."""
