@@ -61,6 +61,8 @@ class EqualRuns(Frozen):
 
     suite: str
     workload: str
+    is_default_point: bool
+    """Whether every trial was at the submission's default point; else at a drawn one."""
     machine: str
     """In words."""
     pairs: tuple[RealPair, ...]
@@ -128,7 +130,10 @@ def lines(runs: EqualRuns) -> Iterator[str]:
     studies, trials = len(pairs[0].first_s), len(pairs[0].trials)
     yield f"Measured {days(pair.begun_at for pair in pairs)} on {runs.machine}:"
     yield f"{len(pairs)} pairs of one submission under two names on `{runs.workload}` of"
-    yield f"`{runs.suite}`, {studies} studies of {trials // studies} trials each, in seconds."
+    each = trials // studies
+    count = f"{each} trial{'s' if each > 1 else ''}"
+    where = "its default point" if runs.is_default_point else "points drawn from its space"
+    yield f"`{runs.suite}`, {studies} studies of {count} each at {where}, in seconds."
     yield ""
     head = ["submission", "first name, s", "second name, s", "factor", "compare", "adding studies"]
     yield from markdown(head, [_row(pair) for pair in pairs])

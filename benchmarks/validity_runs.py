@@ -26,6 +26,7 @@ from validity_real import RECORDS, EqualRuns, RealPair, lines, read_pair
 from harness.plan.plan import PlanRequest
 from harness.providers.registry import submission_folders
 from harness.runs.until_settled import Pair
+from harness.submission.resolution import resolve
 
 SUBMISSIONS = ("sgd", "adamw", "muon")
 
@@ -42,6 +43,16 @@ class Design:
     """Of each name; 2 is the least that gives a verdict."""
     trials: int = 3
     """Of a study."""
+    is_default_point: bool = False
+    """Whether every trial is at the submission's default point, which reaches the target."""
+
+    def request(self, submission: Path, round_seed: str) -> PlanRequest:
+        """What is planned of one name of a pair."""
+        settings = resolve(str(submission)).space.default if self.is_default_point else {}
+        return PlanRequest(
+            self.workload, str(submission), self.suite, round_seed=round_seed,
+            studies=self.studies, trials=self.trials, settings=settings,
+        )  # fmt: skip
 
     def rounds(self) -> Iterator[tuple[str, str]]:
         """The submission and the round seed of each pair."""
@@ -68,15 +79,8 @@ def run_pairs(design: Design, folder: Path, time_limit_s: float) -> Iterator[Rea
     """
     runs = LimitedRuns(folder / "records", time.monotonic() + time_limit_s)
     for submission, round_seed in design.rounds():
-        mine, theirs = (
-            runs.plan(
-                PlanRequest(
-                    design.workload, str(copy), design.suite, round_seed=round_seed,
-                    studies=design.studies, trials=design.trials,
-                )
-            )
-            for copy in names_of(submission, folder / "names")
-        )  # fmt: skip
+        copies = names_of(submission, folder / "names")
+        mine, theirs = (runs.plan(design.request(copy, round_seed)) for copy in copies)
         pair = Pair((mine,), (theirs,))
         parts = (plan for number in range(1, pair.most + 1) for plan in pair.study(number))
         if all(runs.run(plan) for plan in parts):
@@ -93,13 +97,14 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=default.pairs)
     parser.add_argument("--studies", type=int, default=default.studies)
     parser.add_argument("--trials", type=int, default=default.trials)
+    parser.add_argument("--default-point", action="store_true", help="every trial is at it")
     parser.add_argument("--time-limit", type=float, default=3600.0, help="seconds")
     parser.add_argument("--json", type=Path, default=RECORDS, help="the table of whole pairs")
     parser.add_argument("--write", type=Path, help="the page that has the table")
     arguments = parser.parse_args()
     design = Design(
         arguments.suite, arguments.workload, arguments.submissions, arguments.pairs,
-        arguments.studies, arguments.trials,
+        arguments.studies, arguments.trials, arguments.default_point,
     )  # fmt: skip
     if arguments.time_limit > 0:
         pairs = tuple(run_pairs(design, arguments.store, arguments.time_limit))
@@ -107,7 +112,11 @@ def main() -> None:
         if pairs:
             machine = this_machine(pair.hardware for pair in pairs)
             runs = EqualRuns(
-                suite=design.suite, workload=design.workload, machine=machine, pairs=pairs
+                suite=design.suite,
+                workload=design.workload,
+                is_default_point=design.is_default_point,
+                machine=machine,
+                pairs=pairs,
             )
             arguments.json.write_text(runs.model_dump_json(indent=1) + "\n", encoding="utf-8")
     text = "\n".join(lines(EqualRuns.model_validate_json(arguments.json.read_text())))

@@ -62,16 +62,20 @@ def test_nothing_is_begun_that_might_not_end_in_time(
 
 @pytest.mark.system
 def test_a_pair_that_ran_is_a_row(runs: ModuleType, tmp_path: Path) -> None:
-    design = runs.Design("landscapes", "noisy_quadratic", ("sgd",), pairs=1, trials=1)
+    design = runs.Design(
+        "landscapes", "noisy_quadratic", ("sgd",), pairs=1, trials=1, is_default_point=True
+    )
     (pair,) = runs.run_pairs(design, tmp_path, HOUR_S)
     assert [trial.first_steps for trial in pair.trials] == [
         pytest.approx(trial.second_steps, rel=0.1) for trial in pair.trials
     ]
     machine = runs.this_machine([pair.hardware])
-    table = runs.EqualRuns(suite="s", workload="w", machine=machine, pairs=(pair,))
+    table = runs.EqualRuns(
+        suite="s", workload="w", is_default_point=True, machine=machine, pairs=(pair,)
+    )
     text = "\n".join(runs.lines(table))
     assert "1 pairs of one submission under two names" in text
-    assert "of 2 trials" in text.lower()
+    assert "Of 2 trials" in text
 
 
 @pytest.mark.system
@@ -85,7 +89,7 @@ def test_ports_that_ran_are_a_row(ports: ModuleType, tmp_path: Path) -> None:
     assert "| `sgd` | 3 |" in "\n".join(ports.lines(table))
 
 
-@pytest.mark.parametrize("name", ["validity", "equal runs", "ports"])
+@pytest.mark.parametrize("name", ["validity", "equal runs", "ports", "coverage"])
 def test_the_page_has_the_marks(runs: ModuleType, tmp_path: Path, name: str) -> None:
     page = tmp_path / "page.md"
     page.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")

@@ -27,6 +27,7 @@ NOT_RUN = {
     "python benchmarks/validity.py --logs LOGS/external_tuning --write docs/SCORING.md": "likewise",
     "python benchmarks/validity_runs.py --write docs/SCORING.md": "trains for twenty minutes",
     "python benchmarks/validity_ports.py --write docs/SCORING.md": "likewise",
+    "python benchmarks/validity_coverage.py --write docs/SCORING.md": "computes for minutes",
 }
 
 
