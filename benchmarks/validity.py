@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from validity_checks import (
     settled_fraction,
     split_pairs,
 )
+from validity_page import markdown, percent, write
 from validity_published import published
 from validity_sources import (
     LogNormal,
@@ -42,22 +43,9 @@ from validity_sources import (
 from scoring.screening import wrong_order
 from scoring.times import Array, Times
 
-BEGIN, END = "<!-- validity: begin -->", "<!-- validity: end -->"
-Row = Sequence[str]
 PAIRS = 300
 BOARDS = ((4, 4, False), (8, 4, False), (8, 8, False), (8, 8, True))
 """Entries, workloads, and whether targets are missed."""
-
-
-def markdown(head: Row, rows: Sequence[Row]) -> Iterator[str]:
-    """The lines of a table, and an empty one."""
-    for line in (head, ["---"] * len(head), *rows):
-        yield f"| {' | '.join(line)} |"
-    yield ""
-
-
-def percent(fraction: float) -> str:
-    return f"{100 * fraction:.1f} %"
 
 
 class Validity:
@@ -181,15 +169,6 @@ class Validity:
         yield from markdown(head, rows)
 
 
-def write(page: Path, text: str) -> None:
-    """Put the tables between the marks of a page."""
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise SystemExit(f"{page} has no line {BEGIN} with {END} after it")
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--logs", type=Path, help="AlgoPerf's folder of submissions' logs")
@@ -202,7 +181,7 @@ def main() -> None:
         lines.append(line)
     if arguments.write is not None:
         day = datetime.datetime.now(datetime.UTC).date()
-        write(arguments.write, "\n".join([f"Measured on {day:%d %B %Y}.", "", *lines]))
+        write(arguments.write, "validity", "\n".join([f"Measured on {day:%d %B %Y}.", "", *lines]))
 
 
 if __name__ == "__main__":

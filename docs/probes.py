@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments.probes.figure import probes_figure
+from experiments.probes.figure import PAGE_SIZE, probes_figure
 from experiments.probes.results import table_text
 from experiments.probes.run import probe_names
 from experiments.probes.verdicts import Outcome
@@ -51,7 +51,7 @@ def take_over(results: Path, folder: Path, today: str) -> None:
     folder.mkdir(exist_ok=True)
     both = both.sort_values("submission", kind="stable")
     both.to_csv(kept, index=False)
-    (folder / FIGURE).write_bytes(encode(probes_figure(both), "svg"))
+    (folder / FIGURE).write_bytes(encode(probes_figure(both, PAGE_SIZE), "svg"))
 
 
 def whole(verdicts: pd.DataFrame) -> pd.DataFrame:

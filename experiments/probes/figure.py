@@ -1,6 +1,8 @@
-"""What breaks which submission, as a heat map at a column's width."""
+"""What breaks which submission, as a heat map at the width of a column or of a page."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import pandas as pd
 import seaborn as sns
@@ -20,22 +22,39 @@ COLOURS: dict[Verdict, str] = {
     "crashed": "#3b3b3b",
 }
 """Apart for the colour-blind, and by their lightness in print."""
-WIDTH = 3.4
-"""Inches: a column of a page of two."""
-CELL = 0.105
-"""The height of a row in inches."""
-FONT = 5.6
 
 
-def probes_figure(outcomes: pd.DataFrame) -> Figure:
+class Size(NamedTuple):
+    """What decides how large the heat map is drawn."""
+
+    width: float
+    """Of the figure in inches."""
+    cell: float
+    """The height of a row in inches."""
+    below: float
+    """The height of what is below the rows in inches: the probes' names and the legend."""
+    font: float
+    """The size of names in points."""
+
+
+COLUMN_SIZE = Size(3.4, 0.105, 1.5, 5.6)
+"""A column of a page of two."""
+PAGE_SIZE = Size(6.9, 0.165, 2.2, 8.4)
+"""A page, on paper or of a site."""
+
+
+def probes_figure(outcomes: pd.DataFrame, size: Size = COLUMN_SIZE) -> Figure:
     """A row for each submission, a column for each probe, those with the most passes first.
 
     Args:
         outcomes: see `experiments.probes.verdicts.outcomes_frame`.
+        size: how large it is drawn.
     """
     codes = verdict_table(outcomes).map(VERDICTS.index)
     with style.context(STYLE):
-        figure = Figure(figsize=(WIDTH, CELL * len(codes) + 1.5), layout="constrained")
+        figure = Figure(
+            figsize=(size.width, size.cell * len(codes) + size.below), layout="constrained"
+        )
         axes = figure.subplots()
         sns.heatmap(
             codes,
@@ -51,12 +70,12 @@ def probes_figure(outcomes: pd.DataFrame) -> Figure:
         )
         axes.set(xlabel="", ylabel="")
         axes.grid(visible=False)
-        axes.tick_params(length=0, labelsize=FONT, pad=1, labelcolor=INK)
+        axes.tick_params(length=0, labelsize=size.font, pad=1, labelcolor=INK)
         axes.tick_params(axis="x", labelrotation=90)
         axes.tick_params(axis="y", labelrotation=0)
         patches = [Patch(color=COLOURS[verdict], label=verdict) for verdict in VERDICTS]
         figure.legend(
-            handles=patches, loc="outside lower center", ncols=4, fontsize=FONT + 0.6,
+            handles=patches, loc="outside lower center", ncols=4, fontsize=size.font + 0.6,
             handlelength=1.0, columnspacing=1.2,
         )  # fmt: skip
     return figure

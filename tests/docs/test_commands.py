@@ -25,6 +25,9 @@ NOT_RUN = {
     "pre-commit install": "would change the repository's hooks",
     "python benchmarks/scoring_speed.py --logs LOGS/external_tuning": "needs published logs",
     "python benchmarks/validity.py --logs LOGS/external_tuning --write docs/SCORING.md": "likewise",
+    "python benchmarks/validity_runs.py --write docs/SCORING.md": "trains for twenty minutes",
+    "python benchmarks/validity_ports.py --write docs/SCORING.md": "likewise",
+    "python benchmarks/validity_coverage.py --write docs/SCORING.md": "computes for minutes",
 }
 
 

@@ -1,10 +1,21 @@
-"""Simulated tables of study times with known medians, and the coverage of intervals on them."""
+"""How often an interval of the speed-up holds the truth, on tables whose medians are known.
+
+    python benchmarks/validity_coverage.py --write docs/SCORING.md
+
+The tables are simulated: log-normal noise around drawn medians. It takes minutes of one processor.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import argparse
+import datetime
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
+from validity_page import markdown, percent, write
 
 from scoring.draws import draw_medians
 from scoring.profile import score_medians
@@ -13,6 +24,8 @@ from scoring.scoreboard import score_times
 from scoring.speedup import compare_pair, pair_limit
 from scoring.times import Times
 from scoring.uncertainty import assess
+
+TABLES, DRAWS = 1500, 1000
 
 
 @dataclass(frozen=True)
@@ -48,7 +61,7 @@ class Plan:
         return Times(names[0], names[1], names[2], hit, hit.copy(), limit), log_median
 
 
-def coverage(plan: Plan, tables: int, draws: int) -> float:
+def coverage(plan: Plan, tables: int, draws: int = DRAWS) -> float:
     """The fraction of tables whose interval of entry 0's speed-up over entry 1 holds the truth."""
     rules = load_rules()
     hits = 0
@@ -77,3 +90,49 @@ def score_coverage(plan: Plan, tables: int, draws: int) -> float:
         low, high = sure.score_intervals.T
         covered.append((low <= truth + 1e-9) & (truth <= high + 1e-9))
     return float(np.mean(covered))
+
+
+ROWS = (
+    Plan(3, False),
+    Plan(5, False),
+    Plan(10, False),
+    Plan(5, False, entries=2, workloads=1),
+    Plan(5, False, entries=2, workloads=8),
+    Plan(10, False, entries=2, workloads=1),
+    Plan(10, False, entries=2, workloads=8),
+)
+"""What the page has a row of, once without and once with times beyond the limit."""
+
+
+def lines(tables: int) -> Iterator[str]:
+    """The table of the page, and what lies behind it.
+
+    Args:
+        tables: how many are simulated for each of its cells.
+    """
+    day = datetime.datetime.now(datetime.UTC).date()
+    error = percent(math.sqrt(0.9 * 0.1 / tables))
+    yield f"Measured on {day:%d %B %Y}: {tables} tables a cell (standard error {error})."
+    yield ""
+    rows = []
+    for plan in ROWS:
+        counts = map(str, (plan.studies, plan.workloads, plan.entries))
+        cells = [coverage(replace(plan, censored=censored), tables) for censored in (False, True)]
+        rows.append([*counts, *map(percent, cells)])
+        print(" | ".join(rows[-1]), flush=True)
+    yield from markdown(["studies", "workloads", "entries", "not censored", "censored"], rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tables", type=int, default=TABLES, help="for each cell")
+    parser.add_argument("--write", type=Path, help="the page that has the table")
+    arguments = parser.parse_args()
+    text = "\n".join(lines(arguments.tables))
+    print(text)
+    if arguments.write is not None:
+        write(arguments.write, "coverage", text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Plans that run into one store, as far as a time limit lets them."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness.core.errors import HarnessError
+from harness.display.endings import EndingsDisplay
+from harness.execution.base import RunOptions
+from harness.execution.local import LocalExecutor
+from harness.machine.hardware import hardware
+from harness.plan.plan import Plan, PlanRequest
+from harness.plan.trial import Trial
+from harness.record.plan import unfinished
+from harness.runs.run import plan_here, run_plan
+
+BESIDE_S = 15.0
+"""What a trial takes beside its budget: start, warm-up, evaluation; more than the most seen."""
+COUNTED_S = 30.0
+"""What training takes at most where steps are counted, and seconds only bound one that hangs."""
+
+
+class LimitedRuns:
+    """Runs plans into one store; finished trials are not run again.
+
+    Args:
+        store: the folder of the records.
+        until_s: when all must have ended, by `time.monotonic`.
+    """
+
+    def __init__(self, store: Path, until_s: float) -> None:
+        self.store, self._until_s = store, until_s
+        self._options = RunOptions()
+
+    def plan(self, request: PlanRequest) -> Plan:
+        """The plan of a request on this machine, whose speed is measured once a store."""
+        return plan_here(request, self._options, self.store, print)
+
+    def run(self, plan: Plan) -> bool:
+        """Run what of a plan has no finished record, if it can end in time.
+
+        Returns:
+            whether all its trials have finished.
+        """
+        pending = unfinished(plan.trials, self.store)
+        if pending and time.monotonic() + sum(map(_longest_s, pending)) > self._until_s:
+            return False
+        if pending:
+            first = pending[0]
+            of = f"{first.submission.name} ({first.framework}) on {first.workload}"
+            print(f"{of}, study {first.study}", flush=True)
+            run_plan(
+                plan, self.store, self._options, LocalExecutor(self.store, EndingsDisplay(print))
+            )
+        return not unfinished(plan.trials, self.store)
+
+
+def _longest_s(trial: Trial) -> float:
+    return (trial.budget.runtime_s if trial.budget.steps is None else COUNTED_S) + BESIDE_S
+
+
+def this_machine(fingerprints: Iterable[str]) -> str:
+    """This machine in words, on which all trials have run.
+
+    Args:
+        fingerprints: of the machines of the trials.
+
+    Raises:
+        HarnessError: one of them ran on another.
+    """
+    machine = hardware("cpu")
+    if others := set(fingerprints) - {machine.fingerprint}:
+        raise HarnessError(
+            f"trials ran on another machine, {', '.join(sorted(others))}; this one is "
+            f"{machine.fingerprint}",
+            "give a --store of this machine's own",
+        )
+    return f"{machine.cores} cores of {machine.processor}, {machine.memory_gib} GiB"
+
+
+def days(begun_at: Iterable[str]) -> str:
+    """The days on which trials began, from the first to the last, in words.
+
+    Args:
+        begun_at: ISO 8601.
+    """
+    dates = {datetime.date.fromisoformat(text[:10]) for text in begun_at}
+    first, last = (f"{day:%d %B %Y}" for day in (min(dates), max(dates)))
+    return f"on {first}" if first == last else f"from {first} to {last}"

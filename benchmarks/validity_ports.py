@@ -1,0 +1,194 @@
+"""Two ports of one method, torch and jax: do they make the same steps, and what does one cost?
+
+    python benchmarks/validity_ports.py --store runs/ports --time-limit 570 --write docs/SCORING.md
+
+Both search the same points on the same instances of problems that count steps (suite
+`landscapes`), study by study, the first of them in turn, and are compared trial by trial
+(`scoring.attribution`). Nothing is begun that might not end within the limit; the same command
+goes on. Each time it ends, it writes what is whole to `benchmarks/records/ports.json` and the table
+between the page's two marks; `--time-limit 0` writes the page alone. Steps do not depend on what
+else the machine does, seconds do: let it be idle.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from limited_runs import LimitedRuns, days, this_machine
+from validity_page import markdown, write
+
+from harness.plan.plan import Plan, PlanRequest
+from harness.record.tables import results_frame
+from harness.submission.reference import Framework
+from scoring.attribution import Part, attribute
+from scoring.evaluate import scored_trials
+from scoring.rules import load_rules
+from scoring.standing import HELD
+from workloads.spec import Frozen
+
+RECORDS = Path(__file__).parent / "records" / "ports.json"
+FRAMEWORKS: tuple[Framework, Framework] = ("torch", "jax")
+METHODS = ("sgd", "adamw", "lion", "muon", "shampoo", "soap")
+WORKLOADS = ("noisy_quadratic", "small_mlp")
+
+
+class Factor(Frozen):
+    """That of torch over jax, above 1 where torch is the better, and its interval."""
+
+    factor: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, part: Part) -> Factor:
+        """A part of an attribution, to four decimals."""
+        low, high = round(part.low, 4), round(part.high, 4)
+        return cls(factor=round(part.factor, 4), low=low, high=high)
+
+    def __str__(self) -> str:
+        return f"{self.factor:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+class PortsRow(Frozen):
+    """What the two ports of one method differ in."""
+
+    method: str
+    trials: int
+    """Of each port."""
+    both: int
+    """Trials that both reached the target in."""
+    same: int
+    """Those of them in which both took the same number of steps."""
+    steps: Factor
+    step_cost: Factor
+    seconds: Factor
+    remark: str
+    hardware: str
+    """The fingerprint of the machine."""
+    begun_at: str
+    """When its first trial began, UTC, ISO 8601."""
+
+
+class Ports(Frozen):
+    """All methods whose trials have ended, and where and when."""
+
+    machine: str
+    """In words."""
+    workloads: tuple[str, ...]
+    rows: tuple[PortsRow, ...]
+
+
+@dataclass(frozen=True)
+class Design:
+    """What is run."""
+
+    methods: Sequence[str] = METHODS
+    workloads: Sequence[str] = WORKLOADS
+    studies: int = 2
+    suite: str = "landscapes"
+
+    def plans(self, runs: LimitedRuns, method: str) -> tuple[Plan, ...]:
+        """Those of both ports on each workload, each with all studies."""
+        return tuple(
+            runs.plan(PlanRequest(workload, method, self.suite, framework, studies=self.studies))
+            for workload in self.workloads
+            for framework in FRAMEWORKS
+        )
+
+
+def in_turn(plans: Sequence[Plan]) -> Iterator[Plan]:
+    """The parts of two ports' plans, a study of one after that of the other."""
+    numbers = sorted({trial.study for plan in plans for trial in plan.trials})
+    for number in numbers:
+        for plan in plans if number % 2 else reversed(plans):
+            yield replace(plan, trials=tuple(t for t in plan.trials if t.study == number))
+
+
+def run_ports(design: Design, store: Path, time_limit_s: float) -> Iterator[PortsRow]:
+    """Run what is missing, and read the methods that are whole."""
+    runs = LimitedRuns(store, time.monotonic() + time_limit_s)
+    for method in design.methods:
+        plans = design.plans(runs, method)
+        if all(runs.run(part) for part in in_turn(plans)):
+            yield read_ports(method, plans, store)
+
+
+def read_ports(method: str, plans: Sequence[Plan], store: Path) -> PortsRow:
+    """What the records of both ports of a method say.
+
+    Raises:
+        SystemExit: no workload has two trials that both reached.
+    """
+    identities = [trial.identity for plan in plans for trial in plan.trials]
+    frame = results_frame(store)
+    frame = scored_trials(frame[frame["identity"].isin(identities)], (HELD, "mixed-frameworks"))
+    first, second = (f"{method} ({framework})" for framework in FRAMEWORKS)
+    attribution = attribute(frame, first, second, load_rules())
+    if attribution is None:
+        raise SystemExit(f"{method}: no workload has two trials that both ports reached")
+    keys = ["workload", "study", "trial"]
+    steps = frame.pivot(index=keys, columns="framework", values="steps_to_target")
+    return PortsRow(
+        method=method,
+        trials=len(steps),
+        both=attribution.studies,
+        same=int((steps[FRAMEWORKS[0]] == steps[FRAMEWORKS[1]]).sum()),
+        steps=Factor.of(attribution.steps),
+        step_cost=Factor.of(attribution.step_cost),
+        seconds=Factor.of(attribution.seconds),
+        remark=attribution.remark,
+        hardware=str(frame["hardware"].iloc[0]),
+        begun_at=str(frame["begun_at"].min()),
+    )
+
+
+def lines(ports: Ports) -> Iterator[str]:
+    """The table."""
+    workloads = " and ".join(f"`{name}`" for name in ports.workloads)
+    yield f"Measured {days(row.begun_at for row in ports.rows)} on {ports.machine}, on"
+    yield f"{workloads}: factors above 1 where torch needs less, with 95 % intervals."
+    yield ""
+    head = [
+        "method", "trials", "both reached", "in the same steps", "steps", "cost of a step",
+        "seconds",
+    ]  # fmt: skip
+    rows = [
+        [f"`{r.method}`", *map(str, (r.trials, r.both, r.same, r.steps, r.step_cost, r.seconds))]
+        for r in ports.rows
+    ]
+    yield from markdown(head, rows)
+    apart = [f"`{r.method}`" for r in ports.rows if not r.steps.low <= 1.0 <= r.steps.high]
+    yield f"Steps differ beyond noise: {', '.join(apart) or 'of no method'}."
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    default = Design()
+    parser.add_argument("--store", type=Path, default=Path("runs/ports"))
+    parser.add_argument("--methods", nargs="+", default=default.methods)
+    parser.add_argument("--workloads", nargs="+", default=default.workloads)
+    parser.add_argument("--studies", type=int, default=default.studies)
+    parser.add_argument("--time-limit", type=float, default=3600.0, help="seconds")
+    parser.add_argument("--json", type=Path, default=RECORDS, help="the table of whole methods")
+    parser.add_argument("--write", type=Path, help="the page that has the table")
+    arguments = parser.parse_args()
+    design = Design(arguments.methods, arguments.workloads, arguments.studies)
+    if arguments.time_limit > 0:
+        rows = tuple(run_ports(design, arguments.store, arguments.time_limit))
+        print(f"{len(rows)} of {len(design.methods)} methods are whole")
+        if rows:
+            machine = this_machine(row.hardware for row in rows)
+            ports = Ports(machine=machine, workloads=tuple(design.workloads), rows=rows)
+            arguments.json.write_text(ports.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    text = "\n".join(lines(Ports.model_validate_json(arguments.json.read_text())))
+    print(text)
+    if arguments.write is not None:
+        write(arguments.write, "ports", text)
+
+
+if __name__ == "__main__":
+    main()
