@@ -94,7 +94,7 @@ def score_records(
 
         there = read_store(source.normalise, keep_curves=by_index)
         frame = normalise(frame, scored_part(there.trials), source.reference)
-        evidence, readings = evidence.joined(there.evidence), [own, there]
+        evidence, readings = evidence.join(there.evidence), [own, there]
     curves = _curves(readings, frame) if by_index else None
     board = score_results(frame, rules, source.clock, source.allow, curves, evidence=evidence)
     return Scored(board, scored_trials(frame, source.allow), own.curves)
