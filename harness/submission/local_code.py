@@ -8,11 +8,11 @@ import, are counted, hashed and copied like a submission's.
 from __future__ import annotations
 
 import sys
-import sysconfig
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.machinery import ModuleSpec
 from pathlib import Path, PurePosixPath
+from site import getsitepackages, getusersitepackages
 
 from harness.core.errors import HarnessError
 from harness.core.modules import spec_of
@@ -165,6 +165,5 @@ def _is_installed(top: str, place: Path) -> bool:
 
 @cache
 def _sites() -> tuple[Path, ...]:
-    """The folders into which this Python installs, and its own."""
-    paths = sysconfig.get_paths()
-    return tuple(Path(paths[key]).resolve() for key in ("purelib", "platlib"))
+    """The folders into which packages are installed, by whatever does that."""
+    return tuple(Path(folder).resolve() for folder in (*getsitepackages(), getusersitepackages()))
