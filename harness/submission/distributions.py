@@ -61,9 +61,9 @@ def editable_needs(tops: Iterable[str]) -> set[str]:
         tops: the names of modules, whose distributions are asked for what they need.
     """
     editable = _editable_names()
-    names = editable & versions_of(tops).keys() if editable else set()
-    if not names:
+    if not editable:  # as a rule; the rest takes a second
         return set()
+    names = editable & versions_of(tops).keys()
     tops_of = packages_distributions()
     return {top for top, owners in tops_of.items() if names & {*map(_normal, owners)}}
 

@@ -97,10 +97,15 @@ def local_modules(
             yield name, place
 
 
-def with_imports(contents: Contents, given: Iterable[str] = ()) -> Contents:
+def with_imports(contents: Contents, root: Path, given: Iterable[str] = ()) -> Contents:
     """A submission's files, and in `IMPORTS` the local modules that they import.
 
     Modules that the submission has in that folder already, as a bundle's does, are these.
+
+    Args:
+        contents: the submission's own files.
+        root: where they lie, for errors.
+        given: names of top-level modules that a worker has anyway.
 
     Raises:
         HarnessError: together they are more than the limit, or something else than files.
@@ -109,8 +114,7 @@ def with_imports(contents: Contents, given: Iterable[str] = ()) -> Contents:
     own = {PurePosixPath(PurePosixPath(name).parts[1]).stem for name in imports_of(contents)}
     copies = local_code(local_modules(imported_names(code), given=(*given, *own)))
     both = {**contents, **{f"{IMPORTS}/{name}": text for name, text in copies.items()}}
-    if copies:
-        check_size(Path(*PurePosixPath(min(copies)).parts[:1]), content_size(both))
+    check_size(root, content_size(both))
     return both
 
 

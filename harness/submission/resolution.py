@@ -243,7 +243,7 @@ def _resolve_files(
     name: str, place: str, space: Space, frameworks: tuple[Framework, ...], contents: Contents
 ) -> Resolved:
     if not Path(place).is_relative_to(SUBMISSIONS_ROOT):
-        contents = with_imports(contents, PACKAGES if is_algoperf(place) else ())
+        contents = with_imports(contents, Path(place), PACKAGES if is_algoperf(place) else ())
     ref = SubmissionRef(name=name, location=place, content_hash=sha256_contents(contents))
     return Resolved(ref, space, frameworks, sha256_bytes(contents), contents)
 

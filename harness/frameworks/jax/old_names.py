@@ -13,7 +13,7 @@ from jax import Array
 def enter_old_names() -> None:
     """Give jax back `jax.tree_map` (until 0.4.25) and the arguments of `jnp.clip` (until 0.6)."""
     vars(jax).setdefault("tree_map", jax.tree.map)
-    jnp.clip = _clip
+    vars(jnp)["clip"] = _clip
 
 
 _clip_now = jnp.clip
