@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import chain, groupby
 from pathlib import Path
 
+from experiments.probes.load import run_undisturbed, was_disturbed
 from experiments.probes.verdicts import Outcome, outcome_of
 from harness.execution.base import Executor, RunOptions
 from harness.plan.plan import Plan, PlanRequest, plan
@@ -57,6 +58,9 @@ def run_probes(
     and so on. Trials with a finished record are not run again. Before the first of them a
     submission makes its first steps, as every probe would say that it cannot.
 
+    A probe counts steps, and seconds only bound a worker that hangs. On a machine that others keep
+    busy a trial may meet that bound all the same; it is run again, see `experiments.probes.load`.
+
     Args:
         plans: as `planned` gives them.
         store: the folder of the records.
@@ -81,7 +85,7 @@ def run_probes(
                     trials = chain.from_iterable(each.trials for each in own)
                     rehearse_plan(Plan(tuple(trials)), store, options)
                     enter_plan(upcoming, store)
-                    place.run(upcoming, options)
+                    run_undisturbed(upcoming, store, options, place)
     return [
         outcome_of(_records(each.trials, store))
         for own in submissions
@@ -99,7 +103,7 @@ def _next_trials(plans: Iterable[Plan], number: int, store: Path) -> Iterator[Tr
     for each in plans:
         if number < len(each.trials) and not _has_passed(each.trials[:number], store):
             trial = each.trials[number]
-            if record_of(trial, store).result is None:
+            if record_of(trial, store).result is None or was_disturbed(trial, store):
                 yield trial
 
 
