@@ -21,4 +21,4 @@ def test_clip_takes_its_bounds_by_both_names(
     values = jnp.arange(4.0)
     assert jnp.clip(values, **bounds).tolist() == [1.0, 1.0, 2.0, 2.0]
     assert jnp.clip(values, 1.0, 2.0).tolist() == [1.0, 1.0, 2.0, 2.0]
-    assert jnp.clip(a=values, a_min=2.0).tolist() == [2.0, 2.0, 2.0, 3.0]  # type: ignore[call-arg]
+    assert jnp.clip(a=values, a_min=2.0).tolist() == [2.0, 2.0, 2.0, 3.0]

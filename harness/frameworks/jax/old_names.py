@@ -24,6 +24,7 @@ def _clip(
     *bounded: Any, a: Any = None, a_min: Any = None, a_max: Any = None, **bounds: Any
 ) -> Array:
     """`jnp.clip`, whose array and bounds were also called `a`, `a_min` and `a_max`."""
-    given = {"min": a_min, "max": a_max}
+    old = {"min": a_min, "max": a_max}
+    bounds |= {name: bound for name, bound in old.items() if bound is not None}
     array = bounded if a is None else (a, *bounded)
-    return _clip_now(*array, **bounds, **{k: v for k, v in given.items() if v is not None})
+    return _clip_now(*array, **bounds)
