@@ -232,12 +232,12 @@ def _read(store: Path, count: int) -> None:
     from harness.record.tables import results_frame
     from scoring.uncertainty import assess
 
-    source = Source(out=store)
+    source, pages = Source(out=store), store.with_name(f"{store.name}-site")
     measure("list: the frame of results", count, lambda: results_frame(store))
     board, _ = measure("score", count, lambda: load_board(source))
     measure("score: intervals and ranks", count, lambda: assess(board, "adamw"))
     measure("report", count, lambda: write_report(source, "adamw", store / "report.html"))
-    measure("site", count, lambda: site([store], out=store.with_name("site")))
+    measure("site", count, lambda: site([store], out=pages))
 
 
 if __name__ == "__main__":

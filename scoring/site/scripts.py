@@ -19,8 +19,19 @@ def script(name: str, key: str, value: object) -> str:
 
 def to_json(value: object) -> str:
     """Compact JSON that may stand in a script or in HTML; numbers that are not finite are null."""
-    text = json.dumps(plain(value), separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    text = dumps(value, (",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def dumps(value: object, separators: tuple[str, str] = (", ", ": ")) -> str:
+    """A value as JSON in one line; numbers that are not finite are null.
+
+    Most values are JSON's own already, and a walk through them takes longer than to write them.
+    """
+    try:
+        return json.dumps(value, separators=separators, allow_nan=False)
+    except (TypeError, ValueError):  # NumPy's, or not finite
+        return json.dumps(plain(value), separators=separators, allow_nan=False)
 
 
 def short(value: float | None, digits: int = 5) -> float | None:

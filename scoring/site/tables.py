@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,7 +11,7 @@ from harness.core.text import csv_text
 from scoring.report.tables import trial_table, workload_table
 from scoring.site.boards import Board, View, reached_counts
 from scoring.site.material import Material
-from scoring.site.scripts import plain
+from scoring.site.scripts import dumps
 from scoring.standing import unranked_table
 from scoring.studies import study_table
 from scoring.tuning import best_after_trials, sensitivity
@@ -74,8 +73,24 @@ def _entry_row(view: View, row: int) -> dict[str, object]:
 
 
 def table_files(tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str]]:
-    """The name and the text of each table's files."""
+    """The name and the text of each table's files; in JSON a row is a line."""
     for name, table in tables.items():
         yield f"{name}.csv", csv_text(table)
-        records = plain(table.to_dict("records"))
-        yield f"{name}.json", json.dumps(records, indent=1, allow_nan=False) + "\n"
+        yield f"{name}.json", "[\n" + ",\n".join(map(dumps, _records(table))) + "\n]\n"
+
+
+def _records(table: pd.DataFrame) -> Iterator[dict[str, object]]:
+    names = [str(name) for name in table.columns]
+    for values in zip(*(_values(table[name]) for name in table.columns), strict=True):
+        yield dict(zip(names, values, strict=True))
+
+
+def _values(column: pd.Series) -> list[object]:
+    """A column's values as Python's own; of its numbers, None for those that are not finite."""
+    values: list[object] = column.tolist()
+    if column.dtype.kind != "f":
+        return values
+    return [
+        value if is_finite else None
+        for value, is_finite in zip(values, np.isfinite(column.to_numpy()), strict=True)
+    ]
