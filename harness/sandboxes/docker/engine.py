@@ -36,7 +36,7 @@ def engine() -> docker.DockerClient:
     try:
         client = docker.from_env(timeout=TIMEOUT_S)
         client.ping()
-    except (DockerException, OSError) as error:
+    except (DockerException, OSError, ValueError) as error:  # ValueError: a port out of range
         raise HarnessError(
             f"no container engine answers at {place}: {_root_cause(error)}",
             "start Docker (systemctl start docker) and see that `docker info` works for this "
