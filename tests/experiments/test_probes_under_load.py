@@ -10,7 +10,7 @@ from typing import Self
 import pytest
 
 from experiments.probes.load import ATTEMPTS, run_undisturbed, was_disturbed
-from experiments.probes.run import planned
+from experiments.probes.run import plan_probes
 from harness.execution.base import RunOptions
 from harness.plan.plan import PlanRequest
 from harness.plan.trial import Result, State, Trial, TrialRecord
@@ -28,7 +28,7 @@ BUSY = ("the speed probe changed by +129 %",)
 @pytest.fixture
 def trials(tmp_path: Path) -> tuple[Trial, ...]:
     """Three of a probe, planned in `tmp_path`."""
-    (plan,) = planned([PlanRequest("", "sgd")], ["undisturbed"])
+    (plan,) = plan_probes([PlanRequest("", "sgd")], ["undisturbed"])
     write_plan(plan.trials, tmp_path)
     return plan.trials
 
