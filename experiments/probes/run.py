@@ -62,7 +62,7 @@ def run_probes(
     busy a trial may meet that bound all the same; it is run again, see `experiments.probes.load`.
 
     Args:
-        plans: as `planned` gives them.
+        plans: as `plan_probes` gives them.
         store: the folder of the records.
         options: sandbox, folders and threads.
         place: runs the trials.
@@ -108,9 +108,10 @@ def _next_trials(plans: Iterable[Plan], number: int, store: Path) -> Iterator[Tr
 
 
 def _is_decided(trials: Sequence[Trial], store: Path) -> bool:
-    """Whether a trial has passed, or all of them have ended."""
+    """Whether a trial has passed, or all of them have ended, and not by load."""
     has_ended = all(record.result is not None for record in _records(trials, store))
-    return has_ended or _has_passed(trials, store)
+    was_any_disturbed = any(was_disturbed(trial, store) for trial in trials)
+    return (has_ended and not was_any_disturbed) or _has_passed(trials, store)
 
 
 def _has_passed(trials: Sequence[Trial], store: Path) -> bool:

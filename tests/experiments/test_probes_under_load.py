@@ -27,7 +27,7 @@ BUSY = ("the speed probe changed by +129 %",)
 
 @pytest.fixture
 def trials(tmp_path: Path) -> tuple[Trial, ...]:
-    """Three of a probe, plan_probes in `tmp_path`."""
+    """Three of a probe, planned in `tmp_path`."""
     (plan,) = plan_probes([PlanRequest("", "sgd")], ["undisturbed"])
     write_plan(plan.trials, tmp_path)
     return plan.trials
