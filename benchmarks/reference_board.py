@@ -37,10 +37,10 @@ from harness.verification.rerun import open_again
 
 SUITE, FRAMEWORK = "quick", "torch"
 STUDIED = (
-    "adamw", "muon", "sgd", "soap", "shampoo", "prodigy", "normuon", "nadamw", "lion", "kfac", "psgd",
-    "schedule_free_adamw", "splus", "nesterov",
+    "adamw", "muon", "sgd", "soap", "shampoo", "prodigy", "normuon", "nadamw", "lion", "kfac",
+    "psgd", "schedule_free_adamw", "splus", "nesterov",
 )  # fmt: skip
-"""In the order in which they run: the most telling first, so that a board begun early says something."""
+"""In the order in which they run: what tells most comes first."""
 STUDIES = 3
 BESIDE_S = 30.0
 """What a trial takes beside its budget: start, warm-up, evaluation, at most."""
