@@ -13,7 +13,7 @@ from harness.execution.base import RunOptions
 from harness.execution.local import LocalExecutor
 from harness.machine.hardware import hardware
 from harness.plan.plan import Plan, PlanRequest
-from harness.plan.trial import Trial
+from harness.plan.trial import Trial, TrialRecord
 from harness.record.plan import unfinished
 from harness.runs.run import plan_here, run_plan
 
@@ -29,37 +29,40 @@ class LimitedRuns:
     Args:
         store: the folder of the records.
         until_s: when all must have ended, by `time.monotonic`.
+        beside_s: what a trial takes beside its budget, at most.
     """
 
-    def __init__(self, store: Path, until_s: float) -> None:
-        self.store, self._until_s = store, until_s
-        self._options = RunOptions()
+    def __init__(self, store: Path, until_s: float, beside_s: float = BESIDE_S) -> None:
+        self.store, self._until_s, self._beside_s = store, until_s, beside_s
+        self.options = RunOptions()
 
     def plan(self, request: PlanRequest) -> Plan:
         """The plan of a request on this machine, whose speed is measured once a store."""
-        return plan_here(request, self._options, self.store, print)
+        return plan_here(request, self.options, self.store, print)
 
-    def run(self, plan: Plan) -> bool:
-        """Run what of a plan has no finished record, if it can end in time.
-
-        Returns:
-            whether all its trials have finished.
-        """
+    def fits(self, plan: Plan) -> bool:
+        """Whether what of a plan has no finished record can end in time."""
         pending = unfinished(plan.trials, self.store)
-        if pending and time.monotonic() + sum(map(_longest_s, pending)) > self._until_s:
-            return False
-        if pending:
+        return not pending or time.monotonic() + sum(map(self._longest_s, pending)) < self._until_s
+
+    def run(self, plan: Plan) -> tuple[TrialRecord, ...]:
+        """Run what of a plan has no finished record; the records of all its trials."""
+        if pending := unfinished(plan.trials, self.store):
             first = pending[0]
             of = f"{first.submission.name} ({first.framework}) on {first.workload}"
             print(f"{of}, study {first.study}", flush=True)
-            run_plan(
-                plan, self.store, self._options, LocalExecutor(self.store, EndingsDisplay(print))
-            )
+        executor = LocalExecutor(self.store, EndingsDisplay(print))
+        return run_plan(plan, self.store, self.options, executor)
+
+    def run_in_time(self, plan: Plan) -> bool:
+        """Run a plan if it fits; whether all its trials have ended."""
+        if self.fits(plan):
+            self.run(plan)
         return not unfinished(plan.trials, self.store)
 
-
-def _longest_s(trial: Trial) -> float:
-    return (trial.budget.runtime_s if trial.budget.steps is None else COUNTED_S) + BESIDE_S
+    def _longest_s(self, trial: Trial) -> float:
+        budget = trial.budget
+        return (budget.runtime_s if budget.steps is None else COUNTED_S) + self._beside_s
 
 
 def this_machine(fingerprints: Iterable[str]) -> str:

@@ -20,19 +20,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+from limited_runs import LimitedRuns
+
 from harness.analysis.reference_board import board_name, whole_studies, write_board
 from harness.cli.bundles import write_bundle
 from harness.core.errors import HarnessError
-from harness.display.endings import EndingsDisplay
-from harness.execution.base import RunOptions
-from harness.execution.local import LocalExecutor
-from harness.plan.plan import Plan, PlanRequest
+from harness.plan.plan import PlanRequest
 from harness.plan.trial import TrialRecord
 from harness.providers.registry import submission_folders, suite
-from harness.record.plan import unfinished
 from harness.record.store import last_attempt
 from harness.record.tables import results_frame
-from harness.runs.run import plan_here, rehearse_plan, run_plan
+from harness.runs.run import rehearse_plan
 from harness.verification.rerun import open_again
 
 SUITE, FRAMEWORK = "quick", "torch"
@@ -69,13 +67,11 @@ class Board:
     """Runs parts into one store.
 
     Args:
-        store: the folder of the records.
-        until_s: when all must have ended, by `time.monotonic`.
+        runs: that store, and the limit.
     """
 
-    def __init__(self, store: Path, until_s: float) -> None:
-        self._store, self._until_s = store, until_s
-        self._options = RunOptions()
+    def __init__(self, runs: LimitedRuns) -> None:
+        self._runs = runs
         self.remaining: list[Part] = []
         self.refused: list[str] = []
 
@@ -84,37 +80,26 @@ class Board:
         name, workload, studies = part
         request = PlanRequest(workload, name, SUITE, FRAMEWORK, studies=studies)
         try:
-            plan = plan_here(request, self._options, self._store, print)
-            if not self._fits(plan):
+            plan = self._runs.plan(request)
+            if not self._runs.fits(plan):
                 self.remaining.append(part)
                 return
-            rehearse_plan(plan, self._store, self._options)
+            rehearse_plan(plan, self._runs.store, self._runs.options)
         except HarnessError as error:
             self.refused.append(f"{name} on {workload}: {error.message}")
             return
-        if unfinished(plan.trials, self._store):
-            print(f"{name} on {workload}, study {studies}", flush=True)
-        records = self._records(plan)
-        if self._open_flagged(records) and self._fits(plan):
-            self._records(plan)
-
-    def _fits(self, plan: Plan) -> bool:
-        pending = unfinished(plan.trials, self._store)
-        longest_s = sum(trial.budget.runtime_s + BESIDE_S for trial in pending)
-        return not pending or time.monotonic() + longest_s < self._until_s
-
-    def _records(self, plan: Plan) -> tuple[TrialRecord, ...]:
-        executor = LocalExecutor(self._store, EndingsDisplay(print))
-        return run_plan(plan, self._store, self._options, executor)
+        records = self._runs.run(plan)
+        if self._open_flagged(records) and self._runs.fits(plan):
+            self._runs.run(plan)
 
     def _open_flagged(self, records: tuple[TrialRecord, ...]) -> bool:
         """Open what other load has hit, if it was not opened before."""
         opened = False
         for record in records:
-            attempt = last_attempt(self._store / record.trial.folder)
+            attempt = last_attempt(self._runs.store / record.trial.folder)
             why = record.result.interference if record.result else ()
             if why and attempt is not None and attempt.number == 1:
-                open_again(self._store, record, "; ".join(why))
+                open_again(self._runs.store, record, "; ".join(why))
                 opened = True
         return opened
 
@@ -125,7 +110,8 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=Path("runs/board"))
     parser.add_argument("--time-limit", type=float, default=8 * 3600.0, help="seconds")
     arguments = parser.parse_args()
-    board = Board(arguments.store, time.monotonic() + arguments.time_limit)
+    runs = LimitedRuns(arguments.store, time.monotonic() + arguments.time_limit, BESIDE_S)
+    board = Board(runs)
     for part in parts():
         board.run(part)
     for text in board.refused:

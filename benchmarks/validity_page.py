@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import argparse
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 Row = Sequence[str]
@@ -32,3 +33,25 @@ def write(page: Path, name: str, text: str) -> None:
     if not first or not last:
         raise SystemExit(f"{page} has no line {begin} with {end} after it")
     page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def add_flags(parser: argparse.ArgumentParser, store: Path, records: Path) -> None:
+    """The flags of a command that runs trials for a table.
+
+    Args:
+        parser: gets `--store`, `--time-limit`, `--json` and `--write`.
+        store: where the trials' records are, if the user says nothing.
+        records: where what is whole of the table is.
+    """
+    parser.add_argument("--store", type=Path, default=store)
+    parser.add_argument("--time-limit", type=float, default=3600.0, help="seconds")
+    parser.add_argument("--json", type=Path, default=records, help="what is whole of the table")
+    parser.add_argument("--write", type=Path, help="the page that has the table")
+
+
+def show(lines: Iterable[str], name: str, page: Path | None) -> None:
+    """Print a table, and put it between its marks of a page if one is given."""
+    text = "\n".join(lines)
+    print(text)
+    if page is not None:
+        write(page, name, text)

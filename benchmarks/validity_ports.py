@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from limited_runs import LimitedRuns, days, this_machine
-from validity_page import markdown, write
+from validity_page import add_flags, markdown, show
 
 from harness.plan.plan import Plan, PlanRequest
 from harness.record.tables import results_frame
@@ -113,7 +113,7 @@ def run_ports(design: Design, store: Path, time_limit_s: float) -> Iterator[Port
     runs = LimitedRuns(store, time.monotonic() + time_limit_s)
     for method in design.methods:
         plans = design.plans(runs, method)
-        if all(runs.run(part) for part in in_turn(plans)):
+        if all(runs.run_in_time(part) for part in in_turn(plans)):
             yield read_ports(method, plans, store)
 
 
@@ -168,13 +168,10 @@ def lines(ports: Ports) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     default = Design()
-    parser.add_argument("--store", type=Path, default=Path("runs/ports"))
+    add_flags(parser, Path("runs/ports"), RECORDS)
     parser.add_argument("--methods", nargs="+", default=default.methods)
     parser.add_argument("--workloads", nargs="+", default=default.workloads)
     parser.add_argument("--studies", type=int, default=default.studies)
-    parser.add_argument("--time-limit", type=float, default=3600.0, help="seconds")
-    parser.add_argument("--json", type=Path, default=RECORDS, help="the table of whole methods")
-    parser.add_argument("--write", type=Path, help="the page that has the table")
     arguments = parser.parse_args()
     design = Design(arguments.methods, arguments.workloads, arguments.studies)
     if arguments.time_limit > 0:
@@ -184,10 +181,8 @@ def main() -> None:
             machine = this_machine(row.hardware for row in rows)
             ports = Ports(machine=machine, workloads=tuple(design.workloads), rows=rows)
             arguments.json.write_text(ports.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    text = "\n".join(lines(Ports.model_validate_json(arguments.json.read_text())))
-    print(text)
-    if arguments.write is not None:
-        write(arguments.write, "ports", text)
+    ports = Ports.model_validate_json(arguments.json.read_text(encoding="utf-8"))
+    show(lines(ports), "ports", arguments.write)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limited_runs import LimitedRuns, this_machine
-from validity_page import write
+from validity_page import add_flags, show
 from validity_real import RECORDS, EqualRuns, RealPair, lines, read_pair
 
 from harness.plan.plan import PlanRequest
@@ -83,14 +83,14 @@ def run_pairs(design: Design, folder: Path, time_limit_s: float) -> Iterator[Rea
         mine, theirs = (runs.plan(design.request(copy, round_seed)) for copy in copies)
         pair = Pair((mine,), (theirs,))
         parts = (plan for number in range(1, pair.most + 1) for plan in pair.study(number))
-        if all(runs.run(plan) for plan in parts):
+        if all(runs.run_in_time(plan) for plan in parts):
             yield read_pair(pair, runs.store, submission, round_seed)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     default = Design()
-    parser.add_argument("--store", type=Path, default=Path("runs/equal"))
+    add_flags(parser, Path("runs/equal"), RECORDS)
     parser.add_argument("--suite", default=default.suite)
     parser.add_argument("--workload", default=default.workload)
     parser.add_argument("--submissions", nargs="+", default=default.submissions)
@@ -98,9 +98,6 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=default.studies)
     parser.add_argument("--trials", type=int, default=default.trials)
     parser.add_argument("--default-point", action="store_true", help="every trial is at it")
-    parser.add_argument("--time-limit", type=float, default=3600.0, help="seconds")
-    parser.add_argument("--json", type=Path, default=RECORDS, help="the table of whole pairs")
-    parser.add_argument("--write", type=Path, help="the page that has the table")
     arguments = parser.parse_args()
     design = Design(
         arguments.suite, arguments.workload, arguments.submissions, arguments.pairs,
@@ -119,10 +116,8 @@ def main() -> None:
                 pairs=pairs,
             )
             arguments.json.write_text(runs.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    text = "\n".join(lines(EqualRuns.model_validate_json(arguments.json.read_text())))
-    print(text)
-    if arguments.write is not None:
-        write(arguments.write, "equal runs", text)
+    runs = EqualRuns.model_validate_json(arguments.json.read_text(encoding="utf-8"))
+    show(lines(runs), "equal runs", arguments.write)
 
 
 if __name__ == "__main__":

@@ -100,22 +100,26 @@ def environment() -> Environment:
 
 @cache
 def harness_hash() -> str:
-    """The hash of all code of the harness that a trial can enter.
+    """The hash of all code that a trial can enter, of whatever workload and submission it is.
 
     What only plans, shows or scores trials is left out: it cannot change a time, and a board that
     is added to over weeks must not go stale with each command that is written.
     """
-    root = Path(__file__).parents[1]
-    return sha256_content(root, entered_files(root))
+    packages = Path(__file__).parents[2]
+    return sha256_content(packages, entered_files(packages))
 
 
-def entered_files(root: Path) -> set[Path]:
-    """The files of the harness that a trial can enter.
+def entered_files(packages: Path) -> set[Path]:
+    """The files that a trial can enter, of whatever workload and submission it is.
+
+    They are the harness's, and those of the code around workloads that it imports.
 
     Args:
-        root: the folder of the package.
+        packages: the folder with `harness` and `workloads`.
     """
-    return reachable_files(root, (file for room in ENTERED for file in (root / room).rglob("*.py")))
+    root = packages / "harness"
+    rooms = (file for room in ENTERED for file in (root / room).rglob("*.py"))
+    return reachable_files(packages / "workloads", reachable_files(root, rooms))
 
 
 def _version(package: str) -> str | None:

@@ -111,14 +111,14 @@ def with_imports(contents: Contents, root: Path, given: Iterable[str] = ()) -> C
         HarnessError: together they are more than the limit, or something else than files.
     """
     code = {name: text for name, text in contents.items() if not _is_test(name)}
-    own = {PurePosixPath(PurePosixPath(name).parts[1]).stem for name in imports_of(contents)}
+    own = {PurePosixPath(PurePosixPath(name).parts[1]).stem for name in copies_of(contents)}
     copies = local_code(local_modules(imported_names(code), given=(*given, *own)))
     both = {**contents, **{f"{IMPORTS}/{name}": text for name, text in copies.items()}}
     check_size(root, content_size(both))
     return both
 
 
-def imports_of(contents: Contents) -> list[str]:
+def copies_of(contents: Contents) -> list[str]:
     """The files among a submission's that are copies of local modules."""
     return [name for name in contents if name.startswith(f"{IMPORTS}/")]
 

@@ -30,7 +30,7 @@ from harness.submission.distributions import Versions, versions_of
 from harness.submission.files import Contents, read_files, read_folder
 from harness.submission.import_path import code_of
 from harness.submission.imports import check_syntax, imported_tops, refuse_siblings
-from harness.submission.local_code import IMPORTS, imports_of, with_imports
+from harness.submission.local_code import IMPORTS, copies_of, with_imports
 from harness.submission.reference import Framework, SubmissionRef
 from harness.submission.space import IMPORT_PATH_SPACE, Space, read_space, space_of
 
@@ -180,7 +180,7 @@ def placed(submission: Located, copy: Path) -> tuple[str, str]:
     place = Path(submission.place)
     if not place.is_absolute() and not is_algoperf(submission.place):
         return submission.place, str(copy) if submission.contents else ""
-    imports = str(copy / IMPORTS) if imports_of(submission.contents) else ""
+    imports = str(copy / IMPORTS) if copies_of(submission.contents) else ""
     if is_algoperf(submission.place):
         return f"{PREFIX}{copy / entry_file(submission.place).name}", imports
     return str(copy / place.name if place.is_file() else copy), imports

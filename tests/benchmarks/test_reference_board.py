@@ -47,9 +47,9 @@ def test_those_with_three_studies_ship(board: ModuleType) -> None:
 def test_nothing_is_begun_that_might_not_end_in_time(
     board: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(board, "plan_here", lambda request, *_: plan(request))
+    monkeypatch.setattr(board.LimitedRuns, "plan", lambda _, request: plan(request))
     part = board.Part("adamw", "mlp", 1)
-    made = board.Board(tmp_path / "store", time.monotonic() + 20.0)
+    made = board.Board(board.LimitedRuns(tmp_path / "store", time.monotonic() + 20.0))
     made.run(part)
     assert made.remaining == [part]
     assert not list((tmp_path / "store").glob("mlp/*"))

@@ -93,5 +93,5 @@ def test_ports_that_ran_are_a_row(ports: ModuleType, tmp_path: Path) -> None:
 def test_the_page_has_the_marks(runs: ModuleType, tmp_path: Path, name: str) -> None:
     page = tmp_path / "page.md"
     page.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
-    runs.write(page, name, "new")
+    runs.show(["new"], name, page)
     assert f"<!-- {name}: begin -->\nnew\n<!-- {name}: end -->" in page.read_text(encoding="utf-8")
