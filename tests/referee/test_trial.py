@@ -77,7 +77,7 @@ def test_of_what_is_plain_a_part_of_the_split_is_evaluated(bench: Bench) -> None
     bench.run_planned(trial)
     *looks, last = of_type(bench.events(trial), Evaluation)
     assert last.part is None
-    assert {(one.part.examples, one.part.of) for one in looks if one.part} == {(1250, 20_000)}
+    assert {(one.part.examples, one.part.of) for one in looks if one.part} == {(1000, 16_000)}
     assert all(one.part for one in looks)
     curve = curves_frame(bench.store)
     errors = curve.loc[curve["split"].eq("validation"), ["step", "standard_error"]]
