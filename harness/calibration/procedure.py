@@ -132,6 +132,29 @@ class Calibration:
         }
         return summary.model_copy(update=changes)
 
+    def rerun(self, summary: Summary) -> Summary:
+        """A summary with the seeds of the effort's baselines run anew at their tuned points, and
+        the target from them.
+
+        Tuned points, whole studies and times stay: for a validation split of another size, say.
+        """
+        target, names = self.factory.size.target, self.effort.baselines
+        with self._executors() as executors:
+            baselines = [
+                self._with_seeds(one, executors) if one.submission in names else one
+                for one in summary.baselines
+            ]
+        curves, bests = baselines[0].curves, summary.study_bests
+        noise = target_of(curves, bests, target.metric, target.direction, summary.rule)
+        self.say(f"target: {_noise_text(noise, target.metric)}")
+        new_target = target.model_copy(update={"value": noise.value})
+        changes = {
+            "target": noise,
+            "baselines": tuple(_at(new_target, one) for one in baselines),
+            "checks": (),
+        }
+        return summary.model_copy(update=changes)
+
     @contextmanager
     def _executors(self) -> Iterator[Executors]:
         refuse_other_versions(self.store)
@@ -208,21 +231,36 @@ class Calibration:
         submission = resolve(name)
         submission.require(self.request.framework)
         best, tries = self._tune(submission, executors)
-        steps = self.effort.horizon_steps
-        seeds = self.factory.seeds(submission, best, steps, self.effort.seeds)
-        records = executors.parallel.run(seeds, self._shared_options)
-        finals = [value for r in records if (value := final_of(r, self.store)) is not None]
-        self.say(f"{name}: {len(records)} seeds, mean {np.mean(finals) if finals else 'none'}")
-        return Baseline(
+        tuned = Baseline(
             submission=name,
             content_hash=submission.ref.content_hash,
             best_point=best,
             tried=tuple(tries),
-            curves=tuple(curve_of(record, self.store) for record in records),
-            final_mean=six_digits(np.mean(finals)) if finals else None,
-            final_deviation=six_digits(np.std(finals, ddof=1)) if len(finals) > 1 else None,
-            speed=self._speed(submission, best, executors),
+            curves=(),
+            final_mean=None,
+            final_deviation=None,
+            speed=None,
         )
+        speed = self._speed(submission, best, executors)
+        return self._with_seeds(tuned, executors).model_copy(update={"speed": speed})
+
+    def _with_seeds(self, baseline: Baseline, executors: Executors) -> Baseline:
+        """A tuned baseline with the curves of its best point on fresh instances."""
+        submission, effort = resolve(baseline.submission), self.effort
+        seeds = self.factory.seeds(
+            submission, baseline.best_point, effort.horizon_steps, effort.seeds
+        )
+        records = executors.parallel.run(seeds, self._shared_options)
+        finals = [value for r in records if (value := final_of(r, self.store)) is not None]
+        mean = f"{np.mean(finals):.6g}" if finals else "none"
+        self.say(f"{baseline.submission}: {len(records)} seeds, mean {mean}")
+        changes = {
+            "content_hash": submission.ref.content_hash,
+            "curves": tuple(curve_of(record, self.store) for record in records),
+            "final_mean": six_digits(np.mean(finals)) if finals else None,
+            "final_deviation": six_digits(np.std(finals, ddof=1)) if len(finals) > 1 else None,
+        }
+        return baseline.model_copy(update=changes)
 
     def _tune(self, submission: Resolved, executors: Executors) -> tuple[Point, list[Tried]]:
         """Successive halving: the best point, and all that was tried."""

@@ -62,6 +62,12 @@ Time = Annotated[
         "--time", help="Instead, time reference and baselines again and set the budget from it."
     ),
 ]
+Rerun = Annotated[
+    bool,
+    typer.Option(
+        "--rerun", help="Instead, run the tuned points on seeds again and set the target from it."
+    ),
+]
 Check = Annotated[
     int, typer.Option(help="Instead, run so many whole studies of the first as a check.")
 ]
@@ -84,6 +90,7 @@ def calibrate(
     write: Write = False,
     add: Add = False,
     time: Time = False,
+    rerun: Rerun = False,
     check: Check = 0,
     device: Device = None,
     sandbox: Sandbox = "plain",
@@ -103,9 +110,9 @@ def calibrate(
     from harness.plan.plan import workload_at
     from harness.providers.registry import hardware_of
 
-    if add + time + bool(check) > 1:
+    if add + time + rerun + bool(check) > 1:
         raise HarnessError(
-            "--add, --time and --check each do another thing", "run one after the other"
+            "--add, --time, --rerun and --check each do another thing", "run one after the other"
         )
     names = tuple(baselines.split(","))
     request = _request(workload, names[0], suite, framework, device)
@@ -126,8 +133,12 @@ def calibrate(
         elif add:
             _add(console, calibration, write=write)
         else:
-            was = _declared_summary(calibration) if time else None
-            summary = calibration.retime(was) if was else calibration.run()
+            if time:
+                summary = calibration.retime(_declared_summary(calibration))
+            elif rerun:
+                summary = calibration.rerun(_declared_summary(calibration))
+            else:
+                summary = calibration.run()
             _finish(console, summary, store, write=write)
 
 

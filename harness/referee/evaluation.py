@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
 
 from harness.frameworks.examples import Parameters
-from harness.frameworks.metrics import ExampleMetrics, concatenate, means
+from harness.frameworks.metrics import ExampleMetrics, concatenate
 from harness.plan.trial import Trial
 from harness.record.recorder import Recorder
 from harness.record.schema import Diagnostics, Evaluation, Metrics, OtherSplits, Part
@@ -14,6 +17,7 @@ from harness.referee.clock import Clock
 from harness.referee.context import TrialContext
 from harness.referee.parts import (
     Certainty,
+    Estimate,
     Measurement,
     certainty,
     estimate,
@@ -21,6 +25,13 @@ from harness.referee.parts import (
     may_take_parts,
 )
 from harness.referee.target_search import HeldSnapshot
+
+
+class _Whole(NamedTuple):
+    """A snapshot that was evaluated on the whole validation split."""
+
+    grid: int
+    metrics: ExampleMetrics
 
 
 class SnapshotEvaluator:
@@ -40,6 +51,8 @@ class SnapshotEvaluator:
         self._clock, self._record = clock, recorder
         self._parts = dict[int, list[ExampleMetrics]]()
         """What was evaluated of the validation split, by grid point, where it was not all."""
+        self._whole: _Whole | None = None
+        """What the next ones are compared with: the last that was evaluated whole."""
         self._diagnosed = set[int]()
 
     def value(self, snapshot: HeldSnapshot, *, until: Certainty) -> Measurement:
@@ -49,23 +62,25 @@ class SnapshotEvaluator:
             snapshot: what is evaluated.
             until: how certain it is to be whether the target is met; no more is evaluated.
         """
-        of, target = self._context.validation_examples, self._trial.target
+        target = self._trial.target
         with self._clock.account("evaluation"):
             parameters = self._parameters(snapshot)
             per_example = self._validation(snapshot.grid, parameters, until)
-            metrics = means(per_example)
+            estimates = self._estimates(per_example)
         event = Evaluation(
             grid=snapshot.grid,
             step=snapshot.step,
             timed_s=snapshot.timed_s,
             examples=snapshot.examples,
-            validation=_finite(metrics),
+            validation=_finite({name: one.mean for name, one in estimates.items()}),
         )
-        part = _part(per_example, of)
+        part = _part(estimates, self._whole)
         with self._clock.account("record"):
             self._record.emit(event if part is None else event.model_copy(update={"part": part}))
         self._diagnose(snapshot, parameters)
-        one = estimate(per_example[target.metric], of)
+        if part is None and all(np.isfinite(values).all() for values in per_example.values()):
+            self._whole = _Whole(snapshot.grid, per_example)
+        one = estimates[target.metric]
         measurement = Measurement(one.mean, certainty(one, target))
         if measurement.is_clear and not target.is_met_by(measurement.value):
             # what lies before a clear miss is not asked for again
@@ -80,11 +95,18 @@ class SnapshotEvaluator:
         before = self._parts.pop(grid, [])
         start = sum(len(batch[target.metric]) for batch in before)
         batches = self._context.evaluator.batches(parameters, "validation", start)
-        so_far = evaluated_until(batches, before, of, target, level)
+        beside = self._whole.metrics if self._whole else None
+        so_far = evaluated_until(batches, before, of, target, level, beside=beside)
         per_example = concatenate(so_far)
         if len(per_example[target.metric]) < of:
             self._parts[grid] = so_far
         return per_example
+
+    def _estimates(self, per_example: ExampleMetrics) -> dict[str, Estimate]:
+        """What the evaluated part of the validation split says of each metric."""
+        of = self._context.validation_examples
+        beside = self._whole.metrics if self._whole else {}
+        return {name: estimate(v, of, beside.get(name)) for name, v in per_example.items()}
 
     def _diagnose(self, snapshot: HeldSnapshot, parameters: Parameters) -> None:
         """Measure what the trial wants of each evaluated snapshot, once."""
@@ -117,14 +139,17 @@ class SnapshotEvaluator:
         return self._context.statistics.recompute(snapshot.parameters)
 
 
-def _part(metrics: ExampleMetrics, of: int) -> Part | None:
+def _part(estimates: Mapping[str, Estimate], whole: _Whole | None) -> Part | None:
     """What the event says of a part of a split; None of the whole."""
-    estimates = {name: estimate(values, of) for name, values in metrics.items()}
-    examples = next(iter(estimates.values())).examples
-    if examples == of:
+    one = next(iter(estimates.values()))
+    if one.examples == one.of:
         return None
-    errors = {name: one.standard_error for name, one in estimates.items()}
-    return Part(examples=examples, of=of, standard_errors=_finite(errors))
+    return Part(
+        examples=one.examples,
+        of=one.of,
+        standard_errors=_finite({name: e.standard_error for name, e in estimates.items()}),
+        beside=whole.grid if whole else None,
+    )
 
 
 def _other_splits(snapshot: HeldSnapshot, splits: Mapping[str, Metrics]) -> OtherSplits:

@@ -50,6 +50,8 @@ class Replay:
         self._trial = trial
         self._snapshots = attempt.all(SnapshotTaken)
         self._evaluations: Iterator[Evaluation] = iter(attempt.all(Evaluation))
+        self._whole_points = set[int]()
+        """Which snapshots were evaluated on the whole validation split so far."""
         self._completed = attempt.all(OtherSplits)
         self._referee_failed = bool(attempt.all(RefereeFailed))
         self._end = end
@@ -138,6 +140,7 @@ class Replay:
             raise MismatchError(f"grid point {snapshot.grid}: snapshot and evaluation differ")
         value = or_nan(evaluation.validation.get(self._trial.target.metric))
         if evaluation.part is None:
+            self._whole_points.add(snapshot.grid)
             return Measurement(value)
         place = f"grid point {snapshot.grid}: {evaluation.part.examples} examples"
         return Measurement(value, self._certainty(evaluation.part, value, place, until))
@@ -149,8 +152,13 @@ class Replay:
             raise MismatchError(f"{place} of {part.of} are no part")
         if not may_take_parts(self._trial):
             raise MismatchError(f"{place}; the whole split is due")
-        error = or_nan(part.standard_errors.get(target.metric))
-        level = certainty(Estimate(value, error, part.examples, part.of), target)
+        if part.beside is not None and part.beside not in self._whole_points:
+            raise MismatchError(f"{place} beside grid point {part.beside}: no whole split before")
+        error, is_difference = (
+            or_nan(part.standard_errors.get(target.metric)),
+            part.beside is not None,
+        )
+        level = certainty(Estimate(value, error, part.examples, part.of, is_difference), target)
         if level is None or not suffices(level, until):
             raise MismatchError(f"{place} make it {level or 'not even likely'}; {until} is due")
         return level

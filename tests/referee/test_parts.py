@@ -11,6 +11,7 @@ from harness.frameworks.metrics import ExampleMetrics, concatenate
 from harness.plan.plan import PlanRequest, plan
 from harness.referee.parts import (
     CLEAR,
+    LEAST,
     LIKELY,
     PARTS,
     Certainty,
@@ -67,10 +68,10 @@ def test_an_accuracy_that_hits_is_no_clear_miss(seed: int, count: int, value: fl
     assert seen(hits(seed, count, math.ceil(value * count)), target, "clear") == count
 
 
-@pytest.mark.parametrize(("until", "most"), [("likely", 250), ("clear", 400)])
-def test_the_nearer_the_target_the_more_is_evaluated(until: Certainty, most: int) -> None:
+@pytest.mark.parametrize(("until", "mean"), [("likely", 3.1), ("clear", 3.3)])
+def test_the_nearer_the_target_the_more_is_evaluated(until: Certainty, mean: float) -> None:
     assert seen(losses(1, 400, 8.0), LOSS, until) == 25
-    assert 25 < seen(losses(1, 400, 3.08), LOSS, until) <= most
+    assert 25 < seen(losses(1, 400, mean), LOSS, until) <= 200
     assert seen(losses(1, 400, 3.0001), LOSS, until) == 400
     assert seen(hits(1, 20_000, 2_000), ACCURACY, until) == 1250
     assert seen(hits(1, 20_000, 11_999), ACCURACY, until) == 20_000
@@ -122,6 +123,62 @@ def test_few_hits_of_a_rare_kind_are_no_clear_miss() -> None:
     assert certainty(estimate(hits(1, 2500, 80), 5000), rare) == "clear"
 
 
+@given(st.integers(0, 2**32), st.integers(2, 500), st.floats(0.0, 0.2), st.floats(-0.5, 0.5))
+def test_a_loss_that_hits_is_no_clear_miss_beside_another_snapshot(
+    seed: int, count: int, below: float, before: float
+) -> None:
+    values = losses(seed, count, LOSS.value - below)
+    other = values + losses(seed + 1, count, before)
+    batches = in_batches(values, "loss", part_size(count, count))
+    evaluated = evaluated_until(batches, [], count, LOSS, "clear", beside={"loss": other})
+    assert len(concatenate(evaluated)["loss"]) == count
+
+
+@given(st.integers(0, 2**32), st.integers(2, 5000), st.floats(0.01, 0.99), st.floats(0.0, 1.0))
+def test_an_accuracy_that_hits_is_no_clear_miss_beside_another_snapshot(
+    seed: int, count: int, value: float, agreement: float
+) -> None:
+    target = Target(metric="accuracy", direction="maximize", value=value)
+    values = hits(seed, count, math.ceil(value * count))
+    is_same = np.random.default_rng(seed + 1).random(count) < agreement
+    other = np.where(is_same, values, 1.0 - values)
+    batches = in_batches(values, "accuracy", part_size(count, count))
+    evaluated = evaluated_until(batches, [], count, target, "clear", beside={"accuracy": other})
+    assert len(concatenate(evaluated)["accuracy"]) == count
+
+
+def test_beside_a_snapshot_that_is_alike_a_small_part_is_enough() -> None:
+    other = losses(1, 400, 3.1)
+    values = other - np.random.default_rng(2).normal(0.05, 0.05, 400)
+    alone, beside = estimate(values[:25], 400), estimate(values[:25], 400, other)
+    assert beside.standard_error < 0.2 * alone.standard_error
+    assert abs(beside.mean - values.mean()) < 3.0 * beside.standard_error
+    assert certainty(alone, LOSS) is None
+    assert certainty(beside, LOSS) == "likely"
+
+
+def test_the_error_of_a_difference_is_that_of_drawing_without_replacement() -> None:
+    random = np.random.default_rng(3)
+    values = random.normal(size=100)
+    other = values + random.normal(0.3, 0.2, size=100)
+    means, errors = [], []
+    for _ in range(4000):
+        order = random.permutation(100)
+        one = estimate(values[order][:40], 100, other[order])
+        means.append(one.mean)
+        errors.append(one.standard_error)
+    assert np.mean(means) == pytest.approx(values.mean(), abs=0.002)
+    assert np.std(means) == pytest.approx(np.mean(errors), rel=0.05)
+
+
+def test_two_snapshots_that_hit_the_same_examples_are_not_thought_equal() -> None:
+    values = hits(1, 5000, 3000)
+    beside = estimate(values[:250], 5000, values)
+    assert beside.standard_error == 0.0
+    assert certainty(beside, ACCURACY) is None
+    assert certainty(beside, ACCURACY.model_copy(update={"value": 0.62})) == "likely"
+
+
 def test_values_that_are_all_the_same_say_nothing() -> None:
     assert certainty(estimate(np.full(10, 5.0), 200), LOSS) is None
 
@@ -161,6 +218,7 @@ def test_without_a_known_target_nothing_is_certain_before_the_end() -> None:
 def test_parts_are_even_where_they_can_be(examples: int, most: int) -> None:
     size = part_size(examples, most)
     assert 1 <= size <= most
-    assert min(most, examples / PARTS) / 2 <= size <= examples / PARTS + 1
+    assert min(most, examples / PARTS) / 2 <= size <= max(LEAST, examples / PARTS + 1)
     assert part_size(5000, 500) == 250
     assert part_size(200, 20) == 10
+    assert part_size(40, 20) == 5

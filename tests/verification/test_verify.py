@@ -142,6 +142,7 @@ def test_a_likely_miss_fits_and_is_made_sure_of_where_it_stays_the_last(
         (LIKELY.model_copy(update={"examples": 20_000}), "20000 examples of 20000 are no part"),
         (LIKELY.model_copy(update={"examples": 1250}), "1250 examples make it not even likely"),
         (LIKELY.model_copy(update={"standard_errors": {}}), "make it not even likely"),
+        (LIKELY.model_copy(update={"beside": 4}), "beside grid point 4: no whole split before"),
     ],
 )
 def test_a_part_that_makes_nothing_likely_is_found(tmp_path: Path, part: Part, words: str) -> None:

@@ -16,7 +16,8 @@ from typing import Annotated
 from pydantic import Field
 
 from harness.core.errors import HarnessError, UnknownNameError
-from workloads.data import corpus, shards
+from harness.core.seeds import philox
+from workloads.data import corpus, shards, strata
 from workloads.data.ids import permute_ids
 from workloads.data.language import Language, LanguageSettings
 from workloads.data.split import write_split
@@ -102,9 +103,13 @@ def source_files(workload: str, data: Data, data_dir: Path | None) -> tuple[Path
 
 
 def _language(settings: LanguageSettings, seed: str, folder: Path) -> None:
+    """Write a generated language's documents, those of the validation split from strata."""
     language = Language(seed, settings)
-    for split, count in (("train", settings.train), ("validation", settings.validation)):
-        rows = language.sample(split, count).tokens
+    train = language.sample("train", settings.train).tokens
+    candidates = language.sample("validation", strata.SIZE * settings.validation).tokens
+    scores = strata.rarity(candidates[:, 1:], train)
+    drawn = strata.one_of_each(scores, philox(seed, "language-strata"))
+    for split, rows in (("train", train), ("validation", candidates[drawn])):
         write_split(folder, split, rows[:, :-1], rows[:, 1:])
 
 

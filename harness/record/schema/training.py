@@ -73,6 +73,9 @@ class Part(Recorded):
     """How many the split has."""
     standard_errors: Metrics
     """Of the metrics as estimates of the whole split's."""
+    beside: int | None = None
+    """The grid point of the snapshot, evaluated whole before, that they are estimated by the
+    difference from; None of plain means."""
 
 
 class Evaluation(EventData):
