@@ -120,6 +120,33 @@ def test_what_is_known_already_is_timed_anew(
     assert again.curves == previous.curves
 
 
+def test_a_rerun_sets_the_target_from_new_seeds_of_the_tuned_point(
+    outcome: tuple[Path, Path, Summary, list[str]],
+) -> None:
+    summary = outcome[2]
+    again = calibration(outcome).rerun(summary)
+    assert again.model_copy(update={"checks": summary.checks}) == summary
+    (baseline,) = summary.baselines
+    forgotten = summary.model_copy(
+        update={
+            "baselines": (baseline.model_copy(update={"curves": (), "at_target": None}),),
+            "target": summary.target.model_copy(update={"value": 0.0}),
+        }
+    )
+    assert calibration(outcome).rerun(forgotten) == again
+
+
+def test_a_rerun_leaves_the_other_baselines_as_they_were(
+    outcome: tuple[Path, Path, Summary, list[str]],
+) -> None:
+    summary = outcome[2]
+    other = summary.baselines[0].model_copy(
+        update={"submission": "sgd", "best_point": {"learning_rate": 7.0}}
+    )
+    again = calibration(outcome).rerun(summary.with_baselines([other]))
+    assert again.baselines == (summary.baselines[0], other)
+
+
 def test_a_check_takes_the_place_of_its_frameworks_last(
     outcome: tuple[Path, Path, Summary, list[str]],
 ) -> None:
