@@ -36,6 +36,7 @@ from harness.execution.load import executor
 from harness.plan.plan import PlanRequest
 from harness.plan.points import Point
 from harness.providers import registry
+from harness.providers.table import CONCURRENT_EXECUTOR
 from harness.record.store import refuse_other_versions
 from harness.submission.resolution import Resolved, resolve
 from workloads.spec import HORIZON_FRACTION, ReferenceSpeed, Target
@@ -137,8 +138,8 @@ class Calibration:
         refuse_other_versions(self.store)
         display = EndingsDisplay(self.say)
         with (
-            executor("pool", self.store, display, jobs=self.jobs) as parallel,
-            executor("pool", self.store, display) as serial,
+            executor(CONCURRENT_EXECUTOR, self.store, display, jobs=self.jobs) as parallel,
+            executor(CONCURRENT_EXECUTOR, self.store, display) as serial,
         ):
             yield Executors(parallel, serial)
 

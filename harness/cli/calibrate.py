@@ -10,7 +10,7 @@ import typer
 from harness.cli.flags import DataDir, Device, FrameworkName, Sandbox, SuiteName, Workload
 from harness.cli.machine import say_on
 from harness.core.errors import HarnessError
-from harness.providers.table import DEFAULT_FRAMEWORK
+from harness.providers.table import DEFAULT_FRAMEWORK, DEFAULT_SANDBOX
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -86,7 +86,7 @@ def calibrate(
     time: Time = False,
     check: Check = 0,
     device: Device = None,
-    sandbox: Sandbox = "plain",
+    sandbox: Sandbox = DEFAULT_SANDBOX,
     data_dir: DataDir = None,
 ) -> None:
     """Tune baselines, rerun each on fresh seeds, and derive target and budget.

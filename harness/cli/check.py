@@ -18,7 +18,7 @@ from harness.cli.flags import (
     Threads,
 )
 from harness.cli.say import say
-from harness.providers.table import DEFAULT_FRAMEWORK
+from harness.providers.table import DEFAULT_FRAMEWORK, DEFAULT_SANDBOX
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,7 +44,7 @@ def check(
     framework: FrameworkName = DEFAULT_FRAMEWORK,
     settings: Settings = None,
     space: SpaceFile = None,
-    sandbox: Sandbox = "plain",
+    sandbox: Sandbox = DEFAULT_SANDBOX,
     threads: Threads = None,
     data_dir: DataDir = None,
     is_json: AsJson = False,

@@ -11,6 +11,7 @@ from harness.cli.estimate import DryRun, show_estimate
 from harness.cli.flags import DataDir, Device, Sandbox, Threads
 from harness.cli.say import say
 from harness.core.errors import HarnessError
+from harness.providers.table import DEFAULT_EXECUTOR, DEFAULT_SANDBOX
 
 if TYPE_CHECKING:
     from experiments.job import Job
@@ -34,9 +35,9 @@ def experiment(
         Path | None,
         typer.Option(help="Folder of the results.", show_default="runs/experiments/NAME[-quick]"),
     ] = None,
-    executor: Annotated[str, typer.Option(help="Where trials run.")] = "local",
+    executor: Annotated[str, typer.Option(help="Where trials run.")] = DEFAULT_EXECUTOR,
     device: Device = None,
-    sandbox: Sandbox = "plain",
+    sandbox: Sandbox = DEFAULT_SANDBOX,
     threads: Threads = None,
     data_dir: DataDir = None,
     dry_run: DryRun = False,

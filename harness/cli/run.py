@@ -68,7 +68,7 @@ def run(
     """
     from harness.core.console import PlainConsole
 
-    if with_reference and (until_settled is not None or place.executor != "local"):
+    if with_reference and (until_settled is not None or not place.is_serial):
         raise HarnessError(
             "--with-reference runs one trial after the other on this machine",
             "leave out --executor, and --until-settled, which runs both in turn anyway",

@@ -26,6 +26,8 @@ class LocalExecutor:
         HarnessError: several jobs are asked for, or there is a profile.
     """
 
+    is_serial = True
+
     def __init__(
         self, store: Path, display: Display, *, jobs: int = 1, profile: Path | None = None
     ) -> None:

@@ -14,7 +14,7 @@ from harness.plan.points import Point, draw_points, study_seed
 from harness.plan.trial import MachineSpeed, Trial, TrialBudget
 from harness.plan.variants import DRAWN, budget_factor_of, drawn_variant, goal_of
 from harness.providers import registry
-from harness.providers.table import FRAMEWORKS
+from harness.providers.table import DEFAULT_FRAMEWORK, FRAMEWORKS
 from harness.submission.adjustment import adjusted
 from harness.submission.algoperf.location import is_algoperf
 from harness.submission.algoperf.workload import has_rate, refuse_unused
@@ -34,7 +34,7 @@ class PlanRequest:
     workload: str
     submission: str
     suite: str = "quick"
-    framework: Framework = "torch"
+    framework: Framework = DEFAULT_FRAMEWORK
     ruleset: RulesetName = "external"
     round_seed: str = PUBLIC_ROUND_SEED
     variant: str = "base"

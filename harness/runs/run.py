@@ -16,6 +16,7 @@ from harness.execution.resolved import resolve_trial
 from harness.machine.cores import allowed_cores
 from harness.plan.plan import Plan, PlanRequest, plan
 from harness.plan.trial import TrialRecord
+from harness.providers.table import DEFAULT_EXECUTOR
 from harness.record.plan import unfinished, write_plan
 from harness.runs.remote import prepare_there
 from harness.speed.factor import machine_speed, planned_speeds
@@ -75,7 +76,7 @@ def run(
     out: Path,
     *,
     options: RunOptions | None = None,
-    executor: str = "local",
+    executor: str = DEFAULT_EXECUTOR,
     profile: Path | None = None,
     display: Display | None = None,
 ) -> tuple[TrialRecord, ...]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, trial_of, workload_at
 from harness.plan.trial import Trial, TrialBudget
+from harness.providers.table import DEFAULT_SANDBOX
 from harness.record.attempts import Attempt
 from harness.record.recorder import Silent
 from harness.record.store import last_attempt
@@ -100,7 +101,7 @@ def _measure(request: PlanRequest, options: RunOptions, seconds: float) -> Measu
     trial = reference_trial(request, seconds)
     with tempfile.TemporaryDirectory(prefix="guided-descent-speed-") as folder:
         store = Path(folder)
-        run_trial(trial, store, replace(options, sandbox="plain"), Silent())
+        run_trial(trial, store, replace(options, sandbox=DEFAULT_SANDBOX), Silent())
         return measurement_of(last_attempt(store / trial.folder), request.workload)
 
 

@@ -15,7 +15,7 @@ from harness.core.imports import reachable_files
 from harness.core.modules import spec_of
 from harness.core.names import check_name
 from harness.providers.registry import submission_folders
-from harness.providers.table import FRAMEWORKS, SUBMISSIONS_ROOT
+from harness.providers.table import DEFAULT_FRAMEWORK, FRAMEWORKS, SUBMISSIONS_ROOT
 from harness.submission.algoperf.location import (
     LEFT_OUT,
     PREFIX,
@@ -34,8 +34,6 @@ from harness.submission.local_code import IMPORTS, copies_of, with_imports
 from harness.submission.reference import Framework, SubmissionRef
 from harness.submission.space import IMPORT_PATH_SPACE, Space, read_space, space_of
 
-UNMARKED: Framework = "torch"
-"""The framework whose file has no mark: `submission.py`, beside `submission_jax.py`."""
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 """What may have been meant as an import path, with a dot in place of its colon."""
 
@@ -136,7 +134,7 @@ def _meant_as_import_path(text: str) -> str:
 
 def file_for(framework: Framework) -> str:
     """The name of the file that a submission's folder holds for a framework."""
-    return "submission.py" if framework == UNMARKED else f"submission_{framework}.py"
+    return "submission.py" if framework == DEFAULT_FRAMEWORK else f"submission_{framework}.py"
 
 
 class Located(NamedTuple):
