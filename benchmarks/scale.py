@@ -41,7 +41,7 @@ from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Result, Trial, TrialRecord
 from harness.providers.registry import submission_folders
 from harness.record.chain import RawLine
-from harness.record.plan import unfinished, write_plan
+from harness.record.plan import unfinished_trials, write_plan
 from harness.record.schema import Begin, Claims, End, Evaluation, EventData, SnapshotTaken
 from harness.record.schema.ledger import AttemptBegun, AttemptEnded
 from harness.record.store import EVENTS_FILE, TRIAL_FILE, record_text
@@ -220,7 +220,7 @@ def main() -> None:
     silent = EndingsDisplay(lambda _: None)
     with SimulatedExecutor(store, silent) as executor:
         measure("schedule and collect", count, lambda: executor.run(trials, RunOptions()))
-    measure("resume: what is missing", count, lambda: unfinished(trials, store))
+    measure("resume: what is missing", count, lambda: unfinished_trials(trials, store))
     measure("resume: plan again", count, lambda: write_plan(trials, store))
     _read(store, count)
 

@@ -81,7 +81,7 @@ def read_pair(pair: Pair, store: Path, submission: str, round_seed: str) -> Real
     frame = results_frame(store)
     frame = frame[frame["identity"].isin(identities)]
     allowed = (HELD,) if frame["scored"].all() else (HELD, UNSCORED)
-    board = score_results(frame, allowed=allowed)
+    board = score_results(frame, allowed_rules=allowed)
     first, second = pair.names
     comparison = compare_entries(board.times, first, second, board.rules)
     interval = comparison.overall.interval(LEVEL) if comparison.overall else (None, None, None)

@@ -23,7 +23,7 @@ SPLITS = ("validation", "diagnostics")
 
 
 def evaluations_frame(
-    placed: Sequence[PlacedTrial], records: Sequence[TrialRecord], store: Path
+    placed_trials: Sequence[PlacedTrial], records: Sequence[TrialRecord], store: Path
 ) -> pd.DataFrame:
     """All evaluations of an experiment's trials.
 
@@ -32,14 +32,14 @@ def evaluations_frame(
         records: theirs, in the same order.
         store: where their events lie.
     """
-    swept = dict.fromkeys(name for each in placed for name in each.swept)
+    swept = dict.fromkeys(name for each in placed_trials for name in each.swept)
     rows = [
         row
-        for each, record in zip(placed, records, strict=True)
+        for each, record in zip(placed_trials, records, strict=True)
         for row in _rows(each, record, store)
     ]
     frame = pd.DataFrame(rows, columns=[*COLUMNS, *swept])
-    return _over_orders(frame) if any(each.order > 1 for each in placed) else frame
+    return _over_orders(frame) if any(each.order > 1 for each in placed_trials) else frame
 
 
 def _over_orders(frame: pd.DataFrame) -> pd.DataFrame:

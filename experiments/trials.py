@@ -19,9 +19,9 @@ from harness.plan.plan import PlanRequest, trial_of, workload_at
 from harness.plan.trial import Branch, Trial, TrialBudget
 from harness.providers import registry
 from harness.providers.table import FRAMEWORKS
-from harness.submission.adjustment import adjusted
+from harness.submission.adjustment import adjust
 from harness.submission.reference import Scalar
-from harness.submission.resolution import Resolved, resolve
+from harness.submission.resolution import ResolvedSubmission, resolve
 from workloads.spec import Grid, SuiteWorkload
 
 ROUND_SEED = "experiments"
@@ -61,10 +61,10 @@ def plan_experiment(
     """
     _check_diagnostics(experiment, form)
     return tuple(
-        placed
+        placed_trial
         for instance in range(1, form.instances + 1)
         for entry in experiment.entries
-        for placed in _of_entry(experiment, form, entry, instance, device)
+        for placed_trial in _of_entry(experiment, form, entry, instance, device)
     )
 
 
@@ -101,15 +101,15 @@ def swept_points(entry: Entry, form: Form) -> tuple[Settings, ...]:
     return tuple(dict(zip(entry.sweep, row, strict=True)) for row in product(*values))
 
 
-def select_rehearsals(placed: tuple[PlacedTrial, ...]) -> Iterator[Trial]:
+def select_rehearsals(placed_trials: tuple[PlacedTrial, ...]) -> Iterator[Trial]:
     """Few trials that show what a submission refuses.
 
     They have every value of every sweep; of numbers the least and the largest, for what is allowed
     is a range.
     """
-    ends = _ends(placed)
+    ends = _ends(placed_trials)
     covered_values = set[tuple[str, str, Scalar]]()
-    for each in placed:
+    for each in placed_trials:
         swept = {(each.entry, name, value) for name, value in each.swept.items()}
         values = {one for one in swept if one[2] in ends.get(one[:2], (one[2],))}
         values = values or {(each.entry, "", "")}
@@ -118,10 +118,10 @@ def select_rehearsals(placed: tuple[PlacedTrial, ...]) -> Iterator[Trial]:
             yield each.trial
 
 
-def _ends(placed: tuple[PlacedTrial, ...]) -> dict[tuple[str, str], tuple[Scalar, Scalar]]:
+def _ends(placed_trials: tuple[PlacedTrial, ...]) -> dict[tuple[str, str], tuple[Scalar, Scalar]]:
     """The least and the largest value of each entry's sweeps of numbers."""
     values = dict[tuple[str, str], set[Scalar]]()
-    for each in placed:
+    for each in placed_trials:
         for name, value in each.swept.items():
             values.setdefault((each.entry, name), set()).add(value)
     numbers = {
@@ -149,9 +149,9 @@ def _of_entry(
                 yield PlacedTrial(ordered, entry.name, swept, instance, order)
 
 
-def trunks_of(placed: tuple[PlacedTrial, ...]) -> tuple[Trial, ...]:
+def trunks_of(placed_trials: tuple[PlacedTrial, ...]) -> tuple[Trial, ...]:
     """The trials that others begin at the end of, each once."""
-    branches = [each.trial.branch for each in placed if each.trial.branch is not None]
+    branches = [each.trial.branch for each in placed_trials if each.trial.branch is not None]
     return tuple({branch.trunk.identity: branch.trunk for branch in branches}.values())
 
 
@@ -164,7 +164,7 @@ def _trunk(
         return None
     submission = resolve(trunk.submission)
     submission.require(form.framework)
-    submission = adjusted(submission, None, experiment.set | trunk.set)
+    submission = adjust(submission, None, experiment.set | trunk.set)
     request = _request(form, trunk.submission, variant, device)
     size = workload_at(request)
     trial = trial_of(request, size, submission, submission.space.default, (instance, 1))
@@ -198,7 +198,7 @@ def _request(form: Form, submission: str, variant: str, device: str) -> PlanRequ
     )
 
 
-def _submission(experiment: Experiment, form: Form, entry: Entry) -> Resolved:
+def _submission(experiment: Experiment, form: Form, entry: Entry) -> ResolvedSubmission:
     """An entry's submission with what is set; its swept hyperparameters are known, too."""
     submission = resolve(entry.submission)
     submission.require(form.framework)
@@ -210,8 +210,8 @@ def _submission(experiment: Experiment, form: Form, entry: Entry) -> Resolved:
                 "leave it out of one of the two",
             )
     first = {name: values[0] for name, values in entry.sweep.items()}
-    adjusted(submission, None, _hyperparameters(first))
-    return adjusted(submission, None, settings)
+    adjust(submission, None, _hyperparameters(first))
+    return adjust(submission, None, settings)
 
 
 def _hyperparameters(swept: Settings) -> Settings:

@@ -20,15 +20,15 @@ HELD = "held-entries"
 """The rule that is overridden to rank entries that are held, too."""
 
 
-def select_ranked(frame: pd.DataFrame, allowed: Collection[str]) -> pd.DataFrame:
+def select_ranked(frame: pd.DataFrame, allowed_rules: Collection[str]) -> pd.DataFrame:
     """The trials of a prepared frame whose entries are ranked.
 
     Raises:
         HarnessError: there is none; the message says why.
     """
-    ranked_trials = frame[~_is_unranked(frame, allowed)]
+    ranked_trials = frame[~_is_unranked(frame, allowed_rules)]
     if ranked_trials.empty:
-        reasons = "\n".join(standing_flags(frame, allowed))
+        reasons = "\n".join(standing_flags(frame, allowed_rules))
         raise HarnessError(
             f"no entry is ranked\n{reasons}",
             f"rerun them on fresh instances: harness audit OUT --seed TEXT; or --allow {HELD}",
@@ -36,13 +36,13 @@ def select_ranked(frame: pd.DataFrame, allowed: Collection[str]) -> pd.DataFrame
     return ranked_trials
 
 
-def select_unranked(frame: pd.DataFrame, allowed: Collection[str]) -> pd.DataFrame:
+def select_unranked(frame: pd.DataFrame, allowed_rules: Collection[str]) -> pd.DataFrame:
     """The trials of a prepared frame whose entries are not ranked."""
-    return frame[_is_unranked(frame, allowed)]
+    return frame[_is_unranked(frame, allowed_rules)]
 
 
-def _is_unranked(frame: pd.DataFrame, allowed: Collection[str]) -> pd.Series[bool]:
-    marks = UNRANKED - {"held"} if HELD in allowed else UNRANKED
+def _is_unranked(frame: pd.DataFrame, allowed_rules: Collection[str]) -> pd.Series[bool]:
+    marks = UNRANKED - {"held"} if HELD in allowed_rules else UNRANKED
     return frame["mark"].isin(marks)
 
 
@@ -52,12 +52,12 @@ def marks_of(frame: pd.DataFrame) -> dict[str, str]:
     return {str(entry): str(mark) for entry, mark in first.itertuples(index=False, name=None)}
 
 
-def standing_flags(frame: pd.DataFrame, allowed: Collection[str]) -> tuple[str, ...]:
+def standing_flags(frame: pd.DataFrame, allowed_rules: Collection[str]) -> tuple[str, ...]:
     """One flag for each entry of a prepared frame that is not ranked, or only by `--allow`."""
     flags = []
     first = frame[frame["mark"].isin(UNRANKED)].drop_duplicates("entry").sort_values("entry")
     for entry, mark, reason in first[["entry", "mark", "mark_reason"]].itertuples(index=False):
-        by_request = mark == "held" and HELD in allowed
+        by_request = mark == "held" and HELD in allowed_rules
         rule, how = (HELD, "held and ranked all the same") if by_request else (mark, "not ranked")
         flags.append(f"{rule}: {entry} is {how}: {reason or 'no reason was given'}")
     return tuple(flags)

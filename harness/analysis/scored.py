@@ -60,8 +60,8 @@ def load_board(source: Source) -> tuple[Scoreboard, pd.DataFrame | None]:
             "give either a folder of records or a table of times",
             "harness score OUT   or   harness score --times FILE.csv --rules algoperf-v0.5",
         )
-    scored = score_records(source, source.out, rules)
-    return scored.board, scored.trials
+    scores = score_records(source, source.out, rules)
+    return scores.board, scores.trials
 
 
 def score_records(
@@ -107,8 +107,8 @@ def _curves(readings: list[StoreReading], frame: pd.DataFrame) -> pd.DataFrame:
     own, *others = (reading.curves() for reading in readings)
     if not others:
         return own
-    scaled = frame.loc[frame["normalised"].ne(""), "identity"]
-    parts = (there[there["identity"].isin(scaled)] for there in others)
+    identities = frame.loc[frame["normalised"].ne(""), "identity"]
+    parts = (there[there["identity"].isin(identities)] for there in others)
     return pd.concat([own, *parts], ignore_index=True)
 
 

@@ -105,9 +105,9 @@ def _show_estimate(console: PlainConsole, job: Job, device: str, executor: str) 
     from experiments.trials import plan_experiment, trunks_of
     from harness.plan.plan import Plan
 
-    placed = plan_experiment(job.experiment, job.form, device)
-    _show_plan(console, job, placed)
-    plan = Plan((*trunks_of(placed), *(each.trial for each in placed)))
+    placed_trials = plan_experiment(job.experiment, job.form, device)
+    _show_plan(console, job, placed_trials)
+    plan = Plan((*trunks_of(placed_trials), *(each.trial for each in placed_trials)))
     show_estimate(console, [plan], job.store, executor, rate=None, is_json=False)
 
 
@@ -120,17 +120,17 @@ def _run(console: PlainConsole, job: Job, device: str, options: RunOptions, exec
     from harness.display.load import display_for
     from harness.execution.load import executor as executor_of
 
-    placed = plan_experiment(job.experiment, job.form, device)
+    placed_trials = plan_experiment(job.experiment, job.form, device)
 
     def new_executor() -> Executor:
         return executor_of(executor, job.store, display_for(console))
 
-    _show_plan(console, job, placed)
+    _show_plan(console, job, placed_trials)
     with interruptible(job.store):
-        prepare_experiment(job, placed, options)
-        rehearse_experiment(placed, job.store, options)
-        records = run_experiment(placed, job.store, options, new_executor)
-        findings = write_results(job, placed, records, options)
+        prepare_experiment(job, placed_trials, options)
+        rehearse_experiment(placed_trials, job.store, options)
+        records = run_experiment(placed_trials, job.store, options, new_executor)
+        findings = write_results(job, placed_trials, records, options)
     for finding in findings:
         console.print(f"{finding.verdict}: {finding.claim.says}", soft_wrap=True)
     console.print(summary(findings))
@@ -141,14 +141,14 @@ def _show_results(console: PlainConsole, folder: Path) -> None:
     console.print(f"Results: {folder / 'findings.md'}, {folder / 'figure.pdf'}", soft_wrap=True)
 
 
-def _show_plan(console: PlainConsole, job: Job, placed: tuple[PlacedTrial, ...]) -> None:
-    from harness.record.plan import unfinished
+def _show_plan(console: PlainConsole, job: Job, placed_trials: tuple[PlacedTrial, ...]) -> None:
+    from harness.record.plan import unfinished_trials
 
-    pending = unfinished([each.trial for each in placed], job.store)
+    pending = unfinished_trials([each.trial for each in placed_trials], job.store)
     console.print(job.experiment.title, style="bold")
     console.print(
-        f"{job.form.workload} of suite {job.form.suite}: {len(placed)} trials of "
-        f"{job.form.steps} steps, {len(placed) - len(pending)} of them finished",
+        f"{job.form.workload} of suite {job.form.suite}: {len(placed_trials)} trials of "
+        f"{job.form.steps} steps, {len(placed_trials) - len(pending)} of them finished",
         soft_wrap=True,
     )
 

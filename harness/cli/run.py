@@ -129,11 +129,15 @@ def _run_all(
 ) -> list[Records]:
     """The records of all workloads, once all of their trials have run."""
     from harness.execution.base import RemoteExecutor
-    from harness.record.plan import unfinished
+    from harness.record.plan import unfinished_trials
     from harness.runs.busy import busy_remark
 
     is_here = not isinstance(executor, RemoteExecutor)
-    if is_here and any(unfinished(plan.trials, store) for plan in plans) and (it := busy_remark()):
+    if (
+        is_here
+        and any(unfinished_trials(plan.trials, store) for plan in plans)
+        and (it := busy_remark())
+    ):
         console.print(f"note: {it}", style="yellow", soft_wrap=True)
     return [
         _run(console, plan, store, options, executor, outbox=outbox, is_alone=len(plans) == 1)
@@ -154,10 +158,10 @@ def _run(
     """Run what is missing of one workload, and show what came of it."""
     from harness.cli.machine import interruptible
     from harness.display.results import describe_misses, log_end, reasons, results_table
-    from harness.record.plan import unfinished
+    from harness.record.plan import unfinished_trials
     from harness.runs.run import run_plan
 
-    pending, where = unfinished(plan.trials, store), plan.trials[0].workload
+    pending, where = unfinished_trials(plan.trials, store), plan.trials[0].workload
     if not is_alone:
         console.print()
         console.print(f"on {where}", style="bold")

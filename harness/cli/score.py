@@ -66,8 +66,8 @@ def score(
     from scoring.speedup import check_reference
     from scoring.uncertainty import assess
 
-    allowed = tuple(allow or ())
-    board, frame = load_board(Source(out, times, rules, clock, allowed, normalise, reference))
+    allowed_rules = tuple(allow or ())
+    board, frame = load_board(Source(out, times, rules, clock, allowed_rules, normalise, reference))
     check_reference(reference, board.times.submissions)
     table = workload_table(board, frame)
     sure = assess(board, reference, resamples)

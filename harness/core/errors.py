@@ -33,11 +33,11 @@ class CannotWriteError(HarnessError):
 class UnknownNameError(HarnessError):
     """A name that stands for nothing; says what is known and which name is nearest."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
-        names = sorted(known)
+    def __init__(self, kind: str, name: str, known_names: Iterable[str], hint: str = "") -> None:
+        names = sorted(known_names)
         near = difflib.get_close_matches(name, names, n=1)
         guess = f"; did you mean '{near[0]}'?" if near else ""
-        listed = f"known: {', '.join(names)}" if names else f"no {kind} is known"
+        choices = f"known: {', '.join(names)}" if names else f"no {kind} is known"
         super().__init__(
-            f"unknown {kind} '{name}'{guess}", "\n  ".join(filter(None, [listed, hint]))
+            f"unknown {kind} '{name}'{guess}", "\n  ".join(filter(None, [choices, hint]))
         )

@@ -37,10 +37,10 @@ def write_through(file: int | Path, content: bytes) -> None:
     Raises:
         OSError: the machine does not take it.
     """
-    with os.fdopen(file, "wb") if isinstance(file, int) else file.open("wb") as opened:
-        opened.write(content)
-        opened.flush()
-        os.fsync(opened.fileno())
+    with os.fdopen(file, "wb") if isinstance(file, int) else file.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _replace(place: Path, text: str) -> None:

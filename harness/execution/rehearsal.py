@@ -124,11 +124,11 @@ def rehearse(resolved_trial: ResolvedTrial, options: RunOptions) -> str:
     """
     trial = resolved_trial.trial
     with (
-        rehearsal(resolved_trial, options) as (rehearsed, copy),
+        rehearsal(resolved_trial, options) as (process, copy),
         closing(Slot(resolved_trial.shapes)) as slot,
     ):
         hello = hello_of(resolved_trial, copy, options.threads)
-        error, unread = _first_steps(rehearsed, hello, slot, trial.limits.warmup_s)
+        error, unread = _first_steps(process, hello, slot, trial.limits.warmup_s)
     if error:
         raise HarnessError(
             f"{trial.submission.name} cannot train {trial.workload} ({trial.framework}) at "
@@ -163,17 +163,17 @@ def _advice(error: str, location: str) -> str:
 
 
 def _first_steps(
-    rehearsed: Rehearsal, hello: Hello, slot: Slot, cap_s: float
+    process: Rehearsal, hello: Hello, slot: Slot, cap_s: float
 ) -> tuple[str, tuple[str, ...]]:
     """What the first steps ended with, empty if they were made or too slow; and what is unread."""
     try:
-        answer = rehearsed.begin(hello, slot)
+        answer = process.begin(hello, slot)
         if not isinstance(answer, Failed):
-            answer = rehearsed.ask(WarmUp(cap_s=cap_s), cap_s + GRACE_S)
+            answer = process.ask(WarmUp(cap_s=cap_s), cap_s + GRACE_S)
     except WireTimeoutError:
         return "", ()
     except WireError:
-        return rehearsed.exit_report(), ()
+        return process.exit_report(), ()
     if isinstance(answer, Failed):
         return error_text(answer), ()
     return "", tuple(map(printable, answer.unread)) if isinstance(answer, Warm) else ()

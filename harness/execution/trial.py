@@ -167,7 +167,7 @@ def _beginning(
         environment=resolved_trial.environment,
         threads=options.threads,
         sandbox=options.sandbox,
-        unenforced=tuple(confined_by.unenforced()),
+        unenforced=tuple(confined_by.list_unenforced()),
         load_average=os.getloadavg()[0],
     )
     if (image := confined_by.image) is not None:

@@ -140,7 +140,7 @@ def _graphics(device: str) -> Graphics | None:
     gpu = gpus.find(device) if device.startswith("cuda") else None
     if gpu is None:
         return None
-    with nvml.opened() as library:
+    with nvml.open_library() as library:
         driver = library.driver()
     return Graphics(
         name=gpu.name,

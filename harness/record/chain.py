@@ -126,13 +126,13 @@ def last_line(path: Path) -> tuple[RawLine | None, int]:
                 tail = file.read(size)
     except OSError as error:
         raise HarnessError(f"cannot read {path}: {error}") from error
-    whole, newline, torn = tail.rpartition(b"\n")
+    whole, newline, rest = tail.rpartition(b"\n")
     if not newline:
         return None, 0
     line = parse_line(whole.rpartition(b"\n")[2])
     if line is None:
         raise BrokenChainError(f"{path}, last line: the event does not fit the chain", DAMAGED)
-    return line, end - len(torn)
+    return line, end - len(rest)
 
 
 def parse_line(content: bytes) -> RawLine | None:

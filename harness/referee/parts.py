@@ -130,13 +130,13 @@ def evaluated_until(
     so_far = list(before)
     if until == "whole":
         return [*so_far, *batches]
-    seen = sum(len(batch[target.metric]) for batch in so_far)
+    count = sum(len(batch[target.metric]) for batch in so_far)
     for batch in batches:
         so_far.append(batch)
         values = concatenate(so_far)[target.metric]
-        if len(values) - seen < part_size(of, of) and len(values) < of:
+        if len(values) - count < part_size(of, of) and len(values) < of:
             continue
-        seen = len(values)
+        count = len(values)
         if suffices(certainty(estimate(values, of), target), until):
             break
     return so_far

@@ -192,7 +192,7 @@ class TargetSearch:
             last_look=self._last_look,
             best=self.best,
             is_best_whole=self._best is None or self._best.is_whole,
-            hit=_recorded(self.hit) if self.hit else None,
+            hit=_hit_record(self.hit) if self.hit else None,
         )
 
     def resume(self, state: SearchState) -> None:
@@ -273,7 +273,7 @@ class TargetSearch:
         return measurement.is_whole, sign * measurement.value
 
 
-def _recorded(hit: Hit) -> RecordedHit:
+def _hit_record(hit: Hit) -> RecordedHit:
     snapshot, miss = hit.snapshot, hit.last_miss
     return RecordedHit(
         grid=snapshot.grid,
@@ -285,7 +285,7 @@ def _recorded(hit: Hit) -> RecordedHit:
     )
 
 
-def _hit(recorded: RecordedHit) -> Hit:
-    snapshot = HeldSnapshot(recorded.grid, recorded.step, recorded.timed_s, recorded.examples, {})
-    miss = recorded.last_miss
-    return Hit(snapshot, recorded.value, Look(miss[0], or_nan(miss[1])) if miss else None)
+def _hit(record: RecordedHit) -> Hit:
+    snapshot = HeldSnapshot(record.grid, record.step, record.timed_s, record.examples, {})
+    miss = record.last_miss
+    return Hit(snapshot, record.value, Look(miss[0], or_nan(miss[1])) if miss else None)

@@ -108,7 +108,7 @@ class TrackedDisplay:
 
     def __init__(self, display: Display, outbox: Outbox) -> None:
         self._display, self._outbox = display, outbox
-        self._ended: list[Trial] = []
+        self._ended_trials: list[Trial] = []
 
     def note(self, text: str) -> None:
         """Pass it on."""
@@ -125,7 +125,7 @@ class TrackedDisplay:
 
     def finish(self, record: TrialRecord) -> None:
         """Pass it on; others may train still."""
-        self._ended.append(record.trial)
+        self._ended_trials.append(record.trial)
         self._display.finish(record)
 
     def close(self) -> None:
@@ -134,5 +134,5 @@ class TrackedDisplay:
         self._display.close()
 
     def _flush(self) -> None:
-        ended, self._ended = self._ended, []
-        self._outbox.send(ended)
+        trials, self._ended_trials = self._ended_trials, []
+        self._outbox.send(trials)

@@ -83,7 +83,9 @@ class Pair:
         own = frame[frame["identity"].isin([trial.identity for trial in trials])]
         is_scored = all(trial.is_scored for trial in trials)
         try:
-            board = score_results(own, allowed=(HELD,) if is_scored else (HELD, "unscored-trials"))
+            board = score_results(
+                own, allowed_rules=(HELD,) if is_scored else (HELD, "unscored-trials")
+            )
         except HarnessError as error:
             hint = "run both alike, into a folder of their own: --out DIR"
             raise HarnessError(error.message, hint) from error

@@ -45,8 +45,8 @@ class ForkServer:
             env=start.environment(_environment(threads)),
         )
         theirs.close()
-        self._received = b""
-        self._ended: dict[int, int] = {}
+        self._buffer = b""
+        self._exit_statuses: dict[int, int] = {}
 
     @property
     def is_alive(self) -> bool:
@@ -84,20 +84,20 @@ class ForkServer:
         """A worker's wait status, or None if it has not ended in time."""
         deadline_s = time.monotonic() + timeout_s
         with contextlib.suppress(TimeoutError):
-            while pid not in self._ended:
+            while pid not in self._exit_statuses:
                 self._note(self._read(deadline_s))
-        return self._ended.pop(pid, None)
+        return self._exit_statuses.pop(pid, None)
 
     @property
     def _is_stopped(self) -> bool:
         return any(thread.is_stopped for thread in threads_of(self._process.pid))
 
     def _note(self, line: dict[str, int]) -> None:
-        self._ended[line["ended"]] = line["status"]
+        self._exit_statuses[line["ended"]] = line["status"]
 
     def _read(self, deadline_s: float) -> dict[str, int]:
         """The next line; what has come of one that is not whole in time is kept."""
-        while b"\n" not in self._received:
+        while b"\n" not in self._buffer:
             self._control.settimeout(max(deadline_s - time.monotonic(), 0.001))
             try:
                 part = self._control.recv(4096)
@@ -105,8 +105,8 @@ class ForkServer:
                 part = b""
             if not part:
                 raise _has_ended()
-            self._received += part
-        line, _, self._received = self._received.partition(b"\n")
+            self._buffer += part
+        line, _, self._buffer = self._buffer.partition(b"\n")
         return dict(json.loads(line))
 
 
@@ -145,7 +145,9 @@ def fork_server(framework: str, threads: int, has_own_users: bool) -> ForkServer
     return _STARTED[key]
 
 
-def forked(parent: ForkServer, order: dict[str, object], log: Path) -> tuple[int, socket.socket]:
+def fork_worker(
+    parent: ForkServer, order: dict[str, object], log: Path
+) -> tuple[int, socket.socket]:
     """A new worker's process id and the referee's end of its wire."""
     try:
         output = log.open("ab")

@@ -43,7 +43,7 @@ def read_folder(folder: Path, left_out: Sequence[str] = ()) -> Contents:
     Raises:
         HarnessError: it holds something else, such as a link, or more than the limit.
     """
-    return read_files(folder, _walked(folder, (HIDDEN, CACHE, *left_out)))
+    return read_files(folder, _walk(folder, (HIDDEN, CACHE, *left_out)))
 
 
 def read_files(root: Path, files: Iterable[Path]) -> Contents:
@@ -96,7 +96,7 @@ def write_copy(contents: Contents, folder: Path) -> None:
         os.utime(inner, (0, 0))
 
 
-def _walked(folder: Path, left_out: Sequence[str]) -> Iterator[Path]:
+def _walk(folder: Path, left_out: Sequence[str]) -> Iterator[Path]:
     """The files of a folder in the order of their names; others' folders may be deep."""
     waiting = [folder]
     while waiting:

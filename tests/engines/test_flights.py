@@ -15,7 +15,7 @@ from harness.display.endings import RemoteDisplay
 from harness.execution.base import RunOptions
 from harness.execution.ray.shipping import Shipment
 from harness.plan.plan import PlanRequest, plan
-from harness.record.plan import unfinished, write_plan
+from harness.record.plan import unfinished_trials, write_plan
 
 SCALE: Any = SimpleNamespace(
     **runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "scale.py"))
@@ -44,8 +44,8 @@ def test_trials_that_run_meanwhile_come_home_before_an_error_is_raised(tmp_path:
         with pytest.raises(HarnessError, match="has no result: no space left") as told:
             executor.run(trials, RunOptions())
         assert told.value.hint == "free some"
-        (left,) = unfinished(trials, tmp_path)
+        (left,) = unfinished_trials(trials, tmp_path)
         executor._engine = SCALE.SimulatedEngine(seed=0)
         executor.run(trials, RunOptions())
     assert left in trials
-    assert unfinished(trials, tmp_path) == ()
+    assert unfinished_trials(trials, tmp_path) == ()

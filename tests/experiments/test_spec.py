@@ -56,16 +56,18 @@ def refusal(old: str = "", new: str = "", more: str = "", text: str = TEXT) -> s
 
 def test_every_combination_is_tried_on_every_variant_and_instance() -> None:
     chosen = experiment()
-    placed = plan_experiment(chosen, chosen.full)
-    places = {(p.entry, p.trial.variant, p.instance, tuple(p.swept.values())) for p in placed}
-    assert len(placed) == len(places) == 2 * 2 * (3 * 2 + 1)
-    assert len({each.trial.identity for each in placed}) == len(placed)
+    placed_trials = plan_experiment(chosen, chosen.full)
+    places = {
+        (p.entry, p.trial.variant, p.instance, tuple(p.swept.values())) for p in placed_trials
+    }
+    assert len(placed_trials) == len(places) == 2 * 2 * (3 * 2 + 1)
+    assert len({each.trial.identity for each in placed_trials}) == len(placed_trials)
 
 
 def test_entries_meet_the_same_instances() -> None:
     chosen = experiment()
-    placed = plan_experiment(chosen, chosen.full)
-    seeds = {(each.instance, each.trial.instance_seed) for each in placed}
+    placed_trials = plan_experiment(chosen, chosen.full)
+    seeds = {(each.instance, each.trial.instance_seed) for each in placed_trials}
     assert len(seeds) == 2
 
 

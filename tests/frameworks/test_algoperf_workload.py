@@ -30,7 +30,7 @@ def test_running_statistics_move_only_if_they_are_to(framework: str, tmp_path: P
         _, state = workload.model_fn(
             container, batch, state, spec.ForwardPassMode.TRAIN, bridge.random(1)[1], moves
         )
-        bridge.updated(container, state)
+        bridge.take_update(container, state)
         same = [np.array_equal(before[n], value) for n, value in normed.buffers().items()]
         assert all(same) if not moves else not any(same)
 

@@ -89,8 +89,8 @@ class Box:
         self.worker = self.inner.start(replace(confinement, **self.changes))
         return self.worker
 
-    def unenforced(self) -> tuple[str, ...]:
-        return self.inner.unenforced()
+    def list_unenforced(self) -> tuple[str, ...]:
+        return self.inner.list_unenforced()
 
 
 @dataclass(frozen=True)

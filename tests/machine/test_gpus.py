@@ -61,7 +61,7 @@ def test_a_chosen_gpu_is_the_only_one_and_keeps_its_name(
 
 def test_a_number_too_high_is_refused_with_those_that_there_are(driver: Made) -> None:
     driver(gpus=1)
-    with nvml.opened() as library, pytest.raises(HarnessError) as refusal:
+    with nvml.open_library() as library, pytest.raises(HarnessError) as refusal:
         gpus.choose("cuda:9", library.gpus())
     assert "there are 1 GPUs" in refusal.value.message
     assert "cuda:0 (NVIDIA H100 80GB HBM3)" in refusal.value.hint

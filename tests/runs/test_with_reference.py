@@ -12,7 +12,7 @@ from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Trial
 from harness.record.imported import PublishedEvaluation, write_imported
-from harness.record.plan import unfinished
+from harness.record.plan import unfinished_trials
 from harness.runs.with_reference import with_reference
 from tests.kit import write_submission
 
@@ -28,7 +28,7 @@ class Run:
         """What would run now, in its order."""
         request = PlanRequest("mlp", self.submission, **counts)
         return list(
-            unfinished(with_reference(plan(request), request, self.store).trials, self.store)
+            unfinished_trials(with_reference(plan(request), request, self.store).trials, self.store)
         )
 
 

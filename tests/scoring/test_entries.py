@@ -46,7 +46,7 @@ def test_code_that_reaches_nothing_does_not_keep_its_predecessors_score() -> Non
 
 
 def test_every_content_is_an_entry_of_its_own_if_that_is_allowed() -> None:
-    board = score_results(edited(), allowed=["older-contents"])
+    board = score_results(edited(), allowed_rules=["older-contents"])
     assert board.times.submissions == ("adamw", "mine@11111111", "mine@22222222")
     assert board.flags == ("older-contents: mine has 2 contents: mine@11111111, mine@22222222",)
 

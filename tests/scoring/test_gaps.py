@@ -49,7 +49,7 @@ def test_a_trial_that_is_there_twice_is_refused(changed: dict[str, str]) -> None
     again = frame({("muon", "mlp"): [10.0]}, record="/copy", **changed)
     results = pd.concat([frame({("muon", "mlp"): [11.0]}), again])
     with pytest.raises(HarnessError, match=r"duplicate-trials.*trial 1 of study 1 of muon .*/copy"):
-        score_results(results, allowed=["mixed-rounds"])
+        score_results(results, allowed_rules=["mixed-rounds"])
 
 
 def test_an_entry_that_searched_two_spaces_is_refused() -> None:
@@ -76,7 +76,7 @@ def test_a_workload_that_the_rules_name_and_nobody_ran_is_refused(ran: list[str]
     times = table(dict.fromkeys(ran, 5.0))
     with pytest.raises(HarnessError, match=r"missing-workloads.*nobody ran .*w0_x"):
         score_table(times, rules)
-    assert score_table(times, rules, allowed=["missing-workloads"]).scores.max() < 1.0
+    assert score_table(times, rules, allowed_rules=["missing-workloads"]).scores.max() < 1.0
 
 
 def test_an_entry_without_a_study_is_named_where_the_rules_drop_it() -> None:

@@ -48,13 +48,13 @@ def test_every_other_mark_is_ranked_and_shown(mark: str) -> None:
 
 
 def test_what_is_held_is_ranked_by_request_and_flagged() -> None:
-    board = score_results(results("held"), allowed=("held-entries",))
+    board = score_results(results("held"), allowed_rules=("held-entries",))
     assert ratios(board)["b"] == pytest.approx(21.0 / 5.5)
     assert "held-entries: fast is held and ranked all the same: too good" in board.flags
 
 
 def test_a_request_ranks_nothing_that_is_disqualified() -> None:
-    board = score_results(results("disqualified"), allowed=("held-entries",))
+    board = score_results(results("disqualified"), allowed_rules=("held-entries",))
     assert set(board.times.submissions) == {"a", "b"}
 
 

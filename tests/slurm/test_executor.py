@@ -169,7 +169,7 @@ def test_a_trial_that_is_requeued_and_queued_again_runs_once(
     again = Arrays(site.store, SlurmProfile(memory_gib=4))
     again.submit([trials[0].identity], need, run_command, [command])
     (record,) = first.result(timeout=600)
-    wait_until(lambda: not again.queued())
+    wait_until(lambda: not again.queued_tasks())
     assert record.result is not None
     assert record.result.steps == LONG
     assert lives(site, trials[0]) == (1, 0)

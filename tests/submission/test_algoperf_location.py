@@ -9,7 +9,7 @@ from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.redraw import mismatches
 from harness.submission.files import CONTENT_LIMIT_BYTES
-from harness.submission.resolution import locate, placed, resolve
+from harness.submission.resolution import locate, resolve, worker_paths
 
 SPACE = {"learning_rate": {"min": 1e-3, "max": 1e-2, "scaling": "log"}}
 
@@ -74,7 +74,7 @@ def test_the_hash_covers_every_file_of_the_folder(tmp_path: Path) -> None:
 def test_a_worker_is_told_of_the_entry_in_its_copy(tmp_path: Path) -> None:
     folder = written(tmp_path / "muon", helper="steps = 5")
     submission = locate(resolve(f"algoperf:{folder}").ref, "torch")
-    assert placed(submission, Path("/copy")) == ("algoperf:/copy/submission.py", "")
+    assert worker_paths(submission, Path("/copy")) == ("algoperf:/copy/submission.py", "")
     assert set(submission.contents) == {"submission.py", "helper.py"}
 
 

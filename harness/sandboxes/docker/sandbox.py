@@ -75,7 +75,7 @@ class DockerSandbox:
         line = Line()
         container: Container | None = None
         try:
-            container = self._created(confinement, line)
+            container = self._create_container(confinement, line)
             return self._worker(container, confinement, line)
         except BaseException:
             if container is not None:
@@ -83,12 +83,12 @@ class DockerSandbox:
             line.close()
             raise
 
-    def unenforced(self) -> tuple[str, ...]:
+    def list_unenforced(self) -> tuple[str, ...]:
         """Named in every record."""
         offers: Mapping[str, Any] = self._engine.info()
         return tuple(what for name, what in NEEDS.items() if not offers.get(name, True))
 
-    def _created(self, confinement: Confinement, line: Line) -> Container:
+    def _create_container(self, confinement: Confinement, line: Line) -> Container:
         from docker.errors import DockerException
 
         options = options_of(confinement, line.folder, self._volumes, is_podman=is_podman())
@@ -111,12 +111,12 @@ class DockerSandbox:
             if pid == 0:
                 raise ConnectionError("it ended at once")
             line.accept(pid, Path(f"/proc/{pid}").exists, START_TIMEOUT_S)
-            installed = line.receive(START_TIMEOUT_S)
+            versions = line.receive(START_TIMEOUT_S)
         except (ConnectionError, TimeoutError) as error:
             raise _cannot_start(container, error) from error
-        if installed is None:
+        if versions is None:
             raise _cannot_start(container, ConnectionError("it ended"))
-        _check_packages(confinement.packages, installed["packages"])
+        _check_packages(confinement.packages, versions["packages"])
         group = group_of(pid, container.pause, container.unpause)
         connection = _sent_order(line, confinement)
         try:

@@ -85,7 +85,7 @@ class Group:
                 time.sleep(0.005)
 
 
-def confined(pid: int, memory_bytes: int, processes: int) -> Group:
+def confine(pid: int, memory_bytes: int, processes: int) -> Group:
     """Put a process and its future children under bounds.
 
     Raises:

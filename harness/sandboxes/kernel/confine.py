@@ -42,7 +42,7 @@ def confine(order: Mapping[str, Any]) -> None:
 
     Args:
         order: `scratch`, `memory_gib`, `file_mib`, `cores`; for the sandbox `kernel` also
-            `layers`, `view`, `readable`, `hidden`, `user`, `processes`, `scratch_mib`, `gpu`,
+            `layers`, `view`, `readable`, `hidden_paths`, `user`, `processes`, `scratch_mib`, `gpu`,
             `ranks`; for `docker`, whose containers bring it, `is_alone_in_network`.
 
     Raises:
@@ -96,8 +96,8 @@ def _confine(order: Mapping[str, Any], scratch: Path, layers: set[str], *, has_r
     if "network" in layers:
         namespaces.leave_network(has_loopback=has_ranks)
     if "mounts" in layers:
-        hidden = [Path(folder) for folder in order["hidden"]]
-        namespaces.leave_mounts(scratch, order["scratch_mib"], user, hidden)
+        hidden_paths = [Path(folder) for folder in order["hidden"]]
+        namespaces.leave_mounts(scratch, order["scratch_mib"], user, hidden_paths)
         if order["gpu"]:
             namespaces.own_shared_memory(SHARED_MIB, user)
     elif os.getuid() == 0:
