@@ -114,7 +114,9 @@ def test_a_slower_entrant_moves_no_speedup_over_the_frozen_reference(
 ) -> None:
     slower = values[:1] * (1 + slowness)
     before = speedups(score_table(table_of(values), OWN, allowed_rules=ALLOWED))
-    after = speedups(score_table(table_of(np.concatenate([values, slower])), OWN, allowed_rules=ALLOWED))
+    after = speedups(
+        score_table(table_of(np.concatenate([values, slower])), OWN, allowed_rules=ALLOWED)
+    )
     assert {name: after[name] for name in before} == before
 
 
