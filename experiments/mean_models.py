@@ -87,13 +87,13 @@ def _complete_groups(
     placed_trials: Sequence[PlacedTrial], records: Sequence[TrialRecord]
 ) -> Iterator[_Group]:
     """The groups all of whose branches trained to their end."""
-    groups, failed = dict[Key, _Group](), set[Key]()
+    groups, failed_keys = dict[Key, _Group](), set[Key]()
     for each, record in zip(placed_trials, records, strict=True):
         key = _Group([each]).key
         groups.setdefault(key, _Group([])).members.append(each)
         if record.result is None or record.result.state not in TRAINED:
-            failed.add(key)
-    yield from (group for key, group in groups.items() if key not in failed)
+            failed_keys.add(key)
+    yield from (group for key, group in groups.items() if key not in failed_keys)
 
 
 def _values(groups: Sequence[_Group], job: Job, options: RunOptions) -> Iterator[float]:

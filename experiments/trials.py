@@ -70,9 +70,9 @@ def plan_experiment(
 
 def _check_diagnostics(experiment: Experiment, form: Form) -> None:
     asked_for = [name for name in experiment.diagnostics if name in SECOND_ORDER]
-    computed = diagnostics_of(form.framework) if asked_for else ()
+    diagnostics = diagnostics_of(form.framework) if asked_for else ()
     for name in asked_for:
-        if name not in computed:
+        if name not in diagnostics:
             others = ", ".join(one for one in FRAMEWORKS.entry_points if one != form.framework)
             raise HarnessError(
                 f"diagnostics has '{name}', which is not computed in {form.framework}",
@@ -110,8 +110,8 @@ def select_rehearsals(placed_trials: tuple[PlacedTrial, ...]) -> Iterator[Trial]
     ends = _ends(placed_trials)
     covered_values = set[tuple[str, str, Scalar]]()
     for each in placed_trials:
-        swept = {(each.entry, name, value) for name, value in each.swept.items()}
-        values = {one for one in swept if one[2] in ends.get(one[:2], (one[2],))}
+        triples = {(each.entry, name, value) for name, value in each.swept.items()}
+        values = {one for one in triples if one[2] in ends.get(one[:2], (one[2],))}
         values = values or {(each.entry, "", "")}
         if not values <= covered_values:
             covered_values |= values
@@ -139,14 +139,14 @@ def _of_entry(
         request = _request(form, entry.submission, variant, device)
         size = workload_at(request)
         trunk = _trunk(experiment, form, instance, variant, device)
-        for number, swept in enumerate(swept_points(entry, form), start=1):
-            point = submission.space.default | _hyperparameters(swept)
+        for number, settings in enumerate(swept_points(entry, form), start=1):
+            point = submission.space.default | _hyperparameters(settings)
             trial = trial_of(request, size, submission, point, (instance, number))
             changes = _in_steps(form, size, instance, entry.longer * form.steps)
-            trial = trial.model_copy(update=changes | _measurements(experiment, swept))
+            trial = trial.model_copy(update=changes | _measurements(experiment, settings))
             for order in range(1, form.orders + 1):
-                ordered = trial if trunk is None else _branch(trial, trunk, entry, form, order)
-                yield PlacedTrial(ordered, entry.name, swept, instance, order)
+                plan_trial = trial if trunk is None else _branch(trial, trunk, entry, form, order)
+                yield PlacedTrial(plan_trial, entry.name, settings, instance, order)
 
 
 def trunks_of(placed_trials: tuple[PlacedTrial, ...]) -> tuple[Trial, ...]:
@@ -214,13 +214,13 @@ def _submission(experiment: Experiment, form: Form, entry: Entry) -> ResolvedSub
     return adjust(submission, None, settings)
 
 
-def _hyperparameters(swept: Settings) -> Settings:
+def _hyperparameters(settings: Settings) -> Settings:
     """Without the batch size, which is the trial's."""
-    return {name: value for name, value in swept.items() if name != BATCH_SIZE}
+    return {name: value for name, value in settings.items() if name != BATCH_SIZE}
 
 
-def _measurements(experiment: Experiment, swept: Settings) -> dict[str, object]:
-    return {"diagnostics": experiment.diagnostics, "batch_size": swept.get(BATCH_SIZE)}
+def _measurements(experiment: Experiment, settings: Settings) -> dict[str, object]:
+    return {"diagnostics": experiment.diagnostics, "batch_size": settings.get(BATCH_SIZE)}
 
 
 def _in_steps(form: Form, size: SuiteWorkload, instance: int, steps: int) -> dict[str, object]:

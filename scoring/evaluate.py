@@ -14,7 +14,7 @@ from scoring.columns import CURVES
 from scoring.entries import content_flags, contents_by_name, select_contents
 from scoring.evidence import NOT_READ, Evidence
 from scoring.flags import gap_flags, trial_flags
-from scoring.frame import held_out_of, prepare
+from scoring.frame import finished_trials, held_out_of, prepare
 from scoring.mixtures import frame_breaches, name_breaches
 from scoring.refusals import absences, check_allowed, settle, time_breaches
 from scoring.rules import Rules, load_rules
@@ -75,7 +75,7 @@ def score_results(
             )
         CURVES.check(curves)
         frame = with_hit_index(frame, curves)
-    times = times_of(frame[frame["state"] != "unfinished"], clock_of(clock))
+    times = times_of(finished_trials(frame), clock_of(clock))
     of_contents = content_flags(everything, allowed_rules)
     flags = settle([*breaches, *time_breaches(times, own)], allowed_rules, of_contents)
     flags += (*evidence.flags(), *of_contents, *standing_flags(everything, allowed_rules))

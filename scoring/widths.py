@@ -84,10 +84,10 @@ def width_speedups(
     Raises:
         HarnessError: as `score_results`; or the reference is missing at a width.
     """
-    prepared = prepare(frame)
-    check_reference(reference, prepared["entry"].unique())
+    trials = prepare(frame)
+    check_reference(reference, trials["entry"].unique())
     lines: list[WidthSpeedup] = []
-    for column, part in frame.groupby(prepared["column"]):
+    for column, part in frame.groupby(trials["column"]):
         own = rules.model_copy(update={"base": (str(column),), "held_out": {}})
         lines += _lines(score_results(part, own, allowed_rules=allowed_rules), part, reference)
     return sorted(lines)

@@ -112,9 +112,10 @@ def _in_its_seconds(own: pd.DataFrame, board: pd.DataFrame, reference: str) -> p
     """
     import pandas as pd
 
+    from scoring.frame import finished_trials
     from scoring.normalise import brackets, convert, refuse_unless_between
 
-    rows = own[own["state"] != "unfinished"]
+    rows = finished_trials(own)
     is_reference = rows["submission"].eq(reference)
     new = rows[~is_reference & ~rows["content_hash"].isin(board["content_hash"])]
     on_board = set(zip(board["column"], board["study"], strict=True))

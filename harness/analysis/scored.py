@@ -31,7 +31,7 @@ class Source:
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class ScoredFolder:
     """The scoreboard of a folder of records, and what it was made of."""
 
     board: Scoreboard
@@ -71,7 +71,7 @@ def score_records(
     *,
     keep_curves: bool = False,
     with_claims: bool = False,
-) -> Scored:
+) -> ScoredFolder:
     """The scoreboard of a folder of records, checked as they are read.
 
     Args:
@@ -97,7 +97,7 @@ def score_records(
         evidence, readings = evidence.join(there.evidence), [own, there]
     curves = _curves(readings, frame) if by_index else None
     board = score_results(frame, rules, source.clock, source.allow, curves, evidence=evidence)
-    return Scored(board, scored_trials(frame, source.allow), own.curves)
+    return ScoredFolder(board, scored_trials(frame, source.allow), own.curves)
 
 
 def _curves(readings: list[StoreReading], frame: pd.DataFrame) -> pd.DataFrame:

@@ -140,10 +140,14 @@ class BoardFolder:
 
         from scoring.evaluate import score_results
         from scoring.rules import load_rules
-        from scoring.standing import HELD
+        from scoring.standing import HELD_RULE
 
         active = self.active()
-        allowed_rules = {HELD, *allow, *(rule for event in active.values() for rule in event.allow)}
+        allowed_rules = {
+            HELD_RULE,
+            *allow,
+            *(rule for event in active.values() for rule in event.allow),
+        }
         new = results_of(store)
         old = [results_of(store) for store in self.stores()]
         everything = pd.concat([*old, new], ignore_index=True)

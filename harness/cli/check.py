@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from harness.core.console import PlainConsole
     from harness.runs.check import WorkloadCheck
 
-FAILED = 1
+FAILURE_EXIT = 1
 """The exit code where a check failed."""
 
 
@@ -82,7 +82,7 @@ def check(
     else:
         _show(console, checks)
     if any(each.has_failed for each in checks):
-        raise typer.Exit(FAILED)
+        raise typer.Exit(FAILURE_EXIT)
 
 
 def document(submission: str, framework: str, checks: list[WorkloadCheck]) -> dict[str, object]:

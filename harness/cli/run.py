@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from harness.plan.trial import TrialRecord
     from harness.runs.tracking import Outbox
 
-NOT_TRAINED = ("crashed", "hung", "invalid", "out_of_memory")
-NONE_TRAINED = 3
+FAILURE_STATES = ("crashed", "hung", "invalid", "out_of_memory")
+NO_TRIAL_EXIT = 3
 """The exit code where no trial could train, so that scripts see it."""
 UntilSettled = Annotated[
     str | None,
@@ -208,7 +208,7 @@ def _finish(
     if is_json:
         say(json.dumps([r.model_dump(mode="json") for each in records for r in each], indent=2))
     if any(all(_has_failed(record) for record in each) for each in own):
-        raise typer.Exit(NONE_TRAINED)
+        raise typer.Exit(NO_TRIAL_EXIT)
     first = own[0][0].trial
     if first.is_scored:
         for line in place_lines(first, store, has_reference=has_reference):
@@ -225,4 +225,4 @@ def _of_submission(records: Records, *, has_reference: bool) -> Records:
 
 
 def _has_failed(record: TrialRecord) -> bool:
-    return record.result is not None and record.result.state in NOT_TRAINED
+    return record.result is not None and record.result.state in FAILURE_STATES

@@ -61,7 +61,7 @@ def score(
     """Print times to target, steps to target and the score of every entry."""
     from scoring.report.console import print_board, print_misses
     from scoring.report.latex import latex_tables
-    from scoring.report.misses import nothing_reached
+    from scoring.report.misses import no_hits_text
     from scoring.report.tables import workload_table
     from scoring.speedup import check_reference
     from scoring.uncertainty import assess
@@ -71,7 +71,7 @@ def score(
     check_reference(reference, board.times.submissions)
     table = workload_table(board, frame)
     sure = assess(board, reference, resamples)
-    if frame is not None and (text := nothing_reached(frame)):
+    if frame is not None and (text := no_hits_text(frame)):
         print_misses(board, text)
     else:
         print_board(board, table, sure)

@@ -41,7 +41,7 @@ EXIT_TIMEOUT_S = 2.0
 MOST_NAMES = 5
 FOR_MATRICES = "2D parameters"
 """What classes say that are for matrices alone."""
-FLAG, FLAGGED = "use_muon", ("use_muon", "__contains__ only supports Tensor")
+FLAG, FLAG_ERRORS = "use_muon", ("use_muon", "__contains__ only supports Tensor")
 """A key of groups that tells matrices from the rest, and what classes say that look for it."""
 SHOWN_LINES = 6
 """Of the worker's log, where it died without a word."""
@@ -99,7 +99,7 @@ def rehearsal(
             log=log,
             view=view,
             submission=copy,
-            hidden=(resolved_trial.data.parent,),
+            hidden_paths=(resolved_trial.data.parent,),
             ranks=processes.ranks,
             computes_on_gpu=trial.device != "cpu",
             packages=resolved_trial.environment.packages,
@@ -149,7 +149,7 @@ def _advice(error: str, location: str) -> str:
     if not is_import_path(location):
         return "mend the submission and run the same command again"
     name = f"my_{location.partition(':')[2].rpartition('.')[2].lower()}"
-    if any(words in error for words in FLAGGED):
+    if any(words in error for words in FLAG_ERRORS):
         return (
             f"if it looks for '{FLAG}' in its groups, this writes a submission that sets it:\n"
             f"  harness new {name} --of {location} --flag {FLAG}"

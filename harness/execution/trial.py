@@ -130,7 +130,7 @@ def _run_attempt(
             log=log,
             view=view,
             submission=copy,
-            hidden=(store.absolute(), resolved_trial.data.parent),
+            hidden_paths=(store.absolute(), resolved_trial.data.parent),
             ranks=context.ranks,
             cores=cores.worker if cores else (),
             computes_on_gpu=trial.device != "cpu",

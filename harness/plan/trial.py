@@ -32,7 +32,7 @@ SAME_AS_TRUNK = (
     "suite", "workload", "workload_hash", "variant", "framework", "instance_seed", "precision",
 )  # fmt: skip
 """What a branch shares with its trunk: the model and the data."""
-NOT_INHERITED = {"average": "none", "parametrisation": "standard"}
+NEUTRAL_OPTIONS = {"average": "none", "parametrisation": "standard"}
 """What neither a trunk nor its branch may have, with the values that turn it off."""
 UNWRITTEN = ("keeps_end", "branch")
 """Those of them that are not written either where they have their default: files from before are
@@ -190,7 +190,7 @@ class Branch(Frozen):
         if not self.trunk.keeps_end:
             raise ValueError("the trunk of a branch has keeps_end = false, so it leaves no end")
         for name, value in (*trial.point.items(), *self.trunk.point.items()):
-            if name in NOT_INHERITED and value != NOT_INHERITED[name]:
+            if name in NEUTRAL_OPTIONS and value != NEUTRAL_OPTIONS[name]:
                 raise ValueError(
                     f"{name} is {value!r}, and a branch begins with the weights that are trained, "
                     "in their own scale; leave it out of trunk and branch"

@@ -20,7 +20,7 @@ from harness.record.schema import Author, EventData
 
 GENESIS = "0" * 64
 TAIL_BYTES = 4096
-DAMAGED = (
+DAMAGE_HINT = (
     "it was changed or damaged: bring back a copy; or, if it is a trial's, mark that "
     "as lost and run it again: harness rerun OUT --trial NAME --reason TEXT"
 )
@@ -104,7 +104,7 @@ def chain_of(log: bytes, path: Path) -> list[RawLine]:
         previous = chain[-1].hash if chain else GENESIS
         if line is None or (line.previous, line.seq) != (previous, len(chain)):
             raise BrokenChainError(
-                f"{path}, line {number}: the event does not fit the chain", DAMAGED
+                f"{path}, line {number}: the event does not fit the chain", DAMAGE_HINT
             )
         chain.append(line)
     return chain
@@ -131,7 +131,7 @@ def last_line(path: Path) -> tuple[RawLine | None, int]:
         return None, 0
     line = parse_line(whole.rpartition(b"\n")[2])
     if line is None:
-        raise BrokenChainError(f"{path}, last line: the event does not fit the chain", DAMAGED)
+        raise BrokenChainError(f"{path}, last line: the event does not fit the chain", DAMAGE_HINT)
     return line, end - len(rest)
 
 

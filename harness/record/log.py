@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from harness.core.canonical import canonical_json
 from harness.core.errors import CannotWriteError, HarnessError
 from harness.record.chain import (
-    DAMAGED,
+    DAMAGE_HINT,
     RawLine,
     chain_of,
     last_line,
@@ -129,4 +129,4 @@ def _why(line: RawLine, error: ValidationError) -> str:
 
 def _no_event(path: Path, line: RawLine, why: str) -> SchemaError:
     what = f"{path}, line {line.seq + 1}: no event of this harness's schema: {why}"
-    return SchemaError(what, f"a newer harness wrote it, or {DAMAGED}")
+    return SchemaError(what, f"a newer harness wrote it, or {DAMAGE_HINT}")

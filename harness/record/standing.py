@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from harness.core.marks import SELF_REPORTED, UNRANKED, Mark
+from harness.core.marks import SELF_REPORTED, UNRANKED_MARKS, Mark
 from harness.record.schema.audited import TrialAudited
 
 
@@ -90,7 +90,7 @@ def _times(trials: pd.DataFrame) -> list[_Time]:
 
 
 def _standing(times: list[_Time], audits: list[TrialAudited], manual: Standing | None) -> Standing:
-    if manual is not None and manual.mark in UNRANKED:
+    if manual is not None and manual.mark in UNRANKED_MARKS:
         return manual
     last = {_column(audit): audit for audit in audits if _is_decisive(audit)}
     for audit in last.values():

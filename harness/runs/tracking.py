@@ -19,7 +19,7 @@ from harness.record.store import last_attempt
 from harness.sandboxes import start
 
 TIMEOUT_S = 60.0
-SHOWN = 400
+SHOWN_LENGTH = 400
 """Characters of a tracker's error."""
 
 
@@ -88,7 +88,7 @@ def _error_of(tracker: str, folder: Path, timeout_s: float) -> str:
             _end(process)
         errors.seek(0)
         lines = errors.read().decode(errors="replace").strip().splitlines()
-    return "" if code == 0 else (lines or [f"exit code {code}"])[-1][:SHOWN]
+    return "" if code == 0 else (lines or [f"exit code {code}"])[-1][:SHOWN_LENGTH]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -38,7 +38,7 @@ class Confinement:
     """An empty folder in which a confined worker finds its training data once they are shown."""
     submission: Path | None = None
     """The copy of the submission's files; None if it is installed."""
-    hidden: tuple[Path, ...] = ()
+    hidden_paths: tuple[Path, ...] = ()
     """Folders with what the worker must not see: records, instances."""
     ranks: int = 1
     """How many processes the worker forks itself into, which train together."""

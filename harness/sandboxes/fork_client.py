@@ -124,7 +124,7 @@ def _is_silent() -> HarnessError:
     )
 
 
-_STARTED: dict[tuple[str, int, bool], ForkServer] = {}
+_SERVERS: dict[tuple[str, int, bool], ForkServer] = {}
 
 
 def fork_server(framework: str, threads: int, has_own_users: bool) -> ForkServer:
@@ -137,12 +137,12 @@ def fork_server(framework: str, threads: int, has_own_users: bool) -> ForkServer
         has_own_users: whether it lives in a user namespace of its own.
     """
     key = framework, threads, has_own_users
-    if key in _STARTED and not _STARTED[key].is_alive:
-        _STARTED.pop(key).close()
-    if key not in _STARTED:
-        _STARTED[key] = ForkServer(*key)
-        atexit.register(_STARTED[key].close)
-    return _STARTED[key]
+    if key in _SERVERS and not _SERVERS[key].is_alive:
+        _SERVERS.pop(key).close()
+    if key not in _SERVERS:
+        _SERVERS[key] = ForkServer(*key)
+        atexit.register(_SERVERS[key].close)
+    return _SERVERS[key]
 
 
 def fork_worker(

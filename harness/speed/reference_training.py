@@ -28,7 +28,7 @@ REFERENCE = "adamw"
 """The shipped submission that is timed, at its default point: a step costs the same at any."""
 DURATIONS_S = (5.0, 20.0, 60.0)
 """How long it trains: longer where a shorter time has too few rounds, or rounds that differ."""
-SPENT = ("budget", "reached")
+FULL_STATES = ("budget", "reached")
 """States in which it has trained for its whole budget, whether or not it met the target."""
 ROUNDS = 20
 FEWEST_ROUNDS = 4
@@ -135,7 +135,7 @@ def measurement_of(attempt: Attempt | None, workload: str) -> Measurement:
     end = attempt.end if attempt else None
     if attempt is None or end is None:
         raise HarnessError(f"reference training on {workload} has not ended")
-    if end.result.state not in SPENT:
+    if end.result.state not in FULL_STATES:
         raise HarnessError(
             f"reference training on {workload} ended '{end.result.state}': {end.result.reason}",
             "budgets need its speed; `harness doctor --measure` tries it again",

@@ -16,7 +16,7 @@ from pathlib import Path
 from harness.core.errors import HarnessError
 
 CONTENT_LIMIT_BYTES = 256 * 1024
-HIDDEN = ".*"
+HIDDEN_FILES = ".*"
 CACHE = "__pycache__"
 Contents = Mapping[str, bytes]
 """The bytes of each file, by its path below the submission's folder."""
@@ -43,7 +43,7 @@ def read_folder(folder: Path, left_out: Sequence[str] = ()) -> Contents:
     Raises:
         HarnessError: it holds something else, such as a link, or more than the limit.
     """
-    return read_files(folder, _walk(folder, (HIDDEN, CACHE, *left_out)))
+    return read_files(folder, _walk(folder, (HIDDEN_FILES, CACHE, *left_out)))
 
 
 def read_files(root: Path, files: Iterable[Path]) -> Contents:

@@ -54,12 +54,12 @@ class Loader(Generic[ArrayT]):
                 passes through.
         """
         if is_import_path(location):
-            inner = self._imported(location, hyperparameters)
+            inner = self._import_class(location, hyperparameters)
         else:
             inner = self._of_file(location)
         return add_average(inner, hyperparameters, self.arithmetic)
 
-    def _imported(self, location: str, hyperparameters: Hyperparameters) -> Submission[ArrayT]:
+    def _import_class(self, location: str, hyperparameters: Hyperparameters) -> Submission[ArrayT]:
         target = import_object(location)
         build = self.builder_of(target, hyperparameters)
         if build is not None:

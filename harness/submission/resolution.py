@@ -34,7 +34,7 @@ from harness.submission.local_code import IMPORTS, copies_of, with_imports
 from harness.submission.reference import Framework, SubmissionRef
 from harness.submission.space import IMPORT_PATH_SPACE, Space, read_space, space_of
 
-DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+DOTTED_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 """What may have been meant as an import path, with a dot in place of its colon."""
 
 
@@ -104,14 +104,14 @@ def resolve(text: str) -> ResolvedSubmission:
     if text in submission_folders():
         return _resolve_named(text, submission_folders()[text])
     if is_algoperf(text):
-        return _written_for_algoperf(text)
+        return _resolve_algoperf(text)
     if ":" in text:
-        return _imported(text)
+        return _resolve_import_path(text)
     path = Path(text).expanduser()
     if path.is_dir():
-        return _folder(path.resolve())
+        return _resolve_folder(path.resolve())
     if path.is_file():
-        return _file(path.resolve())
+        return _resolve_file(path.resolve())
     if suggestion := _meant_as_import_path(text):
         raise HarnessError(
             f"unknown submission '{text}'; did you mean '{suggestion}'?",
@@ -123,7 +123,7 @@ def resolve(text: str) -> ResolvedSubmission:
 
 def _meant_as_import_path(text: str) -> str:
     """A dotted name as an import path, if it leads beyond a module that is there; else empty."""
-    if not DOTTED.fullmatch(text) or not text.isascii() or text.endswith(".py"):
+    if not DOTTED_NAME.fullmatch(text) or not text.isascii() or text.endswith(".py"):
         return ""
     parts = text.split(".")
     for number in range(len(parts) - 1, 0, -1):
@@ -193,7 +193,7 @@ def _is_shipped(ref: SubmissionRef) -> bool:
 
 
 def _resolve_named(name: str, folder: Path) -> ResolvedSubmission:
-    submission = _folder(folder, name)
+    submission = _resolve_folder(folder, name)
     if folder.parent != SUBMISSIONS_ROOT:
         return submission
     location = folder.relative_to(SUBMISSIONS_ROOT.parent).as_posix()
@@ -216,7 +216,7 @@ def shared_contents(folder: Path) -> Contents:
     return read_files(SUBMISSIONS_ROOT, reachable_files(SUBMISSIONS_ROOT, own) - own)
 
 
-def _folder(folder: Path, name: str = "") -> ResolvedSubmission:
+def _resolve_folder(folder: Path, name: str = "") -> ResolvedSubmission:
     name = check_name("submission", name or folder.name)
     contents = read_folder(folder)
     has = [framework for framework in FRAMEWORKS.names if file_for(framework) in contents]
@@ -228,7 +228,7 @@ def _folder(folder: Path, name: str = "") -> ResolvedSubmission:
     return _resolve_files(name, str(folder), space, tuple(has), contents)
 
 
-def _file(file: Path) -> ResolvedSubmission:
+def _resolve_file(file: Path) -> ResolvedSubmission:
     if file.suffix != ".py":
         raise HarnessError(f"{file} is no Python file", "give a folder, a .py file or module:Class")
     name = check_name("submission", file.stem)
@@ -268,13 +268,13 @@ def _check_declared(folder: Path, space: Space, has: Iterable[Framework]) -> Non
             )
 
 
-def _imported(text: str) -> ResolvedSubmission:
+def _resolve_import_path(text: str) -> ResolvedSubmission:
     code, space = code_of(text), read_space(IMPORT_PATH_SPACE)
     ref = SubmissionRef(name=text, location=text, content_hash=code.content_hash)
     return ResolvedSubmission(ref, space, space.frameworks, code.files, code.contents)
 
 
-def _written_for_algoperf(text: str) -> ResolvedSubmission:
+def _resolve_algoperf(text: str) -> ResolvedSubmission:
     """A folder of AlgoPerf's: its files, and the frameworks that its entry imports."""
     file = entry_file(text)
     name, contents = name_of(file, FRAMEWORKS.names), read_folder(file.parent, LEFT_OUT)

@@ -38,7 +38,7 @@ T = TypeVar("T")
 class Flight:
     """A trial on a node."""
 
-    sent: Shipment
+    shipment: Shipment
     node: Node
     hold: ExitStack
     """Of the trial's folder, which no other process may run meanwhile."""
@@ -135,7 +135,7 @@ class RayExecutor:
                     flight = self._start(waiting.popleft(), node, holds)
                     resources = node.task_resources(need)
                     reference = self._engine.start(
-                        node, resources, run_shipment, flight.sent, options
+                        node, resources, run_shipment, flight.shipment, options
                     )
                     flights[reference] = flight
                 for reference in self._engine.wait(list(flights), None):
@@ -144,9 +144,9 @@ class RayExecutor:
                         if self._is_home(reference, flight):
                             continue
                     nodes = self._alike(need, device, options.fingerprint)
-                    tries[flight.sent.trial.identity] += 1
+                    tries[flight.shipment.trial.identity] += 1
                     self._refuse_hopeless(flight, tries)
-                    waiting.append(flight.sent.trial)
+                    waiting.append(flight.shipment.trial)
             except HarnessError as error:
                 errors.append(error)
                 waiting.clear()
@@ -161,7 +161,7 @@ class RayExecutor:
 
     def _is_home(self, reference: Any, flight: Flight) -> bool:
         """Whether a trial came back with a result; the ledger keeps that a lost one had begun."""
-        trial = flight.sent.trial
+        trial = flight.shipment.trial
         try:
             back: Shipment = self._engine.outcome(reference)
         except NodeLostError as error:
@@ -170,7 +170,7 @@ class RayExecutor:
             self._lost_nodes.add(flight.node.id)
             self._display.note(f"ray: lost a node, {trial.folder} runs again: {error}")
             return False
-        back.take_back(self._store, self._ledger, flight.sent)
+        back.take_back(self._store, self._ledger, flight.shipment)
         record = record_of(trial, self._store)
         if record.result is None:
             lines = back.output.strip().splitlines() or ["it printed nothing"]
@@ -197,7 +197,7 @@ class RayExecutor:
             self._display.note(f"ray: {error.message}")
 
     def _refuse_hopeless(self, flight: Flight, tries: Counter[str]) -> None:
-        trial = flight.sent.trial
+        trial = flight.shipment.trial
         if tries[trial.identity] >= self._profile.attempts:
             raise HarnessError(
                 f"executor 'ray': {trial.folder} lost its node {tries[trial.identity]} times",

@@ -23,7 +23,7 @@ from harness.submission.interface import Hyperparameters
 BASE_CLASS = "base_optimizer"
 BASE_INSTANCES = ("optimizer", "wrapped_optimizer")
 """What classes call the optimizer that they wrap: some make it of its class, some are given it."""
-Known = Callable[[TorchProblem], object]
+ArgumentOf = Callable[[TorchProblem], object]
 VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -54,7 +54,7 @@ def _model(problem: TorchProblem) -> nn.Module:
     return problem.model
 
 
-KNOWN: Mapping[str, Known] = {
+ARGUMENTS: Mapping[str, ArgumentOf] = {
     "params": _parameters,
     "model": _model,
     "batch_size": _batch_size,
@@ -97,10 +97,10 @@ def _make(kind: type[Optimizer], problem: TorchProblem, point: Hyperparameters) 
         keywords[BASE_CLASS] = _base_of(kind, BASE_CLASS, point)
     if _has_fused(kind, problem.device):
         keywords["fused"] = True
-    is_named = first in (*KNOWN, BASE_CLASS, *BASE_INSTANCES)
+    is_named = first in (*ARGUMENTS, BASE_CLASS, *BASE_INSTANCES)
     for name in required_names:
-        if name in KNOWN and name not in keywords:
-            keywords[name] = KNOWN[name](problem)
+        if name in ARGUMENTS and name not in keywords:
+            keywords[name] = ARGUMENTS[name](problem)
     construct: Callable[..., Optimizer] = kind
     return construct(*([] if is_named else [_parameters(problem)]), **keywords)
 

@@ -23,7 +23,10 @@ DEEPEST = 12
 """How deep attributes are followed; what lies deeper counts as unchanged."""
 _HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
 _TENSOR_HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
-_KEPT = frozenset(vars(torch.optim.SGD([torch.zeros(1)], lr=0.0))) | {"step", "_opt_called"}
+_TORCH_ATTRIBUTES = frozenset(vars(torch.optim.SGD([torch.zeros(1)], lr=0.0))) | {
+    "step",
+    "_opt_called",
+}
 """Attributes that every optimizer of torch's has, with those that torch's schedules add."""
 
 
@@ -83,7 +86,7 @@ def _attributes(optimizer: Optimizer) -> Iterator[tuple[str, str]]:
     saved_ids |= {id(v) for state in optimizer.state.values() for v in _values(state)}
     saved_ids |= set(map(id, _tensors(_state_dict(optimizer))))
     for name, value in vars(optimizer).items():
-        if name not in _KEPT:
+        if name not in _TORCH_ATTRIBUTES:
             digest = hashlib.sha256()
             _digest(value, digest.update, saved_ids, DEEPEST)
             yield name, digest.hexdigest()

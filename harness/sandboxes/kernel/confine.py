@@ -42,7 +42,7 @@ def confine(order: Mapping[str, Any]) -> None:
 
     Args:
         order: `scratch`, `memory_gib`, `file_mib`, `cores`; for the sandbox `kernel` also
-            `layers`, `view`, `readable`, `hidden_paths`, `user`, `processes`, `scratch_mib`, `gpu`,
+            `layers`, `view`, `readable`, `hidden`, `user`, `processes`, `scratch_mib`, `gpu`,
             `ranks`; for `docker`, whose containers bring it, `is_alone_in_network`.
 
     Raises:

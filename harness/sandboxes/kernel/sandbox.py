@@ -164,7 +164,7 @@ class KernelSandbox:
         visible = [confinement.scratch, confinement.view, *submission, Path(__file__)]
         hidden_paths = [
             str(folder)
-            for folder in (*confinement.hidden, GENERATORS)
+            for folder in (*confinement.hidden_paths, GENERATORS)
             if folder.is_dir() and not any(path.is_relative_to(folder) for path in visible)
         ]
         return {

@@ -77,18 +77,18 @@ def with_tuning_space(space: Space, text: bytes, place: Path) -> Space:
     try:
         document = json.loads(text)
         form = _POINTS if isinstance(document, list) else _SPACE
-        searched = form.validate_python(document)
-        return Space.model_validate({**space.model_dump(), **_fields_of(searched)})
+        content = form.validate_python(document)
+        return Space.model_validate({**space.model_dump(), **_fields_of(content)})
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         where = f"{place}, key '{key}'" if key else str(place)
-        raise HarnessError(f"{where}: {first['msg']}", _ALLOWED) from error
+        raise HarnessError(f"{where}: {first['msg']}", _ALLOWED_FORMS) from error
     except (ValueError, RecursionError) as error:
-        raise HarnessError(f"{place} is not valid JSON: {error}", _ALLOWED) from error
+        raise HarnessError(f"{place} is not valid JSON: {error}", _ALLOWED_FORMS) from error
 
 
-_ALLOWED = (
+_ALLOWED_FORMS = (
     'allowed: {"NAME": {"min": LOW, "max": HIGH, "scaling": "linear" or "log"}} or {"NAME": '
     '{"feasible_points": [VALUE, ...]}}, or a list of points [{"NAME": VALUE, ...}, ...]'
 )
