@@ -41,7 +41,7 @@ def write_board(frame: pd.DataFrame, path: Path) -> None:
     try:
         write_through(path, gzip.compress(text.encode(), mtime=0))
     except OSError as error:
-        raise CannotWriteError(f"cannot write {path}: {error}") from error
+        raise CannotWriteError.of(path, error, "") from error
 
 
 def whole_studies(frame: pd.DataFrame, workloads: Collection[str]) -> pd.DataFrame:

@@ -220,7 +220,7 @@ class BoardFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=self.path))
         except OSError as error:
-            raise CannotWriteError(f"cannot write {self.path}: {error}") from error
+            raise CannotWriteError.of(self.path, error, "") from error
         try:
             yield draft
         finally:

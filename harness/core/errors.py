@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Self
 
 from harness.core.text import displayable
+
+FREE_SPACE = "free some space and run the same command again; finished trials are kept"
 
 
 class HarnessError(Exception):
@@ -28,6 +32,11 @@ class HarnessError(Exception):
 
 class CannotWriteError(HarnessError):
     """The machine did not take what had to be written: a full disk, a folder without rights."""
+
+    @classmethod
+    def of(cls, path: Path, error: OSError, hint: str = FREE_SPACE) -> Self:
+        """The error of one file, with what to do next."""
+        return cls(f"cannot write {path}: {error}", hint)
 
 
 class UnknownNameError(HarnessError):

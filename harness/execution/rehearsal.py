@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from harness.core.errors import HarnessError
 from harness.execution.base import RunOptions
-from harness.execution.devices import processes_of
+from harness.execution.confinement import new_confinement
 from harness.execution.resolved import ResolvedTrial, hello_of
 from harness.protocol.messages import (
     TO_REFEREE,
@@ -30,11 +30,8 @@ from harness.protocol.slot import Slot
 from harness.protocol.wire import Wire, WireError, WireTimeoutError
 from harness.referee.checks import printable
 from harness.referee.conversation import GRACE_S, SETUP_TIMEOUT_S
-from harness.sandboxes.base import Confinement, WorkerProcess
+from harness.sandboxes.base import WorkerProcess
 from harness.sandboxes.load import sandbox
-from harness.sandboxes.scratch import scratch as new_scratch
-from harness.sandboxes.scratch import submission_copy
-from harness.sandboxes.view import empty_view
 from harness.submission.entry import is_import_path
 
 EXIT_TIMEOUT_S = 2.0
@@ -82,33 +79,14 @@ def rehearsal(
     resolved_trial: ResolvedTrial, options: RunOptions
 ) -> Iterator[tuple[Rehearsal, Path]]:
     """A worker in the sandbox that a trial would have, and the submission's copy."""
-    trial = resolved_trial.trial
-    with (
-        TemporaryDirectory() as folder,
-        new_scratch() as scratch,
-        submission_copy(resolved_trial.submission.contents) as copy,
-        empty_view(resolved_trial.data) as view,
-    ):
+    with TemporaryDirectory() as folder:
         log = Path(folder) / "worker.log"
-        processes = processes_of(trial)
-        confinement = Confinement(
-            framework=trial.framework,
-            threads=options.threads,
-            memory_gib=processes.memory_gib,
-            scratch=scratch,
-            log=log,
-            view=view,
-            submission=copy,
-            hidden_paths=(resolved_trial.data.parent,),
-            ranks=processes.ranks,
-            computes_on_gpu=trial.device != "cpu",
-            packages=resolved_trial.environment.packages,
-        )
-        worker = sandbox(options.sandbox).start(confinement)
-        try:
-            yield Rehearsal(worker, log), copy
-        finally:
-            worker.kill()
+        with new_confinement(resolved_trial, options, log) as (confinement, copy):
+            worker = sandbox(options.sandbox).start(confinement)
+            try:
+                yield Rehearsal(worker, log), copy
+            finally:
+                worker.kill()
 
 
 def rehearse(resolved_trial: ResolvedTrial, options: RunOptions) -> str:

@@ -19,6 +19,7 @@ from harness.core.errors import HarnessError
 from harness.machine.processes import threads_of
 from harness.machine.variables import SPINNING
 from harness.sandboxes import start
+from harness.sandboxes.log import open_log
 
 ANSWER_TIMEOUT_S = 120.0
 """For forking; the first time it also imports the framework."""
@@ -75,9 +76,9 @@ class ForkServer:
             while "pid" not in (line := self._read(deadline_s)):
                 self._note(line)
         except (BrokenPipeError, ConnectionResetError) as error:
-            raise _has_ended() from error
+            raise _ended_error() from error
         except TimeoutError as error:
-            raise _is_silent() from error
+            raise _silence_error() from error
         return int(line["pid"])
 
     def status(self, pid: int, timeout_s: float) -> int | None:
@@ -104,20 +105,20 @@ class ForkServer:
             except ConnectionResetError:
                 part = b""
             if not part:
-                raise _has_ended()
+                raise _ended_error()
             self._buffer += part
         line, _, self._buffer = self._buffer.partition(b"\n")
         return dict(json.loads(line))
 
 
-def _has_ended() -> HarnessError:
+def _ended_error() -> HarnessError:
     return HarnessError(
         "the parent process of the workers has ended",
         "run the same command again; if it recurs, see the memory that is free",
     )
 
 
-def _is_silent() -> HarnessError:
+def _silence_error() -> HarnessError:
     return HarnessError(
         f"the parent process of the workers has not answered for {ANSWER_TIMEOUT_S:g} s",
         "run the same command again; with --sandbox kernel no submission can stop that process",
@@ -149,12 +150,7 @@ def fork_worker(
     parent: ForkServer, order: dict[str, object], log: Path
 ) -> tuple[int, socket.socket]:
     """A new worker's process id and the referee's end of its wire."""
-    try:
-        output = log.open("ab")
-    except OSError as error:
-        raise HarnessError(
-            f"cannot write {log}: {error}", "make it writable and run the same command again"
-        ) from error
+    output = open_log(log)
     ours, theirs = socket.socketpair()
     with output as file, theirs:
         try:

@@ -109,11 +109,11 @@ def _walk(folder: Path, left_out: Sequence[str]) -> Iterator[Path]:
                 waiting.append(path)
                 continue
             if not stat.S_ISREG(mode):
-                raise _other_kind(path, mode)
+                raise _kind_error(path, mode)
             yield path
 
 
-def _other_kind(path: Path, mode: int) -> HarnessError:
+def _kind_error(path: Path, mode: int) -> HarnessError:
     kind = _KINDS.get(stat.S_IFMT(mode), "no regular file")
     where = f" to {path.readlink()}" if stat.S_ISLNK(mode) else ""
     return HarnessError(
@@ -128,10 +128,10 @@ def _read(path: Path, most: int) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if path.is_symlink():
-            raise _other_kind(path, path.lstat().st_mode) from error
+            raise _kind_error(path, path.lstat().st_mode) from error
         raise HarnessError(f"cannot read {path}: {error.strerror}") from error
     with os.fdopen(descriptor, "rb") as file:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
-            raise _other_kind(path, mode)
+            raise _kind_error(path, mode)
         return file.read(max(0, most) + 1)

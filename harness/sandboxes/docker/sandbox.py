@@ -29,6 +29,7 @@ from harness.sandboxes.docker.leftovers import labels, remove_left_over
 from harness.sandboxes.docker.line import Line
 from harness.sandboxes.docker.options import SCRATCH, options_of
 from harness.sandboxes.docker.process import VIEW, ContainerWorkerProcess, remove
+from harness.sandboxes.log import open_log
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -113,9 +114,9 @@ class DockerSandbox:
             line.accept(pid, Path(f"/proc/{pid}").exists, START_TIMEOUT_S)
             versions = line.receive(START_TIMEOUT_S)
         except (ConnectionError, TimeoutError) as error:
-            raise _cannot_start(container, error) from error
+            raise _start_error(container, error) from error
         if versions is None:
-            raise _cannot_start(container, ConnectionError("it ended"))
+            raise _start_error(container, ConnectionError("it ended"))
         _check_packages(confinement.packages, versions["packages"])
         group = group_of(pid, container.pause, container.unpause)
         connection = _sent_order(line, confinement)
@@ -123,7 +124,7 @@ class DockerSandbox:
             worker = line.receive_handle(START_TIMEOUT_S)
         except (ConnectionError, TimeoutError) as error:
             connection.close()
-            raise _cannot_start(container, error) from error
+            raise _start_error(container, error) from error
         return ContainerWorkerProcess(
             container,
             pid,
@@ -150,13 +151,7 @@ def _sent_order(line: Line, confinement: Confinement) -> socket.socket:
         "view": str(VIEW),
         "user": None,
     }
-    try:
-        log = confinement.log.open("ab")
-    except OSError as error:
-        raise HarnessError(
-            f"cannot write {confinement.log}: {error}",
-            "make it writable and run the same command again",
-        ) from error
+    log = open_log(confinement.log)
     ours, theirs = socket.socketpair()
     with log, theirs:
         line.send(order, [theirs.fileno(), log.fileno()])
@@ -187,7 +182,7 @@ def _public(version: str) -> str:
     return version.partition("+")[0]
 
 
-def _cannot_start(container: Container, error: Exception) -> HarnessError:
+def _start_error(container: Container, error: Exception) -> HarnessError:
     lines = container.logs(tail=SHOWN_LINES).decode(errors="replace").splitlines()
     return HarnessError(
         f"no worker starts in the image '{image_name()}': {error}",
