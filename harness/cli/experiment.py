@@ -16,26 +16,31 @@ from harness.providers.table import DEFAULT_EXECUTOR, DEFAULT_SANDBOX
 if TYPE_CHECKING:
     from experiments.job import Job
     from experiments.projection_spec import ProjectionExperiment
+    from experiments.spec import Form
     from experiments.trials import PlacedTrial
     from harness.core.console import PlainConsole
     from harness.execution.base import Executor, RunOptions
 
 LIST = "list"
+Name = Annotated[
+    str, typer.Argument(help="An experiment's name, FILE.toml, or `list` to show all.")
+]
+Quick = Annotated[
+    bool, typer.Option("--quick", help="The small form: under three minutes on two cores.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the results.", show_default="runs/experiments/NAME[-quick]"),
+]
+ExecutorOption = Annotated[str, typer.Option(help="Where trials run.")]
 
 
 def experiment(
-    name: Annotated[
-        str, typer.Argument(help="An experiment's name, FILE.toml, or `list` to show all.")
-    ],
+    name: Name,
     *,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="The small form: under three minutes on two cores.")
-    ] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the results.", show_default="runs/experiments/NAME[-quick]"),
-    ] = None,
-    executor: Annotated[str, typer.Option(help="Where trials run.")] = DEFAULT_EXECUTOR,
+    quick: Quick = False,
+    out: Out = None,
+    executor: ExecutorOption = DEFAULT_EXECUTOR,
     device: Device = None,
     sandbox: Sandbox = DEFAULT_SANDBOX,
     threads: Threads = None,
@@ -50,11 +55,9 @@ def experiment(
     from experiments.files import check_is_no_file, experiment_name, read_experiment
     from experiments.job import Job
     from experiments.projection_spec import ProjectionExperiment
-    from harness.cli.machine import choose_device, run_options, say_on
+    from harness.cli.machine import run_options
     from harness.core.console import PlainConsole
     from harness.providers.registry import suite as suite_of
-    from harness.providers.registry import workload as workload_of
-    from harness.runs.device import ready_device
 
     if name == LIST:
         _list()
@@ -72,19 +75,24 @@ def experiment(
         _project(console, spec, quick, folder, data_dir)
         return
     form = spec.form(is_quick=quick)
-    suite = suite_of(form.suite)
-    options = run_options(sandbox, data_dir, threads, suite.hardware.cores)
-    device_name = ready_device(
-        choose_device(device or "cpu", suite.hardware, f"suite {suite.name}")[0],
-        form.framework,
-        [workload_of(form.workload).at(form.suite)],
-        say_on(console),
-    )
-    job = Job(title, spec, form, folder)
+    options = run_options(sandbox, data_dir, threads, suite_of(form.suite).hardware.cores)
+    job, device_name = Job(title, spec, form, folder), _device(console, form, device)
     if dry_run:
         _show_estimate(console, job, device_name, executor)
     else:
         _run(console, job, device_name, options, executor)
+
+
+def _device(console: PlainConsole, form: Form, device: str | None) -> str:
+    """The device that a form's trials run on, once it is known to work."""
+    from harness.cli.machine import choose_device, say_on
+    from harness.providers.registry import suite as suite_of
+    from harness.providers.registry import workload as workload_of
+    from harness.runs.device import ready_device
+
+    suite, size = suite_of(form.suite), workload_of(form.workload).at(form.suite)
+    name, _ = choose_device(device or "cpu", suite.hardware, f"suite {suite.name}")
+    return ready_device(name, form.framework, [size], say_on(console))
 
 
 def _project(
