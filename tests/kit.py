@@ -54,8 +54,8 @@ def endless_trials(
     store: Path, grid: Grid, *, count: int, steps: int, devices: int = 1
 ) -> tuple[Trial, ...]:
     """Planned trials on `mlp` that are counted in steps and never reach their target."""
-    planned = plan(PlanRequest("mlp", "adamw", trials=count, devices=devices)).trials
-    trials = tuple(in_steps(trial, steps, grid) for trial in planned)
+    own_trials = plan(PlanRequest("mlp", "adamw", trials=count, devices=devices)).trials
+    trials = tuple(in_steps(trial, steps, grid) for trial in own_trials)
     write_plan(trials, store)
     return trials
 

@@ -58,8 +58,8 @@ kind = "curves"
 
 
 def test_every_entry_branches_off_one_trunk_in_each_order() -> None:
-    chosen = parse_toml(TEXT, "test.toml", Experiment)
-    placed_trials = plan_experiment(chosen, chosen.full)
+    spec = parse_toml(TEXT, "test.toml", Experiment)
+    placed_trials = plan_experiment(spec, spec.full)
     (trunk,) = trunks_of(placed_trials)
     assert (trunk.budget.steps, trunk.keeps_end, trunk.branch) == (30, True, None)
     assert [each.order for each in placed_trials] == [1, 2, 3] * 2

@@ -18,8 +18,8 @@ ACCURACIES = {100: 0.2, 200: 0.5, 300: 0.9, 400: 0.8}
 
 def value(state: State = "budget", **measure: object) -> float:
     """The measure of one trial with these accuracies."""
-    chosen = experiment()
-    (placed_trial, *_) = plan_experiment(chosen, chosen.quick)
+    spec = experiment()
+    (placed_trial, *_) = plan_experiment(spec, spec.quick)
     result = Result(state=state, reason="", timed_s=1.0, steps=400)
     record = TrialRecord(
         identity=placed_trial.trial.identity, trial=placed_trial.trial, result=result

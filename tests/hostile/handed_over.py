@@ -67,11 +67,11 @@ def with_checkpoints(arena: Arena) -> None:
 def left_with_a_checkpoint(arena: Arena, name: str) -> Trial:
     """A case's trial whose referee has died."""
     with_checkpoints(arena)
-    trial, kept = arena.trial(name), arena.ear
+    trial, ear = arena.trial(name), arena.ear
     arena.ear = Mortal()
     with suppress(KeyboardInterrupt):
         arena.run_planned(trial)
-    arena.ear = kept
+    arena.ear = ear
     assert (arena.store / trial.folder / CHECKPOINT_FILE).is_file()
     return trial
 

@@ -52,10 +52,10 @@ def clock_stops_at_snapshot(arena: Arena) -> None:
     expect = conversation.Conversation.expect
 
     def replaced(self: Any, kind: Any, *rest: Any) -> Any:
-        found = expect(self, kind, *rest)
+        result = expect(self, kind, *rest)
         if kind is Snapshot:
             self._clock.stop()
-        return found
+        return result
 
     arena.patch.setattr(conversation.Conversation, "expect", replaced)
 
@@ -161,9 +161,9 @@ def look_once_at_the_living(arena: Arena) -> None:
     arena.patch.setattr(suspension, "SLACK_NS", 5_000_000)
 
     def of(group: int, control: object = None) -> SuspendedGroup | None:
-        if (seen := SuspendedGroup._observe(group, None)) is None:
+        if (group_seen := SuspendedGroup._observe(group, None)) is None:
             return None
-        living = {pid: of for pid, of in seen.processes.items() if not of.has_ended}
+        living = {pid: of for pid, of in group_seen.processes.items() if not of.has_ended}
         return SuspendedGroup(group, living)
 
     arena.patch.setattr(SuspendedGroup, "of", of)
@@ -208,9 +208,9 @@ def claimed_seconds_are_free(arena: Arena) -> None:
     expect = conversation.Conversation.expect
 
     def replaced(self: Any, kind: Any, *rest: Any) -> Any:
-        found = expect(self, kind, *rest)
+        result = expect(self, kind, *rest)
         if kind is Stopped:
-            self._clock.charge("claimed", -found[0].snapshots_s)
-        return found
+            self._clock.charge("claimed", -result[0].snapshots_s)
+        return result
 
     arena.patch.setattr(conversation.Conversation, "expect", replaced)

@@ -81,19 +81,19 @@ def test_the_quick_mlp_study_is_planned_on_a_node_and_runs_there(site: Site) -> 
     flags = f"--profile {site.profile} --out {site.store} --threads 1 --json"
     command = f"run --workload mlp --submission adamw --executor ray {flags}"
     environment = os.environ | {"XDG_CACHE_HOME": str(site.options.cache_dir)}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "harness", *command.split()],
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    states = [record["result"]["state"] for record in json.loads(done.stdout)]
+    assert process.returncode == 0, process.stdout + process.stderr
+    states = [record["result"]["state"] for record in json.loads(process.stdout)]
     assert len(states) == 3
     assert set(states) <= {"reached", "budget"}
     assert "reached" in states, "the whole budget, and a point that trains"
-    assert "the machines:" in done.stderr
+    assert "the machines:" in process.stderr
 
 
 def test_nodes_with_other_hardware_than_planned_for_are_refused(site: Site) -> None:

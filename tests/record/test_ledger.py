@@ -21,11 +21,11 @@ IDS = [trial.identity for trial in TRIALS]
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     """Of three trials, two attempts of the second."""
-    made = Ledger(tmp_path)
-    made.plan(TRIALS)
+    own_ledger = Ledger(tmp_path)
+    own_ledger.plan(TRIALS)
     for attempt in (1, 2):
-        made.note(AttemptBegun(identity=IDS[1], attempt=attempt))
-    return made
+        own_ledger.note(AttemptBegun(identity=IDS[1], attempt=attempt))
+    return own_ledger
 
 
 def test_entries_of_a_trial_are_those_of_the_whole_ledger(ledger: Ledger) -> None:

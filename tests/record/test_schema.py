@@ -115,8 +115,8 @@ def test_the_logs_of_this_version_are_read(name: str) -> None:
 
 def test_a_ledger_of_this_version_is_read(tmp_path: Path) -> None:
     (tmp_path / "ledger.jsonl").write_bytes((LOGS / "ledger.jsonl").read_bytes())
-    written = [line.data for line in read_chain(LOGS / "ledger.jsonl")]
-    assert [entry.as_json() for entry in Ledger(tmp_path).entries()] == written
+    entries = [line.data for line in read_chain(LOGS / "ledger.jsonl")]
+    assert [entry.as_json() for entry in Ledger(tmp_path).entries()] == entries
 
 
 def test_the_logs_have_every_kind() -> None:
@@ -173,11 +173,11 @@ IMPORTED = {"origin": "imported", "fingerprint": FINGERPRINT, "source": "a.csv"}
 def test_what_is_no_event_is_refused_by_name(
     tmp_path: Path, kind: str, data: JsonObject, words: str
 ) -> None:
-    with pytest.raises(SchemaError) as refused:
+    with pytest.raises(SchemaError) as error:
         read_events(log_of(tmp_path / "events.jsonl", kind, data))
-    assert "events.jsonl, line 2: " in refused.value.message
-    assert words in refused.value.message
-    assert "harness rerun OUT" in refused.value.hint
+    assert "events.jsonl, line 2: " in error.value.message
+    assert words in error.value.message
+    assert "harness rerun OUT" in error.value.hint
 
 
 def test_a_clock_needs_the_timed_seconds() -> None:

@@ -29,8 +29,8 @@ print(json.dumps(found))
 def in_child(code: str) -> Any:
     """What a child prints as JSON."""
     command = [sys.executable, "-c", START + code]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-    return json.loads(done.stdout)
+    process = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    return json.loads(process.stdout)
 
 
 def needs(layer: str) -> pytest.MarkDecorator:

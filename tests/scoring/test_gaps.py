@@ -99,11 +99,11 @@ def test_imported_trials_are_said_to_be() -> None:
 
 
 def test_records_that_do_not_fit_are_flagged_and_missing_ones_refused() -> None:
-    results, gone = frame({("muon", "mlp"): [10.0]}), ("mlp/muon-torch/study_1/trial_2",)
+    results, missing = frame({("muon", "mlp"): [10.0]}), ("mlp/muon-torch/study_1/trial_2",)
     (flag,) = score_results(results, evidence=Evidence(("a: b", "c: d"))).flags
     assert flag.startswith("unverified: 2 mismatches, the first: a: b")
     with pytest.raises(HarnessError, match=r"missing-records.*trial_2"):
-        score_results(results, evidence=Evidence(missing_trials=gone))
+        score_results(results, evidence=Evidence(missing_trials=missing))
 
 
 def test_where_nothing_reached_the_best_trial_stands_for_its_study() -> None:

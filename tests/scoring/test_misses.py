@@ -33,6 +33,6 @@ def test_trials_that_were_never_evaluated_are_said_to_be() -> None:
 def test_no_zero_score_is_printed() -> None:
     results, console = frame(MISSED), PlainConsole(record=True, width=80)
     print_misses(score_results(results), no_hits_text(results), console)
-    shown = console.export_text()
-    assert "0.0000" not in shown
-    assert r"\n" not in shown
+    text = console.export_text()
+    assert "0.0000" not in text
+    assert r"\n" not in text

@@ -75,8 +75,8 @@ def test_a_setting_that_changes_nothing_is_the_submission_itself() -> None:
 def test_a_name_that_the_space_lacks_is_refused_but_a_class_may_take_it() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'learning_rate'"):
         adjust(resolve("adamw"), None, {"learning_rte": 0.5})
-    taken = adjust(resolve("torch.optim:SGD"), None, {"nesterov": True})
-    assert taken.space.default["nesterov"] is True
+    submission = adjust(resolve("torch.optim:SGD"), None, {"nesterov": True})
+    assert submission.space.default["nesterov"] is True
 
 
 def test_a_space_given_by_a_file_is_searched(tmp_path: Path) -> None:

@@ -82,11 +82,11 @@ def test_other_points_are_another_space_and_none_leave_the_hash_as_it_was() -> N
     ],
 )
 def test_what_is_neither_form_is_refused_with_both(declared: object, named: str) -> None:
-    with pytest.raises(HarnessError) as refused:
+    with pytest.raises(HarnessError) as error:
         read(declared)
-    assert str(FILE) in refused.value.message
-    assert named in refused.value.message
-    assert "feasible_points" in (refused.value.hint or "")
+    assert str(FILE) in error.value.message
+    assert named in error.value.message
+    assert "feasible_points" in (error.value.hint or "")
 
 
 def test_text_that_is_no_json_is_refused() -> None:
