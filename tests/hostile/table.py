@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import handed_over as h
 from . import published as p
 from . import signs
+from . import submitted_snapshots as h
 from . import switches as s
 from . import timing as t
 from .arena import GLANCES, LOOKS, Case

@@ -14,7 +14,7 @@ from harness.protocol.messages import Load, Ready, Snapshot, Stop, Stopped, ToWo
 from harness.protocol.wire import Tensors
 from harness.referee import conversation, referee
 from harness.referee.clock import Clock
-from harness.referee.hand_over import HandOver
+from harness.referee.snapshots import SnapshotCollector
 from harness.referee.target_search import TargetSearch
 from harness.sandboxes import suspension
 from harness.sandboxes.plain import PlainWorkerProcess
@@ -22,7 +22,7 @@ from harness.sandboxes.suspension import SuspendedGroup
 
 from .arena import Arena
 from .cases import patch_clock
-from .handed_over import with_checkpoints
+from .submitted_snapshots import with_checkpoints
 
 
 def clock_of_same_process(arena: Arena) -> bool:
@@ -126,11 +126,11 @@ def slow_copies(arena: Arena) -> None:
 
 
 def timed_before_the_copy(arena: Arena) -> None:
-    def early(self: HandOver) -> tuple[slot.Flat, float]:
+    def early(self: SnapshotCollector) -> tuple[slot.Flat, float]:
         timed_s = self._clock.timed_s
         return self._slot.copy(self._memory.take()), timed_s
 
-    arena.patch.setattr(HandOver, "_copy", early)
+    arena.patch.setattr(SnapshotCollector, "_copy", early)
 
 
 def no_glances(arena: Arena) -> None:

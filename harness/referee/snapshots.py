@@ -51,7 +51,7 @@ class StoppedWorker(NamedTuple):
     timed_s: float
 
 
-class HandOver:
+class SnapshotCollector:
     """Takes one snapshot after the other, each for the grid point after those passed.
 
     Args:
@@ -103,7 +103,7 @@ class HandOver:
         return self._last.step if self._last else 0
 
     def resume(self, last: HeldSnapshot) -> None:
-        """Go on after a snapshot of an earlier life."""
+        """Continue after a snapshot of an earlier attempt."""
         self._last = last
 
     def go(self) -> None:
