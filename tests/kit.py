@@ -74,3 +74,12 @@ def busy_processors() -> Iterator[None]:
         for process in running:
             process.kill()
             process.communicate()
+
+
+def assert_quick_study(process: subprocess.CompletedProcess[str]) -> None:
+    """A command that ran a study of `mlp` in `quick`, with `--json`, has trained it."""
+    assert process.returncode == 0, process.stdout + process.stderr
+    states = [record["result"]["state"] for record in json.loads(process.stdout)]
+    assert len(states) == 3
+    assert set(states) <= {"reached", "budget"}
+    assert "reached" in states, "the whole budget, and a point that trains"

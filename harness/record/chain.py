@@ -82,22 +82,21 @@ def read_bytes(path: Path) -> bytes:
         raise HarnessError(f"cannot read {path}: {error}") from error
 
 
-def read_chain(path: Path) -> list[RawLine]:
-    """All whole lines of a log, checked against their chain; a torn last line is left out.
-
-    Raises:
-        BrokenChainError: a line other than a torn last one does not fit the chain.
-    """
-    return chain_of(read_bytes(path), path)
-
-
 def whole_lines(content: bytes) -> list[bytes]:
     """The lines of a log's bytes, without their ends; a torn last one is left out."""
     return content.split(b"\n")[:-1]
 
 
 def chain_of(log: bytes, path: Path) -> list[RawLine]:
-    """The same of the bytes of a log, which errors name by its path."""
+    """All whole lines of a log's bytes, checked against their chain; a torn last line is left out.
+
+    Args:
+        log: the bytes.
+        path: where they lie, for errors.
+
+    Raises:
+        BrokenChainError: a line other than a torn last one does not fit the chain.
+    """
     chain: list[RawLine] = []
     for number, content in enumerate(whole_lines(log), start=1):
         line = parse_line(content)

@@ -1,6 +1,5 @@
 """The sandbox `docker` on a real engine: starts, freezes, measures and ends workers."""
 
-import json
 import os
 import signal
 import subprocess
@@ -34,7 +33,7 @@ from harness.sandboxes.docker.process import VIEW, ContainerWorkerProcess
 from harness.sandboxes.docker.sandbox import DockerSandbox
 from harness.verification.store import verify_store
 from tests.devices_kit import KNOCKING, Bench, assert_same_curves, trial_on
-from tests.kit import endless_trials, space, write_submission
+from tests.kit import assert_quick_study, endless_trials, space, write_submission
 from workloads.spec import Grid
 
 pytestmark = pytest.mark.containers
@@ -182,11 +181,7 @@ def test_the_quick_mlp_study_runs_in_containers(
         text=True,
         check=False,
     )
-    assert process.returncode == 0, process.stdout + process.stderr
-    states = [record["result"]["state"] for record in json.loads(process.stdout)]
-    assert len(states) == 3
-    assert set(states) <= {"reached", "budget"}
-    assert "reached" in states, "the whole budget, and a point that trains"
+    assert_quick_study(process)
     verification = verify_store(tmp_path)
     assert (verification.trials, verification.findings) == (3, ())
     assert set(results_frame(tmp_path)["sandbox"]) == {"docker"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from harness.plan.trial import Trial, TrialRecord
 from harness.record.tables import results_frame
 from harness.verification.store import verify_store
 from scoring.flags import trial_flags
+from tests.kit import assert_quick_study
 
 from .conftest import NODES, Site
 
@@ -88,11 +88,7 @@ def test_the_quick_mlp_study_is_planned_on_a_node_and_runs_there(site: Site) -> 
         text=True,
         check=False,
     )
-    assert process.returncode == 0, process.stdout + process.stderr
-    states = [record["result"]["state"] for record in json.loads(process.stdout)]
-    assert len(states) == 3
-    assert set(states) <= {"reached", "budget"}
-    assert "reached" in states, "the whole budget, and a point that trains"
+    assert_quick_study(process)
     assert "the machines:" in process.stderr
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.plan.plan import PlanRequest, plan
-from harness.record.chain import BrokenChainError, last_line, read_chain
+from harness.record.chain import BrokenChainError, chain_of, last_line
 from harness.record.ledger import Ledger
 from harness.record.line_index import LineIndex
 from harness.record.log import EventLog
@@ -74,7 +74,7 @@ def test_the_last_whole_line_is_found_behind_long_ones(tmp_path: Path, torn: byt
             )
     size = path.stat().st_size
     path.write_bytes(path.read_bytes() + torn)
-    assert last_line(path) == (read_chain(path)[-1], size)
+    assert last_line(path) == (chain_of(path.read_bytes(), path)[-1], size)
 
 
 def test_a_file_that_became_shorter_is_read_anew(tmp_path: Path) -> None:
