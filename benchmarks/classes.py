@@ -119,11 +119,11 @@ def row_of(package: Package, name: str, options: RunOptions, wraps: str = "") ->
     except HarnessError as error:
         if not wraps and (argument := WRAPS.search(error.message)):
             return row_of(package, name, options, argument[1])
-        return Row(location, runs=False, reason=shortened(error.message), wraps=wraps)
+        return Row(location, runs=False, reason=shorten(error.message), wraps=wraps)
     return Row(location, runs=True, wraps=wraps)
 
 
-def shortened(message: str) -> str:
+def shorten(message: str) -> str:
     """The reason alone, in one line."""
     reason = re.sub(r"^.*? cannot train mlp \(\w+\) at .*?: ", "", message)
     reason = re.sub(r" \([^()]*\.py:\d+ in [\s\S]*$", "", reason)
@@ -160,10 +160,10 @@ def text_of(package: Package, class_rows: list[Row]) -> str:
         lines.append(
             f"Tried with `--set {argument}={BASE}`: {', '.join(f'`{name}`' for name in around)}."
         )
-    refused = [row for row in class_rows if not row.runs]
-    if refused:
+    refusals = [row for row in class_rows if not row.runs]
+    if refusals:
         lines += ["", "| refused | why |", "|---|---|"]
-        lines += [f"| `{row.location.partition(':')[2]}` | {row.reason} |" for row in refused]
+        lines += [f"| `{row.location.partition(':')[2]}` | {row.reason} |" for row in refusals]
     return "\n".join(lines) + "\n"
 
 
@@ -180,8 +180,8 @@ def main() -> None:
         parts[package.module] = text_of(package, class_rows)
         print(parts[package.module], flush=True)
         if arguments.write:
-            known = [parts[module] for module in modules if module in parts]
-            PAGE.write_text("".join([HEAD, *known]), encoding="utf-8")
+            documented = [parts[module] for module in modules if module in parts]
+            PAGE.write_text("".join([HEAD, *documented]), encoding="utf-8")
 
 
 def parts_of(page: str) -> dict[str, str]:

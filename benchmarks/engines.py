@@ -111,9 +111,9 @@ def measure(
 ) -> dict[str, list[float]]:
     """The times of each way, a value a round; each round in an order of its own."""
     times: dict[str, list[float]] = {name: [] for name in ways}
-    shuffled = random.Random(0)
+    generator = random.Random(0)
     for number in range(1, rounds + 1):
-        for name in shuffled.sample(ways, len(ways)):
+        for name in generator.sample(ways, len(ways)):
             times[name].append(time_s(WAYS[name], trial, options, profiles.get(name)))
             print(f"round {number} of {rounds}: {name} {times[name][-1]:.3f} s", flush=True)
     return times

@@ -119,8 +119,8 @@ def run(at: Setting, folder: Path, point: Hyperparameters) -> Outcome:
     values = submission.eval_parameters()
     if problem.buffers and getattr(submission, "averages_weights", False):
         problem.recompute_statistics(values, batches)
-    evaluated = at.framework.export({**values, **problem.buffers})
-    return Outcome(at.evaluator.metrics(evaluated, "validation")["loss"], step, step_s)
+    eval_parameters = at.framework.export({**values, **problem.buffers})
+    return Outcome(at.evaluator.metrics(eval_parameters, "validation")["loss"], step, step_s)
 
 
 def changes(texts: list[str]) -> dict[str, object]:

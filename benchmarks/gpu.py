@@ -22,7 +22,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gpu_pieces import Command, Piece, Setting, pieces, trained
+from gpu_pieces import Command, Piece, Setting, pieces, train_flags
 
 from harness.cli.machine import choose_device
 from harness.core.errors import HarnessError
@@ -95,16 +95,16 @@ def run_command(command: Command, limit_s: float) -> Ran:
         output, _ = process.communicate(timeout=max(limit_s, 0.0))
         code = process.returncode
     except subprocess.TimeoutExpired:
-        output = _interrupted(process)
+        output = _interrupt(process)
     except KeyboardInterrupt:
-        _interrupted(process)  # it has a group of its own, which Ctrl-C does not reach
+        _interrupt(process)  # it has a group of its own, which Ctrl-C does not reach
         raise
     command_text = " ".join(Path(part).name if part.startswith("/") else part for part in command)
     seconds = round(time.monotonic() - start_s, 1)
     return Ran(command_text, code, seconds, output.splitlines()[-LINES:])
 
 
-def _interrupted(process: subprocess.Popen[str]) -> str:
+def _interrupt(process: subprocess.Popen[str]) -> str:
     os.killpg(process.pid, signal.SIGINT)
     try:
         return process.communicate(timeout=GRACE_S)[0]
@@ -177,7 +177,7 @@ def show_card(name: str) -> None:
     device, _ = choose_device(name, suite.hardware, "suite standard")
     if device == "cpu":
         raise HarnessError("--device cpu is no card", "on a processor: --small")
-    sizes = [registry.workload(one).at(suite.name) for one in trained(suite.name)]
+    sizes = [registry.workload(one).at(suite.name) for one in train_flags(suite.name)]
     ready_device(device, "torch", sizes, print)
     ready_device("cuda", "jax", sizes, lambda _: None)
 

@@ -28,7 +28,7 @@ SMALL_S = 60.0
 """What a piece takes in small, at most."""
 
 
-def trained(suite: str) -> tuple[str, ...]:
+def train_flags(suite: str) -> tuple[str, ...]:
     """A suite's workloads that are meant for a GPU."""
     names = registry.suite(suite).workloads
     return tuple(name for name in names if registry.hardware_of(suite, name).device == "cuda")
@@ -72,13 +72,13 @@ class Piece:
 def pieces(setting: Setting) -> tuple[Piece, ...]:
     """All pieces, in order."""
     small = setting.is_small
-    workloads = ("mlp",) if small else trained(setting.suite)
+    workloads = ("mlp",) if small else train_flags(setting.suite)
     every = (
         *_first(setting, workloads),
         *_measurements(setting),
         *(_calibration(setting, name) for name in workloads),
         *(_entry(setting, name) for name in BOARD[: 1 if small else None]),
-        Piece("board", 20, _scored(setting)),
+        Piece("board", 20, _score_commands(setting)),
     )
     if not small:
         return every
@@ -91,9 +91,9 @@ def _first(setting: Setting, workloads: tuple[str, ...]) -> Iterator[Piece]:
     yield Piece("doctor", 10, ((*HARNESS, "doctor", "--suite", suite, *device),))
     for room, seconds in TESTS_S.items():
         yield Piece(f"tests-{room}", seconds, (_tests(setting, room),))
-    sized = ("--suite", suite, *device, "--workloads", *workloads, "--rounds", "1")
+    size_flags = ("--suite", suite, *device, "--workloads", *workloads, "--rounds", "1")
     steps = ("--steps", "2") if setting.is_small else ()
-    yield Piece("parity", 110, (_script("parity.py", *sized, *steps),))
+    yield Piece("parity", 110, (_script("parity.py", *size_flags, *steps),))
     scale = str(0.1 * FIRST if setting.is_small else FIRST)
     for framework, sandbox in (("torch", "plain"), ("jax", "plain"), ("torch", "kernel")):
         store = str(setting.out / f"first-{framework}-{sandbox}")
@@ -110,17 +110,19 @@ def _first(setting: Setting, workloads: tuple[str, ...]) -> Iterator[Piece]:
 def _measurements(setting: Setting) -> Iterator[Piece]:
     """What the harness costs, how fast the models are, and what a step of each method costs."""
     device, small = ("--device", setting.device), setting.is_small
-    sized = ("--suite", setting.suite, *device)
+    size_flags = ("--suite", setting.suite, *device)
     rounds = ("--rounds", "2", "--budget-scale", "0.01" if small else str(SHORT))
     workload = "mlp" if small else "resnet"
-    overhead = _script("overhead.py", "--workload", workload, *sized, *rounds, *setting.data)
+    overhead = _script("overhead.py", "--workload", workload, *size_flags, *rounds, *setting.data)
     yield Piece("overhead", 105, (overhead,))
-    model = _script("models.py", "--workload", "lm", *sized, "--rounds", "1" if small else "20")
+    model = _script(
+        "models.py", "--workload", "lm", *size_flags, "--rounds", "1" if small else "20"
+    )
     yield Piece("utilisation", 60, (model,))
     names = ("adamw", "muon") if small else BOARD
     shapes = ("--shapes", "mlp" if small else "transformer", "--names", *names)
-    shortened = ("--rounds", "2", "--warm-up", "1") if small else ("--rounds", "10")
-    yield Piece("steps", 60, (_script("optimizers.py", *shapes, *device, *shortened),))
+    short_flags = ("--rounds", "2", "--warm-up", "1") if small else ("--rounds", "10")
+    yield Piece("steps", 60, (_script("optimizers.py", *shapes, *device, *short_flags),))
 
 
 def _calibration(setting: Setting, workload: str) -> Piece:
@@ -146,7 +148,7 @@ def _entry(setting: Setting, submission: str) -> Piece:
     return Piece(f"board-{submission}", seconds, ((*run, *scale),), goes_on=True)
 
 
-def _scored(setting: Setting) -> tuple[Command, ...]:
+def _score_commands(setting: Setting) -> tuple[Command, ...]:
     store = str(setting.out / "board")
     # in small its budgets are cut down, which scoring would refuse
     flags = ("--allow", "unscored-trials") if setting.is_small else ()

@@ -14,7 +14,7 @@ from harness.execution.local import LocalExecutor
 from harness.machine.hardware import hardware
 from harness.plan.plan import Plan, PlanRequest
 from harness.plan.trial import Trial, TrialRecord
-from harness.record.plan import unfinished
+from harness.record.plan import unfinished_trials
 from harness.runs.run import plan_here, run_plan
 
 BESIDE_S = 15.0
@@ -42,12 +42,12 @@ class LimitedRuns:
 
     def fits(self, plan: Plan) -> bool:
         """Whether what of a plan has no finished record can end in time."""
-        pending = unfinished(plan.trials, self.store)
+        pending = unfinished_trials(plan.trials, self.store)
         return not pending or time.monotonic() + sum(map(self._longest_s, pending)) < self._until_s
 
     def run(self, plan: Plan) -> tuple[TrialRecord, ...]:
         """Run what of a plan has no finished record; the records of all its trials."""
-        if pending := unfinished(plan.trials, self.store):
+        if pending := unfinished_trials(plan.trials, self.store):
             first = pending[0]
             of = f"{first.submission.name} ({first.framework}) on {first.workload}"
             print(f"{of}, study {first.study}", flush=True)
@@ -58,7 +58,7 @@ class LimitedRuns:
         """Run a plan if it fits; whether all its trials have ended."""
         if self.fits(plan):
             self.run(plan)
-        return not unfinished(plan.trials, self.store)
+        return not unfinished_trials(plan.trials, self.store)
 
     def _longest_s(self, trial: Trial) -> float:
         budget = trial.budget

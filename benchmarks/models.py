@@ -115,7 +115,7 @@ def pass_of(
     return run
 
 
-def timed(run: Callable[[], None], repeats: int) -> float:
+def time_calls(run: Callable[[], None], repeats: int) -> float:
     """Seconds of a pass, the fastest of some."""
     seconds = []
     for _ in range(repeats):
@@ -129,14 +129,14 @@ def rounds_of(
     model: Callable[[], None], reference: Callable[[], None], rounds: int
 ) -> list[tuple[float, float]]:
     """Seconds of a pass of the model and of the reference, in turn, first one first."""
-    timed(model, 3), timed(reference, 3)
+    time_calls(model, 3), time_calls(reference, 3)
     pairs = []
     for number in range(rounds):
         if number % 2:
-            other = timed(reference, 3)
-            pairs.append((timed(model, 3), other))
+            other = time_calls(reference, 3)
+            pairs.append((time_calls(model, 3), other))
         else:
-            pairs.append((timed(model, 3), timed(reference, 3)))
+            pairs.append((time_calls(model, 3), time_calls(reference, 3)))
     return pairs
 
 

@@ -44,7 +44,7 @@ from workloads.data.paths import default_cache_dir
 
 
 @dataclass(frozen=True)
-class Observed:
+class Observation:
     """What one ended trial shows; None where it does not."""
 
     workload: str
@@ -58,7 +58,7 @@ class Observed:
     whole_splits: float
 
 
-Column = tuple[str, str, Callable[[Observed], float | None], str]
+Column = tuple[str, str, Callable[[Observation], float | None], str]
 COLUMNS: Sequence[Column] = (
     ("interval", "1.5 %, 2.5 %", lambda one: one.interval, "{:.2%}"),
     ("evaluation", "5 %", lambda one: one.evaluation, "{:.1%}"),
@@ -71,7 +71,7 @@ COLUMNS: Sequence[Column] = (
 """A head, the goal, what it shows of a trial, and how that is written."""
 
 
-def observed(record: TrialRecord, attempt: Attempt) -> Observed | None:
+def observation_of(record: TrialRecord, attempt: Attempt) -> Observation | None:
     """What a trial's record shows; None if it did not come to its target or its budget's end."""
     result, end = record.result, attempt.end
     if result is None or end is None or end.clock is None:
@@ -82,7 +82,7 @@ def observed(record: TrialRecord, attempt: Attempt) -> Observed | None:
     evaluations = attempt.all(Evaluation)
     parts = {one.grid: one.part.examples / one.part.of if one.part else 1.0 for one in evaluations}
     spent_s = snapshots[-1].claims.snapshots_s
-    return Observed(
+    return Observation(
         workload=record.trial.workload,
         submission=record.trial.submission.name,
         interval=None if hit_s is None else (hit_s - (result.last_miss_s or 0.0)) / hit_s,
@@ -113,11 +113,11 @@ def _beyond(record: TrialRecord, snapshots: Sequence[SnapshotTaken]) -> float | 
     return snapshots[-1].timed_s / result.hit_s - 1.0
 
 
-def of_store(store: Path) -> Iterator[Observed]:
+def of_store(store: Path) -> Iterator[Observation]:
     """What all ended trials of a store show."""
     for path in record_paths(store):
         attempt = last_attempt(path.parent)
-        one = observed(read_record(path), attempt) if attempt else None
+        one = observation_of(read_record(path), attempt) if attempt else None
         if one is not None:
             yield one
 
@@ -134,23 +134,23 @@ def run(workload: str, arguments: argparse.Namespace, store: Path) -> None:
             print(f"{workload} {submission}: {result.state}: {result.reason}", file=sys.stderr)
 
 
-def show(trials: Sequence[Observed]) -> None:
+def show(trials: Sequence[Observation]) -> None:
     """Print the table: of each workload the median and the worst."""
     print("| workload | trials | reached | " + " | ".join(head for head, *_ in COLUMNS) + " |")
     print("| --- " * (3 + len(COLUMNS)) + "|")
     print("| goal | | | " + " | ".join(goal for _, goal, *_ in COLUMNS) + " |")
     for workload in sorted({one.workload for one in trials}):
         own = [one for one in trials if one.workload == workload]
-        reached = sum(one.interval is not None for one in own)
+        hits = sum(one.interval is not None for one in own)
         cells = [_cell([of(one) for one in own], text) for _, _, of, text in COLUMNS]
-        print(f"| `{workload}` | {len(own)} | {reached} | " + " | ".join(cells) + " |")
+        print(f"| `{workload}` | {len(own)} | {hits} | " + " | ".join(cells) + " |")
 
 
 def _cell(values: Sequence[float | None], text: str) -> str:
-    known = [value for value in values if value is not None]
-    if not known:
+    numbers = [value for value in values if value is not None]
+    if not numbers:
         return "-"
-    return f"{text.format(statistics.median(known))}, {text.format(max(known))}"
+    return f"{text.format(statistics.median(numbers))}, {text.format(max(numbers))}"
 
 
 def main() -> None:

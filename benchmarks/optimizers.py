@@ -170,7 +170,7 @@ def rival_step(rival: Rival, shapes: str, device: str, decay: float) -> Step | s
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
-def timed(
+def time_steps(
     steps: dict[str, Step], rounds: int, device: str, clock: str = "wall", warm_up: int = WARM_UP
 ) -> dict[str, list[float]]:
     """Milliseconds of every step, contestants in turn; the first rounds do not count."""
@@ -191,7 +191,7 @@ def peak_gflops(device: str) -> float:
     """The best of twenty products of 1024 x 1024 matrices, in the precision of products."""
     a = torch.randn(1024, 1024, device=device).to(product_dtype(torch.device(device)))
     steps: dict[str, Step] = {"product": lambda: a @ a}
-    return 2 * 1024**3 / min(timed(steps, 20, device)["product"]) / 1e6
+    return 2 * 1024**3 / min(time_steps(steps, 20, device)["product"]) / 1e6
 
 
 def product_flop(_out: object, a: Sequence[int], b: Sequence[int], *_: object, **__: object) -> int:
@@ -225,7 +225,7 @@ def rows(name: str, shapes: str, args: argparse.Namespace, peak: float) -> list[
         for rival in RIVALS.get(name, ())
     }
     steps = {"ours": ours} | {k: step for k, step in rivals.items() if not isinstance(step, str)}
-    times = timed(steps, args.rounds, device, args.clock, args.warm_up)
+    times = time_steps(steps, args.rounds, device, args.clock, args.warm_up)
     lines = []
     for key, values in times.items():
         gflop, median = counted_gflop(steps[key]), statistics.median(values)

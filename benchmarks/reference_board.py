@@ -94,14 +94,14 @@ class Board:
 
     def _open_flagged(self, records: tuple[TrialRecord, ...]) -> bool:
         """Open what other load has hit, if it was not opened before."""
-        opened = False
+        is_reopened = False
         for record in records:
             attempt = last_attempt(self._runs.store / record.trial.folder)
             why = record.result.interference if record.result else ()
             if why and attempt is not None and attempt.number == 1:
                 open_again(self._runs.store, record, "; ".join(why))
-                opened = True
-        return opened
+                is_reopened = True
+        return is_reopened
 
 
 def main() -> None:

@@ -33,8 +33,8 @@ class BasicBlock(nn.Module):
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.bn2(self.conv2(out))
         out += x if self.downsample is None else self.downsample(x)
-        activated: Tensor = self.relu(out)
-        return activated
+        activations: Tensor = self.relu(out)
+        return activations
 
 
 class Bottleneck(nn.Module):
@@ -56,8 +56,8 @@ class Bottleneck(nn.Module):
         out = self.relu(self.bn2(self.conv2(out)))
         out = self.bn3(self.conv3(out))
         out += x if self.downsample is None else self.downsample(x)
-        activated: Tensor = self.relu(out)
-        return activated
+        activations: Tensor = self.relu(out)
+        return activations
 
 
 def downsample(channels: int, out: int, stride: int) -> nn.Module | None:

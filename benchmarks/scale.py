@@ -41,7 +41,7 @@ from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Result, Trial, TrialRecord
 from harness.providers.registry import submission_folders
 from harness.record.chain import RawLine
-from harness.record.plan import unfinished, write_plan
+from harness.record.plan import unfinished_trials, write_plan
 from harness.record.schema import Begin, Claims, End, Evaluation, EventData, SnapshotTaken
 from harness.record.schema.ledger import AttemptBegun, AttemptEnded
 from harness.record.store import EVENTS_FILE, TRIAL_FILE, record_text
@@ -78,13 +78,14 @@ class SimulatedEngine:
             here = Survey(node.id, hardware("cpu").fingerprint, environment().harness_hash)
             self._outcomes[reference] = lambda: here
             return reference
-        sent: Shipment = args[0]
+        shipment: Shipment = args[0]
         slower = SLOWER if self._random.random() < STRAGGLES else 1.0
-        end_s = self.now_s + slower * self._random.uniform(0.3, 1.0) * sent.trial.budget.runtime_s
+        budget_s = shipment.trial.budget.runtime_s
+        end_s = self.now_s + slower * self._random.uniform(0.3, 1.0) * budget_s
         heapq.heappush(self._running, (end_s, reference))
         is_lost, has_crashed = self._random.random() < LOST, self._random.random() < CRASHED
         fraction = self._random.uniform(0.2, 0.9)
-        self._outcomes[reference] = lambda: _end(sent, fraction, has_crashed, is_lost)
+        self._outcomes[reference] = lambda: _end(shipment, fraction, has_crashed, is_lost)
         return reference
 
     def wait(self, *_: object) -> list[int]:
@@ -106,26 +107,26 @@ class SimulatedExecutor(RayExecutor):
         return self
 
 
-def _end(sent: Shipment, fraction: float, has_crashed: bool, is_lost: bool) -> Shipment:
+def _end(shipment: Shipment, fraction: float, has_crashed: bool, is_lost: bool) -> Shipment:
     """What a node has of a trial after its end."""
     if is_lost:
         raise NodeLostError("simulated")
-    trial = sent.trial
-    begun = sum(isinstance(entry, AttemptBegun) for entry in sent.entries) + 1
+    trial = shipment.trial
+    attempts = sum(isinstance(entry, AttemptBegun) for entry in shipment.entries) + 1
     result = _result(trial, fraction, has_crashed)
     lines: list[RawLine] = []
-    for event in _events(trial, begun, result):
+    for event in _events(trial, attempts, result):
         lines.append(RawLine.after(lines[-1] if lines else None, event, "referee"))
     log = b"".join(line.content for line in lines)
     record = TrialRecord(identity=trial.identity, trial=trial, result=result)
     files = {EVENTS_FILE: log, TRIAL_FILE: record_text(record).encode()}
     entries = (
-        AttemptBegun(identity=trial.identity, attempt=begun),
+        AttemptBegun(identity=trial.identity, attempt=attempts),
         AttemptEnded(
-            identity=trial.identity, attempt=begun, state=result.state, events=lines[-1].hash
+            identity=trial.identity, attempt=attempts, state=result.state, events=lines[-1].hash
         ),
     )
-    return Shipment(trial, files, (*sent.entries, *entries))
+    return Shipment(trial, files, (*shipment.entries, *entries))
 
 
 def _result(trial: Trial, fraction: float, has_crashed: bool) -> Result:
@@ -220,7 +221,7 @@ def main() -> None:
     silent = EndingsDisplay(lambda _: None)
     with SimulatedExecutor(store, silent) as executor:
         measure("schedule and collect", count, lambda: executor.run(trials, RunOptions()))
-    measure("resume: what is missing", count, lambda: unfinished(trials, store))
+    measure("resume: what is missing", count, lambda: unfinished_trials(trials, store))
     measure("resume: plan again", count, lambda: write_plan(trials, store))
     _read(store, count)
 

@@ -22,7 +22,7 @@ ENTRIES, WORKLOADS, STUDIES, TRIALS = 1000, 20, 10, 5
 RESAMPLES = 1000
 
 
-def published(logs: Path) -> str:
+def read_published(logs: Path) -> str:
     """Files to scores, three times: the first finds the files where the last run left them."""
     from scoring.evaluate import score_table
     from scoring.logs import study_times
@@ -48,7 +48,7 @@ def million_trials() -> pd.DataFrame:
     entry, workload, study, trial = (axis.ravel() for axis in np.indices(shape))
     speed = 0.4 * random.standard_normal((ENTRIES, WORKLOADS))
     time_s = 100 * np.exp(speed[entry, workload] + 0.2 * random.standard_normal(size))
-    reached = time_s < 200
+    is_reached = time_s < 200
     constant: dict[str, str | float] = {
         "suite": "made", "variant": "base", "framework": "one", "ruleset": "external",
         "reason": "", "timed_s": 200.0, "steps": 1000, "budget_s": 200.0, "best_metric": 0.5,
@@ -67,18 +67,18 @@ def million_trials() -> pd.DataFrame:
             "study": study + 1,
             "trial": trial + 1,
             "identity": np.arange(size).astype(str),
-            "state": np.where(reached, "reached", "budget"),
-            "time_to_target_s": np.where(reached, time_s, np.nan),
-            "last_miss_s": np.where(reached, 0.99 * time_s, np.nan),
-            "hit_s": np.where(reached, 1.005 * time_s, np.nan),
-            "steps_to_target": np.where(reached, time_s, np.nan),
-            "examples_to_target": np.where(reached, time_s, np.nan),
+            "state": np.where(is_reached, "reached", "budget"),
+            "time_to_target_s": np.where(is_reached, time_s, np.nan),
+            "last_miss_s": np.where(is_reached, 0.99 * time_s, np.nan),
+            "hit_s": np.where(is_reached, 1.005 * time_s, np.nan),
+            "steps_to_target": np.where(is_reached, time_s, np.nan),
+            "examples_to_target": np.where(is_reached, time_s, np.nan),
             **constant,
         }
     )
 
 
-def resampled() -> str:
+def time_resampling() -> str:
     """The score of a million trials with its uncertainty."""
     from scoring.evaluate import score_results
     from scoring.uncertainty import assess
@@ -86,11 +86,11 @@ def resampled() -> str:
     frame = million_trials()
     start, cpu = time.perf_counter(), time.process_time()
     board = score_results(frame)
-    scored = time.perf_counter() - start
+    scoring_s = time.perf_counter() - start
     sure = assess(board, "entry-0", RESAMPLES)
     total, cpu_s = time.perf_counter() - start, time.process_time() - cpu
     method = sure.method if sure else "none"
-    took = f"{scored:.1f} s to scores, {total:.1f} s ({cpu_s:.1f} of the processor)"
+    took = f"{scoring_s:.1f} s to scores, {total:.1f} s ({cpu_s:.1f} of the processor)"
     return f"{len(frame):,} trials: {took} with {RESAMPLES} resamples ({method})"
 
 
@@ -112,8 +112,8 @@ def main() -> None:
     parser.add_argument("--logs", type=Path, help="the folder of submissions' logs")
     logs = parser.parse_args().logs
     if logs is not None:
-        in_own_process(published, logs)
-    in_own_process(resampled)
+        in_own_process(read_published, logs)
+    in_own_process(time_resampling)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from validity_checks import (
     split_pairs,
 )
 from validity_page import markdown, percent, write
-from validity_published import published
+from validity_published import read_published
 from validity_sources import (
     LogNormal,
     Published,
@@ -54,7 +54,7 @@ class Validity:
     def __init__(self, pairs: int, logs: Path | None) -> None:
         self.pairs = pairs
         self.recorded = recorded_screenings()
-        self.published: tuple[Times, Array] | None = published(logs) if logs else None
+        self.published: tuple[Times, Array] | None = read_published(logs) if logs else None
 
     def sources(self) -> Iterator[Source]:
         yield LogNormal(1)

@@ -52,8 +52,8 @@ def split_pairs(times: Times) -> Iterator[Times]:
             continue
         for _ in range(SPLITS):
             order = random.permuted(np.tile(np.arange(own.shape[1]), (len(own), 1)), axis=1)
-            picked = np.take_along_axis(own, order, axis=1)
-            yield as_times(np.stack([picked[:, :2], picked[:, 2:4]]), longest(times))
+            best_times = np.take_along_axis(own, order, axis=1)
+            yield as_times(np.stack([best_times[:, :2], best_times[:, 2:4]]), longest(times))
 
 
 def recorded_pairs(studies: int = 3) -> Iterator[Times]:
@@ -155,12 +155,12 @@ def score_coverage(
         hit = source.draw(random, entries, studies) * np.exp(log_median)[..., None]
         limits = 20 * np.exp(log_median.max(axis=0) + 0.07) if has_misses else source.limits
         times = as_times(np.where(hit > limits[:, None], np.inf, hit), limits)
-        rows.append(_scored(times, np.exp(log_median), number))
+        rows.append(_scores(times, np.exp(log_median), number))
     covered, speedups, stated, right = np.mean(rows, axis=0)
     return ScoreCoverage(covered, speedups, stated, right)
 
 
-def _scored(times: Times, medians: Array, seed: int) -> Array:
+def _scores(times: Times, medians: Array, seed: int) -> Array:
     """Of one board: intervals that hold, speed-ups that hold, stated and true first ranks."""
     board = score_times(times, RULES)
     sure = assess(board, None, DRAWS, seed)

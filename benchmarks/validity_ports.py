@@ -27,7 +27,7 @@ from harness.submission.reference import Framework
 from scoring.attribution import Part, attribute
 from scoring.evaluate import scored_trials
 from scoring.rules import load_rules
-from scoring.standing import HELD
+from scoring.standing import HELD_RULE
 from workloads.spec import Frozen
 
 RECORDS = Path(__file__).parent / "records" / "ports.json"
@@ -125,7 +125,9 @@ def read_ports(method: str, plans: Sequence[Plan], store: Path) -> PortsRow:
     """
     identities = [trial.identity for plan in plans for trial in plan.trials]
     frame = results_frame(store)
-    frame = scored_trials(frame[frame["identity"].isin(identities)], (HELD, "mixed-frameworks"))
+    frame = scored_trials(
+        frame[frame["identity"].isin(identities)], (HELD_RULE, "mixed-frameworks")
+    )
     first, second = (f"{method} ({framework})" for framework in FRAMEWORKS)
     attribution = attribute(frame, first, second, load_rules())
     if attribution is None:

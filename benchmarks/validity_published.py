@@ -13,7 +13,7 @@ from scoring.rules import Rules, load_rules
 from scoring.times import Array, Times, from_table
 
 
-def published(logs: Path) -> tuple[Times, Array]:
+def read_published(logs: Path) -> tuple[Times, Array]:
     """Study times (S, W, K) of base workloads and the trials behind them (S, W, K, T).
 
     Trials and studies that were not evaluated count as missed.
@@ -22,13 +22,13 @@ def published(logs: Path) -> tuple[Times, Array]:
     table = study_times(logs, rules)
     times = from_table(table[table["workload"].isin(rules.base)])
     times = Times(
-        times.submissions, times.workloads, times.studies, missed(times.hit), missed(times.hit),
-        times.limit,
+        times.submissions, times.workloads, times.studies,
+        fill_misses(times.hit), fill_misses(times.hit), times.limit,
     )  # fmt: skip
     return times, _trial_times(logs, rules, times)
 
 
-def missed(hit: Array) -> Array:
+def fill_misses(hit: Array) -> Array:
     return np.where(np.isnan(hit), np.inf, hit)
 
 

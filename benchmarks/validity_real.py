@@ -14,7 +14,7 @@ from harness.record.tables import results_frame
 from harness.runs.until_settled import Pair
 from scoring.compare import LEVEL, compare_entries
 from scoring.evaluate import score_results
-from scoring.standing import HELD
+from scoring.standing import HELD_RULE
 from workloads.spec import Frozen
 
 RECORDS = Path(__file__).parent / "records" / "equal_runs.json"
@@ -80,8 +80,8 @@ def read_pair(pair: Pair, store: Path, submission: str, round_seed: str) -> Real
     identities = [t.identity for plan in (*pair.mine, *pair.theirs) for t in plan.trials]
     frame = results_frame(store)
     frame = frame[frame["identity"].isin(identities)]
-    allowed = (HELD,) if frame["scored"].all() else (HELD, UNSCORED)
-    board = score_results(frame, allowed=allowed)
+    allowed_rules = (HELD_RULE,) if frame["scored"].all() else (HELD_RULE, UNSCORED)
+    board = score_results(frame, allowed_rules=allowed_rules)
     first, second = pair.names
     comparison = compare_entries(board.times, first, second, board.rules)
     interval = comparison.overall.interval(LEVEL) if comparison.overall else (None, None, None)
@@ -147,15 +147,15 @@ def _row(pair: RealPair) -> list[str]:
     has_interval = pair.low is not None and pair.high is not None
     return [
         f"`{pair.submission}`",
-        _shown(pair.first_s),
-        _shown(pair.second_s),
+        _times_text(pair.first_s),
+        _times_text(pair.second_s),
         f"{pair.factor:.3f}" + (f" [{pair.low:.3f}, {pair.high:.3f}]" if has_interval else ""),
         _verdict(is_settled=pair.is_settled),
         _verdict(is_settled=pair.is_settled_by_adding),
     ]
 
 
-def _shown(times_s: Sequence[float | None]) -> str:
+def _times_text(times_s: Sequence[float | None]) -> str:
     return ", ".join("not reached" if time_s is None else f"{time_s:.2f}" for time_s in times_s)
 
 

@@ -64,8 +64,8 @@ def names_of(submission: str, folder: Path) -> tuple[Path, Path]:
     """Two copies of a shipped submission, whose folders give them their names."""
     first, second = (folder / f"{submission}_{name}" for name in ("first", "second"))
     for copy in (first, second):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(submission_folders()[submission], copy, dirs_exist_ok=True, ignore=ignored)
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(submission_folders()[submission], copy, dirs_exist_ok=True, ignore=ignore)
     return first, second
 
 

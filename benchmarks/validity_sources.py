@@ -70,8 +70,8 @@ class LogNormal:
     def draw(self, random: np.random.Generator, entries: int, studies: int) -> Array:
         shape = (entries, self.workloads, studies)
         own = random.standard_t(3, shape) if self.heavy else random.standard_normal(shape)
-        shared = self.instance * random.standard_normal(shape[1:])
-        return np.asarray(20 * np.exp(self.own * own + shared))
+        common = self.instance * random.standard_normal(shape[1:])
+        return np.asarray(20 * np.exp(self.own * own + common))
 
 
 @dataclass(frozen=True)

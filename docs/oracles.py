@@ -53,9 +53,9 @@ class Measurements:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep what a passed test has measured."""
-        found = [v for k, v in report.user_properties if k == "largest_difference"]
-        if report.when == "call" and report.passed and found:
-            values = [value for value in found if isinstance(value, float)]
+        differences = [v for k, v in report.user_properties if k == "largest_difference"]
+        if report.when == "call" and report.passed and differences:
+            values = [value for value in differences if isinstance(value, float)]
             self.by_node[report.nodeid] = max(values)
 
 
@@ -101,10 +101,10 @@ def largest(test: str, by_node: Mapping[str, float]) -> str:
     ]
     if not values:
         raise SystemExit(f"{test} measured nothing: pass its difference to the fixture `measured`")
-    return written(max(values))
+    return number_text(max(values))
 
 
-def written(value: float) -> str:
+def number_text(value: float) -> str:
     """One digit and an exponent, as in 2e-7; 0 for exact agreement."""
     return re.sub(r"e([+-])0*(\d)", r"e\1\2", f"{value:.0e}").replace("e+", "e") if value else "0"
 
@@ -113,8 +113,8 @@ def deviations(name: str) -> str:
     """What a submission's docstring says after "Deviations"."""
     code = (ROOT / "submissions" / name / "submission.py").read_text()
     text = ast.get_docstring(ast.parse(code)) or ""
-    found = re.search(r"(?:^|\s)Deviations?:?\s+(.*?)(?:\n\n|\Z)", text, re.DOTALL)
-    return "not stated" if found is None else " ".join(found[1].split())
+    match = re.search(r"(?:^|\s)Deviations?:?\s+(.*?)(?:\n\n|\Z)", text, re.DOTALL)
+    return "not stated" if match is None else " ".join(match[1].split())
 
 
 def table(figures: Figures) -> str:
@@ -124,8 +124,8 @@ def table(figures: Figures) -> str:
     if missing := [name for name in names if name not in oracles]:
         raise SystemExit(f"docs/oracles.toml lacks {', '.join(missing)}: add oracle and test")
     rows = [row(name, facts[name]["sources"], oracles[name], figures) for name in names]
-    stated = [f"- `{name}`: {deviations(name)}" for name in names]
-    return "\n".join([BEGIN, "", HEAD + "\n".join(rows), DEVIATIONS + "\n".join(stated), "", END])
+    lines = [f"- `{name}`: {deviations(name)}" for name in names]
+    return "\n".join([BEGIN, "", HEAD + "\n".join(rows), DEVIATIONS + "\n".join(lines), "", END])
 
 
 def row(name: str, sources: Iterable[str], entry: Mapping[str, str], figures: Figures) -> str:
@@ -143,9 +143,9 @@ def submissions() -> list[str]:
 def read_figures(page: str, names: Collection[str]) -> dict[str, tuple[str, str]]:
     """The differences that the page has."""
     rows = [[cell.strip() for cell in line.split("|")] for line in page.splitlines()]
-    quoted = {f"`{name}`": name for name in names}
-    own = [cells for cells in rows if len(cells) == 7 and cells[1] in quoted]
-    return {quoted[cells[1]]: (cells[4], cells[5]) for cells in own}
+    names_by_text = {f"`{name}`": name for name in names}
+    own = [cells for cells in rows if len(cells) == 7 and cells[1] in names_by_text]
+    return {names_by_text[cells[1]]: (cells[4], cells[5]) for cells in own}
 
 
 def with_table(page: str, figures: Figures) -> str:
@@ -157,8 +157,8 @@ def with_table(page: str, figures: Figures) -> str:
 def main(names: Collection[str]) -> None:
     """Measure the named submissions, or all, and write the page."""
     page, oracles = PAGE.read_text(), read_oracles()
-    chosen: dict[str, Any] = {n: e for n, e in oracles.items() if not names or n in names}
-    figures = {**read_figures(page, submissions()), **measure(chosen)}
+    selection: dict[str, Any] = {n: e for n, e in oracles.items() if not names or n in names}
+    figures = {**read_figures(page, submissions()), **measure(selection)}
     PAGE.write_text(with_table(page, figures))
 
 

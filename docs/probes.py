@@ -40,24 +40,26 @@ def take_over(results: Path, folder: Path, today: str) -> None:
     """
     if not (results / "verdicts.csv").exists():
         return
-    kept = folder / "verdicts.csv"
+    file = folder / "verdicts.csv"
     new = whole(read_verdicts(results / "verdicts.csv"))
-    old = whole(read_verdicts(kept)) if kept.exists() else new.iloc[:0].assign(measured="")
-    dated = new[FIELDS].merge(old, on=FIELDS, how="left")
+    old = whole(read_verdicts(file)) if file.exists() else new.iloc[:0].assign(measured="")
+    rows = new[FIELDS].merge(old, on=FIELDS, how="left")
     others = old[~old["submission"].isin(new["submission"])]
-    both = pd.concat([others, dated.assign(measured=dated["measured"].fillna(today))])
+    both = pd.concat([others, rows.assign(measured=rows["measured"].fillna(today))])
     if both.empty:
         return
     folder.mkdir(exist_ok=True)
     both = both.sort_values("submission", kind="stable")
-    both.to_csv(kept, index=False)
+    both.to_csv(file, index=False)
     (folder / FIGURE).write_bytes(encode(probes_figure(both, PAGE_SIZE), "svg"))
 
 
 def whole(verdicts: pd.DataFrame) -> pd.DataFrame:
     """Those of submissions that have one on each of today's probes."""
-    tried = verdicts.groupby("submission")["probe"].agg(set)
-    has_all = [name for name, probes in tried.items() if probes == set(probe_names())]
+    probes_by_submission = verdicts.groupby("submission")["probe"].agg(set)
+    has_all = [
+        name for name, probes in probes_by_submission.items() if probes == set(probe_names())
+    ]
     return verdicts[verdicts["submission"].isin(has_all)]
 
 
@@ -69,8 +71,8 @@ def read_verdicts(path: Path) -> pd.DataFrame:
 def page(folder: Path = FOLDER) -> str:
     """The whole page: its prose as it is, and the results."""
     prose, _, _ = PAGE.read_text().partition(RESULTS)
-    kept = folder / "verdicts.csv"
-    outcomes = read_verdicts(kept) if kept.exists() else pd.DataFrame()
+    file = folder / "verdicts.csv"
+    outcomes = read_verdicts(file) if file.exists() else pd.DataFrame()
     if outcomes.empty:
         return f"{prose}{RESULTS}\n{NOT_RUN}"
     first, last = outcomes["measured"].min(), outcomes["measured"].max()

@@ -23,7 +23,7 @@ SPLITS = ("validation", "diagnostics")
 
 
 def evaluations_frame(
-    placed: Sequence[PlacedTrial], records: Sequence[TrialRecord], store: Path
+    placed_trials: Sequence[PlacedTrial], records: Sequence[TrialRecord], store: Path
 ) -> pd.DataFrame:
     """All evaluations of an experiment's trials.
 
@@ -32,21 +32,21 @@ def evaluations_frame(
         records: theirs, in the same order.
         store: where their events lie.
     """
-    swept = dict.fromkeys(name for each in placed for name in each.swept)
+    names = dict.fromkeys(name for each in placed_trials for name in each.swept)
     rows = [
         row
-        for each, record in zip(placed, records, strict=True)
+        for each, record in zip(placed_trials, records, strict=True)
         for row in _rows(each, record, store)
     ]
-    frame = pd.DataFrame(rows, columns=[*COLUMNS, *swept])
-    return _over_orders(frame) if any(each.order > 1 for each in placed) else frame
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, *names])
+    return _over_orders(frame) if any(each.order > 1 for each in placed_trials) else frame
 
 
 def _over_orders(frame: pd.DataFrame) -> pd.DataFrame:
     """One row an evaluation and metric with the means over orders of examples, NaN if one is."""
     keys = [name for name in frame.columns if name not in ("state", "time_s", "value")]
-    grouped = frame.groupby(keys, sort=False, dropna=False)
-    means = grouped.agg(
+    groups = frame.groupby(keys, sort=False, dropna=False)
+    means = groups.agg(
         state=("state", "first"),
         time_s=("time_s", "mean"),
         value=("value", lambda values: values.mean(skipna=False)),
@@ -54,13 +54,13 @@ def _over_orders(frame: pd.DataFrame) -> pd.DataFrame:
     return means.reset_index()[list(frame.columns)]
 
 
-def point_text(swept: Settings) -> str:
+def point_text(settings: Settings) -> str:
     """Swept values as figures and tables show them."""
-    return ", ".join(f"{name}={value}" for name, value in swept.items()) or "as set"
+    return ", ".join(f"{name}={value}" for name, value in settings.items()) or "as set"
 
 
 def _rows(each: PlacedTrial, record: TrialRecord, store: Path) -> Iterator[dict[str, object]]:
-    shared: dict[str, object] = {
+    common: dict[str, object] = {
         "entry": each.entry,
         "variant": each.trial.variant,
         "instance": each.instance,
@@ -71,7 +71,7 @@ def _rows(each: PlacedTrial, record: TrialRecord, store: Path) -> Iterator[dict[
     for evaluation in all_evaluations(store / each.trial.folder):
         for split in SPLITS:
             for metric, value in evaluation.splits.get(split, {}).items():
-                yield shared | {
+                yield common | {
                     "step": evaluation.step,
                     "time_s": evaluation.timed_s,
                     "metric": metric,

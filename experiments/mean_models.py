@@ -56,7 +56,7 @@ class _Group:
 def with_mean_models(
     evaluations: pd.DataFrame,
     job: Job,
-    placed: Sequence[PlacedTrial],
+    placed_trials: Sequence[PlacedTrial],
     records: Sequence[TrialRecord],
     options: RunOptions,
 ) -> pd.DataFrame:
@@ -74,7 +74,7 @@ def with_mean_models(
     """
     if job.form.orders == 1:
         return evaluations
-    groups = list(_complete_groups(placed, records))
+    groups = list(_complete_groups(placed_trials, records))
     own = dict(zip((group.key for group in groups), _values(groups, job, options), strict=True))
     metric = evaluations[evaluations["metric"] == job.experiment.measure.metric]
     last = metric.sort_values("step").drop_duplicates(list(KEYS), keep="last")
@@ -84,16 +84,16 @@ def with_mean_models(
 
 
 def _complete_groups(
-    placed: Sequence[PlacedTrial], records: Sequence[TrialRecord]
+    placed_trials: Sequence[PlacedTrial], records: Sequence[TrialRecord]
 ) -> Iterator[_Group]:
     """The groups all of whose branches trained to their end."""
-    groups, failed = dict[Key, _Group](), set[Key]()
-    for each, record in zip(placed, records, strict=True):
+    groups, failed_keys = dict[Key, _Group](), set[Key]()
+    for each, record in zip(placed_trials, records, strict=True):
         key = _Group([each]).key
         groups.setdefault(key, _Group([])).members.append(each)
         if record.result is None or record.result.state not in TRAINED:
-            failed.add(key)
-    yield from (group for key, group in groups.items() if key not in failed)
+            failed_keys.add(key)
+    yield from (group for key, group in groups.items() if key not in failed_keys)
 
 
 def _values(groups: Sequence[_Group], job: Job, options: RunOptions) -> Iterator[float]:
@@ -117,16 +117,16 @@ def mean_model(models: Sequence[Model]) -> Model:
     }
 
 
-def _evaluator(placed: PlacedTrial, options: RunOptions) -> Evaluator:
-    trial = placed.trial
+def _evaluator(placed_trial: PlacedTrial, options: RunOptions) -> Evaluator:
+    trial = placed_trial.trial
     backend = evaluation_backend(trial.framework, trial.device, options.threads)
     backend.pin()
     return evaluator_of(resolve_trial(trial, options), backend)
 
 
-def _model(placed: PlacedTrial, job: Job) -> Model:
+def _model(placed_trial: PlacedTrial, job: Job) -> Model:
     """The model at the end of a branch."""
-    end = end_of(placed.trial, job.store)
+    end = end_of(placed_trial.trial, job.store)
     return unpack_state(end.state, end.tensors, lambda array, _: array)["model"]
 
 

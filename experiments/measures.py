@@ -20,7 +20,7 @@ TRAINED = ("budget", "reached")
 
 
 def trials_frame(
-    placed: Sequence[PlacedTrial],
+    placed_trials: Sequence[PlacedTrial],
     records: Sequence[TrialRecord],
     evaluations: pd.DataFrame,
     measure: Measure,
@@ -30,7 +30,7 @@ def trials_frame(
     by_step = of_metric.set_index("step")
     by_trial = dict(list(by_step.groupby(["entry", "variant", "instance", "point"])["value"]))
     rows = []
-    for each, record in zip(placed, records, strict=True):
+    for each, record in zip(placed_trials, records, strict=True):
         point = point_text(each.swept)
         values = by_trial.get((each.entry, each.trial.variant, each.instance, point))
         result = record.result

@@ -26,7 +26,7 @@ FIGURE_FORMATS = ("pdf", "svg", "png")
 
 def write_results(
     job: Job,
-    placed: Sequence[PlacedTrial],
+    placed_trials: Sequence[PlacedTrial],
     records: Sequence[TrialRecord],
     options: RunOptions,
 ) -> tuple[Finding, ...]:
@@ -45,9 +45,9 @@ def write_results(
         CannotWriteError: the disk does not take a file; the records are as they were.
     """
     experiment = job.experiment
-    evaluations = evaluations_frame(placed, records, job.store)
-    evaluations = with_mean_models(evaluations, job, placed, records, options)
-    trials = trials_frame(placed, records, evaluations, experiment.measure)
+    evaluations = evaluations_frame(placed_trials, records, job.store)
+    evaluations = with_mean_models(evaluations, job, placed_trials, records, options)
+    trials = trials_frame(placed_trials, records, evaluations, experiment.measure)
     best = best_points(trials, experiment.measure)
     verdicts = findings(experiment.claims, trials, evaluations, experiment.measure)
     drawing = Drawing(experiment, evaluations, trials, best, job.form)

@@ -13,18 +13,20 @@ from harness.execution.rehearsal import rehearse
 from harness.execution.resolved import prepare_data, resolve_trial
 from harness.plan.plan import Plan
 from harness.plan.trial import TrialRecord
-from harness.record.plan import unfinished
+from harness.record.plan import unfinished_trials
 from harness.runs.run import run_plan
 
 
-def prepare_experiment(job: Job, placed: tuple[PlacedTrial, ...], options: RunOptions) -> None:
+def prepare_experiment(
+    job: Job, placed_trials: tuple[PlacedTrial, ...], options: RunOptions
+) -> None:
     """Make the data of the first trial, so that missing ones are noticed before anything else.
 
     Raises:
         HarnessError: they cannot be made; where the quick form has other data, it says so.
     """
     try:
-        prepare_data(placed[0].trial, options)
+        prepare_data(placed_trials[0].trial, options)
     except HarnessError as error:
         quick = job.experiment.quick
         if (job.form.suite, job.form.workload) == (quick.suite, quick.workload):
@@ -33,7 +35,9 @@ def prepare_experiment(job: Job, placed: tuple[PlacedTrial, ...], options: RunOp
         raise HarnessError(error.message, f"{error.hint}\n  {way_out}") from error
 
 
-def rehearse_experiment(placed: tuple[PlacedTrial, ...], store: Path, options: RunOptions) -> None:
+def rehearse_experiment(
+    placed_trials: tuple[PlacedTrial, ...], store: Path, options: RunOptions
+) -> None:
     """Let every entry make its first steps at each value of its sweeps, before any trial runs.
 
     An entry of which a trial is finished has been rehearsed already.
@@ -41,16 +45,20 @@ def rehearse_experiment(placed: tuple[PlacedTrial, ...], store: Path, options: R
     Raises:
         HarnessError: a submission refuses a value; the message names entry and point.
     """
-    pending = {trial.identity for trial in unfinished([each.trial for each in placed], store)}
-    under_way = {each.entry for each in placed if each.trial.identity not in pending}
-    fresh = tuple(each for each in placed if each.entry not in under_way)
-    trunks = unfinished(trunks_of(placed), store)[:1]  # which differ by their instances alone
+    pending = {
+        trial.identity for trial in unfinished_trials([each.trial for each in placed_trials], store)
+    }
+    under_way = {each.entry for each in placed_trials if each.trial.identity not in pending}
+    fresh = tuple(each for each in placed_trials if each.entry not in under_way)
+    trunks = unfinished_trials(trunks_of(placed_trials), store)[
+        :1
+    ]  # which differ by their instances alone
     for trial in (*trunks, *select_rehearsals(fresh)):
         rehearse(resolve_trial(trial, options), options)
 
 
 def run_experiment(
-    placed: tuple[PlacedTrial, ...],
+    placed_trials: tuple[PlacedTrial, ...],
     store: Path,
     options: RunOptions,
     new_executor: Callable[[], Executor],
@@ -62,7 +70,7 @@ def run_experiment(
     Raises:
         HarnessError: the store cannot be written, or holds trials of another version.
     """
-    if trunks := trunks_of(placed):
+    if trunks := trunks_of(placed_trials):
         run_plan(Plan(trunks), store, options, new_executor())
-    plan = Plan(tuple(each.trial for each in placed))
+    plan = Plan(tuple(each.trial for each in placed_trials))
     return run_plan(plan, store, options, new_executor())

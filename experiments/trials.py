@@ -19,9 +19,9 @@ from harness.plan.plan import PlanRequest, trial_of, workload_at
 from harness.plan.trial import Branch, Trial, TrialBudget
 from harness.providers import registry
 from harness.providers.table import FRAMEWORKS
-from harness.submission.adjustment import adjusted
+from harness.submission.adjustment import adjust
 from harness.submission.reference import Scalar
-from harness.submission.resolution import Resolved, resolve
+from harness.submission.resolution import ResolvedSubmission, resolve
 from workloads.spec import Grid, SuiteWorkload
 
 ROUND_SEED = "experiments"
@@ -61,18 +61,18 @@ def plan_experiment(
     """
     _check_diagnostics(experiment, form)
     return tuple(
-        placed
+        placed_trial
         for instance in range(1, form.instances + 1)
         for entry in experiment.entries
-        for placed in _of_entry(experiment, form, entry, instance, device)
+        for placed_trial in _of_entry(experiment, form, entry, instance, device)
     )
 
 
 def _check_diagnostics(experiment: Experiment, form: Form) -> None:
     asked_for = [name for name in experiment.diagnostics if name in SECOND_ORDER]
-    computed = diagnostics_of(form.framework) if asked_for else ()
+    diagnostics = diagnostics_of(form.framework) if asked_for else ()
     for name in asked_for:
-        if name not in computed:
+        if name not in diagnostics:
             others = ", ".join(one for one in FRAMEWORKS.entry_points if one != form.framework)
             raise HarnessError(
                 f"diagnostics has '{name}', which is not computed in {form.framework}",
@@ -101,27 +101,27 @@ def swept_points(entry: Entry, form: Form) -> tuple[Settings, ...]:
     return tuple(dict(zip(entry.sweep, row, strict=True)) for row in product(*values))
 
 
-def select_rehearsals(placed: tuple[PlacedTrial, ...]) -> Iterator[Trial]:
+def select_rehearsals(placed_trials: tuple[PlacedTrial, ...]) -> Iterator[Trial]:
     """Few trials that show what a submission refuses.
 
     They have every value of every sweep; of numbers the least and the largest, for what is allowed
     is a range.
     """
-    ends = _ends(placed)
+    ends = _ends(placed_trials)
     covered_values = set[tuple[str, str, Scalar]]()
-    for each in placed:
-        swept = {(each.entry, name, value) for name, value in each.swept.items()}
-        values = {one for one in swept if one[2] in ends.get(one[:2], (one[2],))}
+    for each in placed_trials:
+        triples = {(each.entry, name, value) for name, value in each.swept.items()}
+        values = {one for one in triples if one[2] in ends.get(one[:2], (one[2],))}
         values = values or {(each.entry, "", "")}
         if not values <= covered_values:
             covered_values |= values
             yield each.trial
 
 
-def _ends(placed: tuple[PlacedTrial, ...]) -> dict[tuple[str, str], tuple[Scalar, Scalar]]:
+def _ends(placed_trials: tuple[PlacedTrial, ...]) -> dict[tuple[str, str], tuple[Scalar, Scalar]]:
     """The least and the largest value of each entry's sweeps of numbers."""
     values = dict[tuple[str, str], set[Scalar]]()
-    for each in placed:
+    for each in placed_trials:
         for name, value in each.swept.items():
             values.setdefault((each.entry, name), set()).add(value)
     numbers = {
@@ -139,19 +139,19 @@ def _of_entry(
         request = _request(form, entry.submission, variant, device)
         size = workload_at(request)
         trunk = _trunk(experiment, form, instance, variant, device)
-        for number, swept in enumerate(swept_points(entry, form), start=1):
-            point = submission.space.default | _hyperparameters(swept)
+        for number, settings in enumerate(swept_points(entry, form), start=1):
+            point = submission.space.default | _hyperparameters(settings)
             trial = trial_of(request, size, submission, point, (instance, number))
             changes = _in_steps(form, size, instance, entry.longer * form.steps)
-            trial = trial.model_copy(update=changes | _measurements(experiment, swept))
+            trial = trial.model_copy(update=changes | _measurements(experiment, settings))
             for order in range(1, form.orders + 1):
-                ordered = trial if trunk is None else _branch(trial, trunk, entry, form, order)
-                yield PlacedTrial(ordered, entry.name, swept, instance, order)
+                plan_trial = trial if trunk is None else _branch(trial, trunk, entry, form, order)
+                yield PlacedTrial(plan_trial, entry.name, settings, instance, order)
 
 
-def trunks_of(placed: tuple[PlacedTrial, ...]) -> tuple[Trial, ...]:
+def trunks_of(placed_trials: tuple[PlacedTrial, ...]) -> tuple[Trial, ...]:
     """The trials that others begin at the end of, each once."""
-    branches = [each.trial.branch for each in placed if each.trial.branch is not None]
+    branches = [each.trial.branch for each in placed_trials if each.trial.branch is not None]
     return tuple({branch.trunk.identity: branch.trunk for branch in branches}.values())
 
 
@@ -164,7 +164,7 @@ def _trunk(
         return None
     submission = resolve(trunk.submission)
     submission.require(form.framework)
-    submission = adjusted(submission, None, experiment.set | trunk.set)
+    submission = adjust(submission, None, experiment.set | trunk.set)
     request = _request(form, trunk.submission, variant, device)
     size = workload_at(request)
     trial = trial_of(request, size, submission, submission.space.default, (instance, 1))
@@ -198,7 +198,7 @@ def _request(form: Form, submission: str, variant: str, device: str) -> PlanRequ
     )
 
 
-def _submission(experiment: Experiment, form: Form, entry: Entry) -> Resolved:
+def _submission(experiment: Experiment, form: Form, entry: Entry) -> ResolvedSubmission:
     """An entry's submission with what is set; its swept hyperparameters are known, too."""
     submission = resolve(entry.submission)
     submission.require(form.framework)
@@ -210,17 +210,17 @@ def _submission(experiment: Experiment, form: Form, entry: Entry) -> Resolved:
                 "leave it out of one of the two",
             )
     first = {name: values[0] for name, values in entry.sweep.items()}
-    adjusted(submission, None, _hyperparameters(first))
-    return adjusted(submission, None, settings)
+    adjust(submission, None, _hyperparameters(first))
+    return adjust(submission, None, settings)
 
 
-def _hyperparameters(swept: Settings) -> Settings:
+def _hyperparameters(settings: Settings) -> Settings:
     """Without the batch size, which is the trial's."""
-    return {name: value for name, value in swept.items() if name != BATCH_SIZE}
+    return {name: value for name, value in settings.items() if name != BATCH_SIZE}
 
 
-def _measurements(experiment: Experiment, swept: Settings) -> dict[str, object]:
-    return {"diagnostics": experiment.diagnostics, "batch_size": swept.get(BATCH_SIZE)}
+def _measurements(experiment: Experiment, settings: Settings) -> dict[str, object]:
+    return {"diagnostics": experiment.diagnostics, "batch_size": settings.get(BATCH_SIZE)}
 
 
 def _in_steps(form: Form, size: SuiteWorkload, instance: int, steps: int) -> dict[str, object]:

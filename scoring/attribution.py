@@ -24,6 +24,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 from scoring.clock import CLOCKS
+from scoring.frame import finished_trials
 from scoring.paired import scored_columns
 from scoring.rules import Rules
 from scoring.sequential import sequential_test
@@ -108,7 +109,7 @@ class Attributor:
     """
 
     def __init__(self, frame: pd.DataFrame, rules: Rules) -> None:
-        self._ended, self._rules = frame[frame["state"] != "unfinished"], rules
+        self._finished_trials, self._rules = finished_trials(frame), rules
         self._made_of = {
             str(entry): (set(part["submission"].astype(str)), set(part["framework"].astype(str)))
             for entry, part in frame.groupby("entry")
@@ -142,21 +143,23 @@ class Attributor:
     @cached_property
     def _best(self) -> tuple[Times, Times]:
         """Seconds and steps of the trial that counts of each study."""
-        table = study_table(self._ended, CLOCKS["seconds"])
-        steps = self._ended.set_index("identity")["steps_to_target"].astype(float)
+        table = study_table(self._finished_trials, CLOCKS["seconds"])
+        steps = self._finished_trials.set_index("identity")["steps_to_target"].astype(float)
         return _times(table, table["time_to_target_s"], table["identity"].map(steps))
 
     @cached_property
     def _all(self) -> tuple[Times, Times]:
         """The same of every trial of ports, each as a study of its own."""
-        frameworks = self._ended.groupby("submission")["framework"].transform("nunique")
-        ended = self._ended[frameworks > 1]
-        seconds = ended["time_to_target_s"].astype(float).where(ended["state"] == "reached", np.inf)
-        place = ended["study"].map("{:05d}".format) + ended["trial"].map("/{:05d}".format)
-        table = pd.DataFrame(
-            {"submission": ended["entry"], "workload": ended["column"], "study": place}
+        frameworks = self._finished_trials.groupby("submission")["framework"].transform("nunique")
+        trials = self._finished_trials[frameworks > 1]
+        seconds = (
+            trials["time_to_target_s"].astype(float).where(trials["state"] == "reached", np.inf)
         )
-        return _times(table, seconds.fillna(np.inf), ended["steps_to_target"].astype(float))
+        place = trials["study"].map("{:05d}".format) + trials["trial"].map("/{:05d}".format)
+        table = pd.DataFrame(
+            {"submission": trials["entry"], "workload": trials["column"], "study": place}
+        )
+        return _times(table, seconds.fillna(np.inf), trials["steps_to_target"].astype(float))
 
     def _log_ratios(self, times: Times, a: str, b: str) -> Array:
         """log B - log A, (W, K); infinite or NaN where one did not reach."""

@@ -29,7 +29,7 @@ MODEL = ["suite", "round", "ruleset", "workload", "variant", "baseline", "baseli
 OUTCOME = (
     "time_to_target_s", "last_miss_s", "hit_s", "steps_to_target", "examples_to_target",
 )  # fmt: skip
-DISCOUNTED = ("unfinished", "invalid")
+DISCOUNTED_STATES = ("unfinished", "invalid")
 """States whose curves do not count."""
 Changes = dict[Hashable, dict[str, float | str]]
 """New values of a frame's rows, by index and column."""
@@ -63,10 +63,10 @@ def with_baseline_targets(
     curves = curves_of()
     curves = curves[curves["split"].eq("validation") & curves["value"].notna()]
     by_trial = dict(list(curves.sort_values("time_s").groupby("identity")))
-    scored = set(select_contents(frame, ())["identity"])
+    identities = set(select_contents(frame, ())["identity"])
     changes: Changes = {}
     for _, group in open_trials.groupby(MODEL, sort=True):
-        target = baseline_target(group[group["identity"].isin(scored)], by_trial)
+        target = baseline_target(group[group["identity"].isin(identities)], by_trial)
         for index, trial in group.iterrows():
             changes[index] = _cross_target(trial, by_trial.get(trial["identity"]), target)
     return _update(frame, changes)
@@ -79,7 +79,7 @@ def baseline_target(group: pd.DataFrame, curves: dict[Any, pd.DataFrame]) -> flo
         group: trials of one model, one round and one ruleset, of the contents that are scored.
         curves: the evaluations of each trial, by identity.
     """
-    own = group[group["submission"].eq(group["baseline"]) & ~group["state"].isin(DISCOUNTED)]
+    own = group[group["submission"].eq(group["baseline"]) & ~group["state"].isin(DISCOUNTED_STATES)]
     if own.empty:
         return math.nan
     pick = "max" if own["direction"].iloc[0] == "maximize" else "min"
@@ -131,7 +131,7 @@ def _cross_target(
     trial: pd.Series[Any], curve: pd.DataFrame | None, target: float
 ) -> dict[str, float | str]:
     """What a known target changes in a trial's row."""
-    if math.isnan(target) or trial["state"] in DISCOUNTED or curve is None:
+    if math.isnan(target) or trial["state"] in DISCOUNTED_STATES or curve is None:
         return {"target": target}
     hit = crossing(curve, trial, target)
     if hit is None:

@@ -139,11 +139,11 @@ def compare_entries(
         seed: random seed.
     """
     both = times.take([a, b])
-    shared = (np.isfinite(both.hit) | np.isposinf(both.hit)).any(axis=2).min(axis=0)
+    in_both = (np.isfinite(both.hit) | np.isposinf(both.hit)).any(axis=2).min(axis=0)
     columns = [
         column
         for column, name in enumerate(both.workloads)
-        if shared[column] and name not in rules.held_out and (not rules.base or name in rules.base)
+        if in_both[column] and name not in rules.held_out and (not rules.base or name in rules.base)
     ]
     names = tuple(both.workloads[column] for column in columns)
     medians = median_times(settle_missing(both.hit, rules))[:, columns]

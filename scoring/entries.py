@@ -69,19 +69,19 @@ def entry_labels(frame: pd.DataFrame) -> pd.Series[str]:
     return name.where(count <= 1, name + "@" + frame["content_hash"].astype(str).str[:8])
 
 
-def select_contents(frame: pd.DataFrame, allowed: Collection[str]) -> pd.DataFrame:
+def select_contents(frame: pd.DataFrame, allowed_rules: Collection[str]) -> pd.DataFrame:
     """The trials that are scored: of each name the latest content, or all if that is allowed."""
-    if OLDER in allowed:
+    if OLDER in allowed_rules:
         return frame
     latest = {name: of.latest.content_hash for name, of in contents_by_name(frame).items()}
     return frame[frame["content_hash"].eq(frame["submission"].map(latest))]
 
 
-def content_flags(frame: pd.DataFrame, allowed: Collection[str]) -> tuple[str, ...]:
+def content_flags(frame: pd.DataFrame, allowed_rules: Collection[str]) -> tuple[str, ...]:
     """What became of names with several contents, given the frame that has all of them."""
     flags = []
     for name, contents in contents_by_name(frame).items():
-        if len(contents) > 1 and OLDER in allowed:
+        if len(contents) > 1 and OLDER in allowed_rules:
             labels = ", ".join(entry.label for entry in contents.entries)
             flags.append(f"{OLDER}: {name} has {len(contents)} contents: {labels}")
         elif len(contents) > 1:

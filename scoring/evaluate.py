@@ -14,7 +14,7 @@ from scoring.columns import CURVES
 from scoring.entries import content_flags, contents_by_name, select_contents
 from scoring.evidence import NOT_READ, Evidence
 from scoring.flags import gap_flags, trial_flags
-from scoring.frame import held_out_of, prepare
+from scoring.frame import finished_trials, held_out_of, prepare
 from scoring.mixtures import frame_breaches, name_breaches
 from scoring.refusals import absences, check_allowed, settle, time_breaches
 from scoring.rules import Rules, load_rules
@@ -34,7 +34,7 @@ def score_results(
     frame: pd.DataFrame,
     rules: Rules | None = None,
     clock: str = "seconds",
-    allowed: Collection[str] = (),
+    allowed_rules: Collection[str] = (),
     curves: pd.DataFrame | None = None,
     *,
     evidence: Evidence = NOT_READ,
@@ -49,7 +49,7 @@ def score_results(
         frame: results, one row per trial.
         rules: the scoring rules; None for the project's own.
         clock: a name in `scoring.clock.CLOCKS`.
-        allowed: rules of `scoring.refusals.RULES` whose breach only flags the scoreboard.
+        allowed_rules: rules of `scoring.refusals.RULES` whose breach only flags the scoreboard.
         curves: the trials' evaluations, for rules that choose a study's trial by evaluation index.
         evidence: what a look at the records themselves found.
 
@@ -57,9 +57,9 @@ def score_results(
         HarnessError: the frame is incomplete or breaks a rule that is not allowed, or curves are
             needed and missing.
     """
-    check_allowed(allowed)
+    check_allowed(allowed_rules)
     everything = prepare(frame)
-    frame = scored_trials(everything, allowed)
+    frame = scored_trials(everything, allowed_rules)
     breaches = [*evidence.breaches(), *name_breaches(everything), *frame_breaches(frame)]
     breaches += baseline_breaches(frame)
     own = rules or load_rules()
@@ -75,21 +75,21 @@ def score_results(
             )
         CURVES.check(curves)
         frame = with_hit_index(frame, curves)
-    times = times_of(frame[frame["state"] != "unfinished"], clock_of(clock))
-    of_contents = content_flags(everything, allowed)
-    flags = settle([*breaches, *time_breaches(times, own)], allowed, of_contents)
-    flags += (*evidence.flags(), *of_contents, *standing_flags(everything, allowed))
+    times = times_of(finished_trials(frame), clock_of(clock))
+    of_contents = content_flags(everything, allowed_rules)
+    flags = settle([*breaches, *time_breaches(times, own)], allowed_rules, of_contents)
+    flags += (*evidence.flags(), *of_contents, *standing_flags(everything, allowed_rules))
     flags += (*absences(times, own), *gap_flags(frame), *trial_flags(frame))
     board = score_times(times, own, clock_of(clock), flags)
     return replace(
         board,
         contents=_contents(everything, frame),
         marks=marks_of(frame),
-        unranked=unranked_table(unranked_trials(everything, allowed)),
+        unranked=unranked_table(unranked_trials(everything, allowed_rules)),
     )
 
 
-def scored_trials(frame: pd.DataFrame, allowed: Collection[str] = ()) -> pd.DataFrame:
+def scored_trials(frame: pd.DataFrame, allowed_rules: Collection[str] = ()) -> pd.DataFrame:
     """The prepared trials of a results frame that a score has.
 
     Those of older contents and of entries whose mark is not ranked are left out.
@@ -97,16 +97,16 @@ def scored_trials(frame: pd.DataFrame, allowed: Collection[str] = ()) -> pd.Data
     Raises:
         HarnessError: no entry is left that is ranked.
     """
-    return prepare(select_ranked(select_contents(prepare(frame), allowed), allowed))
+    return prepare(select_ranked(select_contents(prepare(frame), allowed_rules), allowed_rules))
 
 
-def unranked_trials(frame: pd.DataFrame, allowed: Collection[str] = ()) -> pd.DataFrame:
+def unranked_trials(frame: pd.DataFrame, allowed_rules: Collection[str] = ()) -> pd.DataFrame:
     """The prepared trials of a results frame that are shown and not ranked; often there are none.
 
     They are named as they would be among all that are shown.
     """
-    trials = prepare(select_contents(prepare(frame), allowed))
-    return select_unranked(trials, allowed)
+    trials = prepare(select_contents(prepare(frame), allowed_rules))
+    return select_unranked(trials, allowed_rules)
 
 
 def _contents(everything: pd.DataFrame, frame: pd.DataFrame) -> dict[str, int]:
@@ -120,11 +120,11 @@ def score_table(
     table: pd.DataFrame,
     rules: Rules | None = None,
     clock: str = "seconds",
-    allowed: Collection[str] = (),
+    allowed_rules: Collection[str] = (),
 ) -> Scoreboard:
     """Score a table of study times (`scoring.times.from_table`)."""
     own, clock_definition = rules or load_rules(), clock_of(clock)
     require_column(table, clock_definition.table_column, clock_definition)
     times = from_table(table, clock_definition.table_column)
-    flags = settle(time_breaches(times, own), allowed) + absences(times, own)
+    flags = settle(time_breaches(times, own), allowed_rules) + absences(times, own)
     return score_times(times, own, clock_definition, flags)

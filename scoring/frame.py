@@ -39,6 +39,11 @@ def prepare(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(entry=entry, column=column)
 
 
+def finished_trials(frame: pd.DataFrame) -> pd.DataFrame:
+    """The trials of a results frame that have ended, in whichever state."""
+    return frame[frame["state"] != "unfinished"]
+
+
 def held_out_of(frame: pd.DataFrame) -> dict[str, str]:
     """The base workload of each held-out variant in a prepared frame, by the variant's column."""
     variants = frame[frame["variant"] != "base"]

@@ -68,7 +68,7 @@ def study_times(logs: Path, rules: Rules) -> pd.DataFrame:
             result = (float(hit.row) if by_index else hit.time_s, hit.time_s, hit.step)
         studies[key] = min(best, result, key=_order)
     if not studies:
-        raise _nothing_found(logs, rules)
+        raise _no_logs_error(logs, rules)
     rows = [(*key, best[1], best[2]) for key, best in sorted(studies.items())]
     columns = ["submission", "workload", "study", "time_to_target_s", "step_at_target"]
     return pd.DataFrame(rows, columns=columns)
@@ -119,7 +119,7 @@ def _folders(path: str, prefix: str) -> list[os.DirEntry[str]]:
     return sorted(folders, key=lambda entry: entry.name)
 
 
-def _nothing_found(logs: Path, rules: Rules) -> HarnessError:
+def _no_logs_error(logs: Path, rules: Rules) -> HarnessError:
     if not rules.targets:
         return HarnessError(
             "the rules have no targets, which an import needs",

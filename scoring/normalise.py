@@ -99,8 +99,8 @@ def convert(frame: pd.DataFrame, other: pd.DataFrame, reference: str) -> pd.Data
             f"{column}: seconds of {there} divided by {ratio:.3g}, {reference}'s time a step there "
             f"over that on {here} ({count} trials run in between)"
         )
-        scaled = {name: trials[name].astype(float) / ratio for name in SECONDS}
-        parts.append(trials.assign(**scaled, hardware=here, normalised=what))
+        seconds = {name: trials[name].astype(float) / ratio for name in SECONDS}
+        parts.append(trials.assign(**seconds, hardware=here, normalised=what))
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 

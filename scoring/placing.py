@@ -17,7 +17,7 @@ import pandas as pd
 from harness.core.errors import HarnessError
 from scoring.clock import CLOCKS, Clock
 from scoring.compare import Comparison, compare_entries
-from scoring.frame import held_out_of
+from scoring.frame import finished_trials, held_out_of
 from scoring.rules import load_rules
 from scoring.screening import screening_error
 from scoring.studies import times_of
@@ -25,7 +25,7 @@ from scoring.studies import times_of
 SAME = ("suite", "ruleset", "framework", "round")
 """What a run and a board have in common, or their instances differ."""
 DRAWS = 1000
-SHOWN = 6
+SHOWN_COUNT = 6
 """At most as many settled entries are named."""
 
 
@@ -70,9 +70,9 @@ class Place:
             error = screening_error(len(self.workloads))
             yield f"  one study of each is compared, which settles nothing: {error}"
         for word, names in (("faster", self.slower), ("slower", self.faster)):
-            settled = [name for name in names if self.comparisons[name].more_studies == 0]
-            if settled:
-                yield f"  settled to be {word} than {_listing(settled)}"
+            settled_names = [name for name in names if self.comparisons[name].more_studies == 0]
+            if settled_names:
+                yield f"  settled to be {word} than {_listing(settled_names)}"
         for name in self.neighbours:
             if (text := self._what_would_settle(name)) is not None:
                 yield f"  {name}: {text}"
@@ -118,17 +118,17 @@ def places(board: pd.DataFrame, own: pd.DataFrame, clock: str = "steps") -> tupl
         HarnessError: the two are not of the same instances, or, in seconds, not of one machine.
     """
     is_new = ~own["content_hash"].isin(board["content_hash"]) & own["state"].ne("unfinished")
-    new, ended = own[is_new], board[board["state"] != "unfinished"]
+    new, finished = own[is_new], finished_trials(board)
     if new.empty:
         return ()
-    shared = ended[ended["column"].isin(new["column"])]
-    _refuse_others(shared, new, clock)
-    board_entries = set(shared["entry"])
+    common = finished[finished["column"].isin(new["column"])]
+    _refuse_others(common, new, clock)
+    board_entries = set(common["entry"])
     entries = new.assign(
         entry=[f"{e} (this run)" if e in board_entries else e for e in new["entry"]]
     )
     return tuple(
-        _place(str(entry), trials, shared, CLOCKS[clock])
+        _place(str(entry), trials, common, CLOCKS[clock])
         for entry, trials in entries.groupby("entry")
     )
 
@@ -150,12 +150,12 @@ def _place(entry: str, trials: pd.DataFrame, board: pd.DataFrame, clock: Clock) 
         name: _comparison(entry, name, pd.concat([trials, theirs]), clock)
         for name, theirs in fitting.items()
     }
-    ordered = sorted(pairs.items(), key=lambda item: (item[1].factor.overall, item[0]))
+    ranking = sorted(pairs.items(), key=lambda item: (item[1].factor.overall, item[0]))
     studies = {
         name: int(theirs[theirs["column"].isin(columns)].groupby("column")["study"].nunique().min())
         for name, theirs in fitting.items()
     }
-    return Place(entry, _again(trials), clock, dict(ordered), studies)
+    return Place(entry, _again(trials), clock, dict(ranking), studies)
 
 
 def _again(trials: pd.DataFrame) -> str:
@@ -175,9 +175,9 @@ def _comparison(a: str, b: str, trials: pd.DataFrame, clock: Clock) -> Compariso
     of_both = trials.groupby("column")["entry"].transform("nunique") == 2
     trials = trials[of_both]
     studies = [set(part["study"]) for _, part in trials.groupby(["entry", "column"])]
-    paired = trials[trials["study"].isin(set.intersection(*studies))].reset_index(drop=True)
-    rules = load_rules().model_copy(update={"held_out": held_out_of(paired)})
-    return compare_entries(times_of(paired, clock), a, b, rules, draws=DRAWS)
+    pair_trials = trials[trials["study"].isin(set.intersection(*studies))].reset_index(drop=True)
+    rules = load_rules().model_copy(update={"held_out": held_out_of(pair_trials)})
+    return compare_entries(times_of(pair_trials, clock), a, b, rules, draws=DRAWS)
 
 
 def _refuse_others(board: pd.DataFrame, own: pd.DataFrame, clock: str) -> None:
@@ -199,13 +199,13 @@ def _refuse_others(board: pd.DataFrame, own: pd.DataFrame, clock: str) -> None:
     keys = ["column", "workload_hash"]
     versions = pd.concat([board[keys], own[keys]]).drop_duplicates().groupby("column").size()
     if (versions > 1).any():
-        changed = _listing([str(name) for name in versions[versions > 1].index])
+        changed_names = _listing([str(name) for name in versions[versions > 1].index])
         raise HarnessError(
-            f"the board was made with another version of {changed}",
+            f"the board was made with another version of {changed_names}",
             "place it on a board of this version: harness baselines STORE --board BOARD",
         )
 
 
 def _listing(names: list[str]) -> str:
-    text = ", ".join(names[:SHOWN])
-    return text if len(names) <= SHOWN else f"{text} and {len(names) - SHOWN} more"
+    text = ", ".join(names[:SHOWN_COUNT])
+    return text if len(names) <= SHOWN_COUNT else f"{text} and {len(names) - SHOWN_COUNT} more"

@@ -19,10 +19,10 @@ def median_times(times: Array) -> Array:
 
     The median of an even number of values is the mean of the middle two, infinite if either is.
     """
-    ordered = np.sort(times, axis=-1)
-    count = (~np.isnan(ordered)).sum(axis=-1, keepdims=True)
-    low = np.take_along_axis(ordered, np.maximum((count - 1) // 2, 0), axis=-1)
-    high = np.take_along_axis(ordered, np.minimum(count // 2, times.shape[-1] - 1), axis=-1)
+    sorted_times = np.sort(times, axis=-1)
+    count = (~np.isnan(sorted_times)).sum(axis=-1, keepdims=True)
+    low = np.take_along_axis(sorted_times, np.maximum((count - 1) // 2, 0), axis=-1)
+    high = np.take_along_axis(sorted_times, np.minimum(count // 2, times.shape[-1] - 1), axis=-1)
     middle = np.where(count % 2 == 1, low, (low + high) / 2)
     return np.where(count == 0, np.inf, middle)[..., 0]
 

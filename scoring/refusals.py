@@ -53,28 +53,28 @@ class Breach:
     detail: str
 
 
-def check_allowed(allowed: Collection[str]) -> None:
+def check_allowed(allowed_rules: Collection[str]) -> None:
     """Refuse a name given to `--allow` that is not a rule."""
-    for name in allowed:
+    for name in allowed_rules:
         if name not in RULES:
             raise UnknownNameError("rule", name, RULES)
 
 
 def settle(
-    breaches: list[Breach], allowed: Collection[str], remarks: tuple[str, ...] = ()
+    breaches: list[Breach], allowed_rules: Collection[str], remarks: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
     """The flags for allowed breaches.
 
     Args:
         breaches: the rules that results break.
-        allowed: names of the rules that may be broken.
+        allowed_rules: names of the rules that may be broken.
         remarks: what to say beside a refusal, as it may explain it.
 
     Raises:
         HarnessError: a breach is not allowed; the message names each rule and its option.
     """
-    check_allowed(allowed)
-    violations = [breach for breach in breaches if breach.rule not in allowed]
+    check_allowed(allowed_rules)
+    violations = [breach for breach in breaches if breach.rule not in allowed_rules]
     if violations:
         lines = [f"refused by rule '{b.rule}' ({RULES[b.rule]}): {b.detail}" for b in violations]
         options = " ".join(f"--allow {rule}" for rule in dict.fromkeys(b.rule for b in violations))

@@ -17,8 +17,8 @@ FRACTIONS = tuple(round(fraction, 3) for fraction in np.linspace(-0.10, 0.10, 21
 
 def runs_to_the_end(frame: pd.DataFrame) -> bool:
     """Whether every trial continued to the end of its budget (stop rule `budget`)."""
-    reached = frame[frame["state"] == "reached"]
-    return bool((reached["timed_s"] >= 0.97 * reached["budget_s"]).all())
+    hit_trials = frame[frame["state"] == "reached"]
+    return bool((hit_trials["timed_s"] >= 0.97 * hit_trials["budget_s"]).all())
 
 
 def relaxation_curve(frame: pd.DataFrame, curves: pd.DataFrame, rules: Rules) -> pd.DataFrame:

@@ -12,37 +12,38 @@ import numpy as np
 import pandas as pd
 
 from harness.core.errors import HarnessError
-from harness.core.marks import UNRANKED
+from harness.core.marks import UNRANKED_MARKS
 from scoring.clock import CLOCKS
+from scoring.frame import finished_trials
 from scoring.studies import study_table
 
-HELD = "held-entries"
+HELD_RULE = "held-entries"
 """The rule that is overridden to rank entries that are held, too."""
 
 
-def select_ranked(frame: pd.DataFrame, allowed: Collection[str]) -> pd.DataFrame:
+def select_ranked(frame: pd.DataFrame, allowed_rules: Collection[str]) -> pd.DataFrame:
     """The trials of a prepared frame whose entries are ranked.
 
     Raises:
         HarnessError: there is none; the message says why.
     """
-    ranked_trials = frame[~_is_unranked(frame, allowed)]
+    ranked_trials = frame[~_is_unranked(frame, allowed_rules)]
     if ranked_trials.empty:
-        reasons = "\n".join(standing_flags(frame, allowed))
+        reasons = "\n".join(standing_flags(frame, allowed_rules))
         raise HarnessError(
             f"no entry is ranked\n{reasons}",
-            f"rerun them on fresh instances: harness audit OUT --seed TEXT; or --allow {HELD}",
+            f"rerun them on fresh instances: harness audit OUT --seed TEXT; or --allow {HELD_RULE}",
         )
     return ranked_trials
 
 
-def select_unranked(frame: pd.DataFrame, allowed: Collection[str]) -> pd.DataFrame:
+def select_unranked(frame: pd.DataFrame, allowed_rules: Collection[str]) -> pd.DataFrame:
     """The trials of a prepared frame whose entries are not ranked."""
-    return frame[_is_unranked(frame, allowed)]
+    return frame[_is_unranked(frame, allowed_rules)]
 
 
-def _is_unranked(frame: pd.DataFrame, allowed: Collection[str]) -> pd.Series[bool]:
-    marks = UNRANKED - {"held"} if HELD in allowed else UNRANKED
+def _is_unranked(frame: pd.DataFrame, allowed_rules: Collection[str]) -> pd.Series[bool]:
+    marks = UNRANKED_MARKS - {"held"} if HELD_RULE in allowed_rules else UNRANKED_MARKS
     return frame["mark"].isin(marks)
 
 
@@ -52,13 +53,15 @@ def marks_of(frame: pd.DataFrame) -> dict[str, str]:
     return {str(entry): str(mark) for entry, mark in first.itertuples(index=False, name=None)}
 
 
-def standing_flags(frame: pd.DataFrame, allowed: Collection[str]) -> tuple[str, ...]:
+def standing_flags(frame: pd.DataFrame, allowed_rules: Collection[str]) -> tuple[str, ...]:
     """One flag for each entry of a prepared frame that is not ranked, or only by `--allow`."""
     flags = []
-    first = frame[frame["mark"].isin(UNRANKED)].drop_duplicates("entry").sort_values("entry")
+    first = frame[frame["mark"].isin(UNRANKED_MARKS)].drop_duplicates("entry").sort_values("entry")
     for entry, mark, reason in first[["entry", "mark", "mark_reason"]].itertuples(index=False):
-        by_request = mark == "held" and HELD in allowed
-        rule, how = (HELD, "held and ranked all the same") if by_request else (mark, "not ranked")
+        by_request = mark == "held" and HELD_RULE in allowed_rules
+        rule, how = (
+            (HELD_RULE, "held and ranked all the same") if by_request else (mark, "not ranked")
+        )
         flags.append(f"{rule}: {entry} is {how}: {reason or 'no reason was given'}")
     return tuple(flags)
 
@@ -69,12 +72,12 @@ def unranked_table(frame: pd.DataFrame) -> pd.DataFrame:
     Columns: submission, mark, workload, time_to_target_s (median of the studies), steps_to_target,
     studies_reached, studies, setup_s, warm_up_s, mark_reason.
     """
-    ended = frame[frame["state"] != "unfinished"]
-    if ended.empty:
+    trials = finished_trials(frame)
+    if trials.empty:
         return pd.DataFrame()
-    best = study_table(ended, CLOCKS["seconds"])["identity"]
+    best = study_table(trials, CLOCKS["seconds"])["identity"]
     rows = []
-    for (entry, column), studies in ended[ended["identity"].isin(best)].groupby(
+    for (entry, column), studies in trials[trials["identity"].isin(best)].groupby(
         ["entry", "column"]
     ):
         times = studies["time_to_target_s"].astype(float).fillna(np.inf)

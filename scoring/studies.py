@@ -24,8 +24,8 @@ def study_table(frame: pd.DataFrame, clock: Clock) -> pd.DataFrame:
     only), identity, record.
     """
     require_column(frame, clock.column, clock)
-    reached = frame["state"].eq("reached") & frame["time_to_target_s"].notna()
-    value = frame[clock.column].astype(float).where(reached, np.inf).fillna(np.inf)
+    is_reached = frame["state"].eq("reached") & frame["time_to_target_s"].notna()
+    value = frame[clock.column].astype(float).where(is_reached, np.inf).fillna(np.inf)
     miss = frame["last_miss_s"].astype(float)
     first = [frame["hit_index"]] if "hit_index" in frame.columns else []
     rows = _first_of_each(
@@ -100,6 +100,6 @@ def steps_beside(frame: pd.DataFrame, clock: Clock) -> Times:
     require_column(frame, CLOCKS["steps"].column, CLOCKS["steps"])
     studies = study_table(frame, clock)
     steps = studies["identity"].map(frame.set_index("identity")[CLOCKS["steps"].column])
-    reached = np.isfinite(studies[clock.table_column])
+    is_reached = np.isfinite(studies[clock.table_column])
     column = CLOCKS["steps"].table_column
-    return from_table(studies.assign(**{column: steps.where(reached, np.inf)}), column)
+    return from_table(studies.assign(**{column: steps.where(is_reached, np.inf)}), column)

@@ -47,8 +47,8 @@ class _Data:
     @classmethod
     def of(cls, times: Array, limit: Array) -> _Data:
         is_reached = np.isfinite(times)
-        modelled = is_reached.any(axis=-1, keepdims=True)
-        is_censored = np.isposinf(times) & modelled
+        is_modelled = is_reached.any(axis=-1, keepdims=True)
+        is_censored = np.isposinf(times) & is_modelled
         log_limit = np.log(np.maximum(limit, TINY))[..., None]
         with np.errstate(invalid="ignore"):
             log_time = np.where(is_reached, np.log(np.maximum(times, TINY)), 0.0)

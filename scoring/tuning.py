@@ -33,21 +33,21 @@ def best_after_trials(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _times(part: pd.DataFrame) -> Array:
-    reached = part["state"].eq("reached")
-    times = part["time_to_target_s"].astype(float).where(reached, np.inf).fillna(np.inf)
+    is_reached = part["state"].eq("reached")
+    times = part["time_to_target_s"].astype(float).where(is_reached, np.inf).fillna(np.inf)
     return np.asarray(times, dtype=np.float64)
 
 
 def _expected_best(times: Array, budget_s: float) -> Iterator[dict[str, float]]:
-    ordered = np.sort(times)
-    n = len(ordered)
-    at_budget = np.where(np.isfinite(ordered), ordered, budget_s)
+    sorted_times = np.sort(times)
+    n = len(sorted_times)
+    at_budget = np.where(np.isfinite(sorted_times), sorted_times, budget_s)
     for k in _trial_numbers(n):
         weights = _weights(n, k)
         yield {
             "trials": k,
             "expected_s": float(weights @ at_budget),
-            "fraction_reached": float(weights @ np.isfinite(ordered)),
+            "fraction_reached": float(weights @ np.isfinite(sorted_times)),
         }
 
 
@@ -80,15 +80,15 @@ def sensitivity(frame: pd.DataFrame) -> pd.DataFrame:
     for (entry, column), part in frame.groupby(["entry", "column"]):
         times = _times(part)
         # Twice the longest budget instead of infinity, as rank correlation needs finite numbers.
-        ranked = np.where(np.isfinite(times), times, 2 * float(part["budget_s"].max()))
+        rank_times = np.where(np.isfinite(times), times, 2 * float(part["budget_s"].max()))
         for name, values in _hyperparameters(part):
-            if len(part) < 4 or len(np.unique(values)) < 2 or len(np.unique(ranked)) < 2:
+            if len(part) < 4 or len(np.unique(values)) < 2 or len(np.unique(rank_times)) < 2:
                 continue
-            fast = values[ranked <= np.median(ranked)]
+            fast = values[rank_times <= np.median(rank_times)]
             rows.append(
                 {
                     "entry": entry, "column": column, "hyperparameter": name, "trials": len(part),
-                    "correlation": float(spearmanr(values, ranked).statistic),
+                    "correlation": float(spearmanr(values, rank_times).statistic),
                     "fast_low": float(fast.min()), "fast_high": float(fast.max()),
                 }
             )  # fmt: skip

@@ -23,8 +23,8 @@ from scoring.speedup import (
 from scoring.times import Array
 
 LEVEL = 0.90
-DESCRIBED = "descriptive: targets were missed, and a miss makes scores jump"
-PAIRED = 64
+DESCRIPTIVE = "descriptive: targets were missed, and a miss makes scores jump"
+MOST_PAIRED = 64
 """Maximum number of entries for which all pairs are compared; see `harness compare` beyond."""
 
 
@@ -60,7 +60,7 @@ class Uncertainty:
             "draws": self.draws,
             "level": LEVEL,
             "score_intervals": dict(zip(names, self.score_intervals.tolist(), strict=True)),
-            "score_intervals_are": "calibrated" if self.is_calibrated else DESCRIBED,
+            "score_intervals_are": "calibrated" if self.is_calibrated else DESCRIPTIVE,
             "rank_fractions": dict(zip(names, self.rank_fractions.tolist(), strict=True)),
             "speedups": {
                 name: _speedup_json(board, item)
@@ -121,7 +121,7 @@ class _Collector:
         ]
         limits = [pair_limit(board.times, *pair)[self.columns] for pair in self.reference_pairs]
         self.limits = np.array(limits).reshape(len(limits), len(self.columns))
-        self.keeps = len(names) <= PAIRED
+        self.keeps = len(names) <= MOST_PAIRED
         self.scores: list[Array] = []
         self.medians: list[Array] = []
         self.comparisons: list[PairwiseComparison] = []

@@ -71,7 +71,7 @@ def of_widths(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def width_speedups(
-    frame: pd.DataFrame, rules: Rules, reference: str, allowed: Collection[str] = ()
+    frame: pd.DataFrame, rules: Rules, reference: str, allowed_rules: Collection[str] = ()
 ) -> list[WidthSpeedup]:
     """The speed-ups of all entries at all widths of a results frame, the reference's left out.
 
@@ -79,17 +79,17 @@ def width_speedups(
         frame: trials of width families, with the targets that the baseline sets.
         rules: those of a score; their workloads and held-out variants are of no account.
         reference: the submission that speed-ups are measured against.
-        allowed: as for `score_results`.
+        allowed_rules: as for `score_results`.
 
     Raises:
         HarnessError: as `score_results`; or the reference is missing at a width.
     """
-    prepared = prepare(frame)
-    check_reference(reference, prepared["entry"].unique())
+    trials = prepare(frame)
+    check_reference(reference, trials["entry"].unique())
     lines: list[WidthSpeedup] = []
-    for column, part in frame.groupby(prepared["column"]):
+    for column, part in frame.groupby(trials["column"]):
         own = rules.model_copy(update={"base": (str(column),), "held_out": {}})
-        lines += _lines(score_results(part, own, allowed=allowed), part, reference)
+        lines += _lines(score_results(part, own, allowed_rules=allowed_rules), part, reference)
     return sorted(lines)
 
 

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    from tests.record.conftest import Made
+    from tests.record.conftest import SampleStore
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")  # before anything imports jax; `make gpu` names both
 # A busy machine is no failure; at every commit the same few examples, at night many others.
@@ -92,16 +92,16 @@ def data_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def sample(tmp_path: Path) -> Made:
+def sample(tmp_path: Path) -> SampleStore:
     """A store with one ended trial, for a test to change."""
-    from tests.record.conftest import Made
+    from tests.record.conftest import SampleStore
 
-    return Made(tmp_path / "store")
+    return SampleStore(tmp_path / "store")
 
 
 @pytest.fixture(scope="session")
-def shared_sample(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def shared_sample(tmp_path_factory: pytest.TempPathFactory) -> SampleStore:
     """The same for tests that leave it as it was."""
-    from tests.record.conftest import Made
+    from tests.record.conftest import SampleStore
 
-    return Made(tmp_path_factory.mktemp("sample"))
+    return SampleStore(tmp_path_factory.mktemp("sample"))

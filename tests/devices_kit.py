@@ -44,8 +44,8 @@ def build(problem, hyperparameters):
 def trial_on(devices: int, submission: str, framework: str = "torch", **changes: object) -> Trial:
     """A trial of a few steps on `mlp`, observed after each."""
     request = PlanRequest("mlp", submission, ruleset="self", devices=devices)
-    (planned,) = plan(replace(request, framework=framework)).trials
-    return in_steps(planned, STEPS, Grid(even=STEPS, look_from=1.0), **changes)
+    (trial,) = plan(replace(request, framework=framework)).trials
+    return in_steps(trial, STEPS, Grid(even=STEPS, look_from=1.0), **changes)
 
 
 class Bench:
@@ -63,11 +63,11 @@ class Bench:
         """The claimed losses and examples, and the measured validation losses."""
         attempt = last_attempt(self.store / trial.folder)
         assert attempt is not None
-        claims = [taken.claims for taken in attempt.all(SnapshotTaken)]
-        found = evaluations(self.store / trial.folder)
+        claims = [snapshot.claims for snapshot in attempt.all(SnapshotTaken)]
+        result = evaluations(self.store / trial.folder)
         return (
             [float(claim.train_loss or np.nan) for claim in claims],
-            [float(one.validation["loss"] or np.nan) for one in found],
+            [float(one.validation["loss"] or np.nan) for one in result],
             [claim.examples for claim in claims],
         )
 

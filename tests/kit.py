@@ -54,8 +54,8 @@ def endless_trials(
     store: Path, grid: Grid, *, count: int, steps: int, devices: int = 1
 ) -> tuple[Trial, ...]:
     """Planned trials on `mlp` that are counted in steps and never reach their target."""
-    planned = plan(PlanRequest("mlp", "adamw", trials=count, devices=devices)).trials
-    trials = tuple(in_steps(trial, steps, grid) for trial in planned)
+    own_trials = plan(PlanRequest("mlp", "adamw", trials=count, devices=devices)).trials
+    trials = tuple(in_steps(trial, steps, grid) for trial in own_trials)
     write_plan(trials, store)
     return trials
 
@@ -74,3 +74,12 @@ def busy_processors() -> Iterator[None]:
         for process in running:
             process.kill()
             process.communicate()
+
+
+def assert_quick_study(process: subprocess.CompletedProcess[str]) -> None:
+    """A command that ran a study of `mlp` in `quick`, with `--json`, has trained it."""
+    assert process.returncode == 0, process.stdout + process.stderr
+    states = [record["result"]["state"] for record in json.loads(process.stdout)]
+    assert len(states) == 3
+    assert set(states) <= {"reached", "budget"}
+    assert "reached" in states, "the whole budget, and a point that trains"

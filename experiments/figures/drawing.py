@@ -61,16 +61,16 @@ class Drawing:
         """
         others = sorted({entry.submission for entry in self.experiment.entries} - set(ORDER))
         names = {f"{place:04}": name for place, name in enumerate((*ORDER, *others))}
-        shared = {names[number]: pen for number, pen in pens(list(names)).items()}
-        used = {shared[entry.submission] for entry in self.experiment.entries}
-        drawn = dict[str, Pen]()
+        by_name = {names[number]: pen for number, pen in pens(list(names)).items()}
+        pens_used = {by_name[entry.submission] for entry in self.experiment.entries}
+        pens_drawn = dict[str, Pen]()
         for entry in self.experiment.entries:
-            pen = shared[entry.submission]
-            if pen in drawn.values():
-                pen = next(free for free in _vary_dashes(pen) if free not in used)
-                used.add(pen)
-            drawn[entry.name] = pen
-        return drawn
+            pen = by_name[entry.submission]
+            if pen in pens_drawn.values():
+                pen = next(free for free in _vary_dashes(pen) if free not in pens_used)
+                pens_used.add(pen)
+            pens_drawn[entry.name] = pen
+        return pens_drawn
 
     @property
     def best_evaluations(self) -> pd.DataFrame:
@@ -85,9 +85,9 @@ def _vary_dashes(pen: Pen) -> Iterator[Pen]:
     yield from (Pen(pen.colour, (1.0, float(gap))) for gap in count(1))
 
 
-def panels(figure: Figure, rows: int, columns: int, **shared: Any) -> Sequence[Sequence[Axes]]:
+def panels(figure: Figure, rows: int, columns: int, **options: Any) -> Sequence[Sequence[Axes]]:
     """A grid of panels, always as rows of a list."""
-    grid: np.ndarray = figure.subplots(rows, columns, squeeze=False, **shared)
+    grid: np.ndarray = figure.subplots(rows, columns, squeeze=False, **options)
     return [list(row) for row in grid]
 
 

@@ -43,5 +43,5 @@ def ranks_of(evaluations: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     own = evaluations[evaluations["metric"] == measure.metric]
     is_low = measure.direction == "minimize"
     by_place = own.groupby(["variant", "instance", "step"])["value"]
-    ranked = own.assign(rank=by_place.rank(ascending=is_low, na_option="bottom"))
-    return ranked.groupby(["entry", "variant", "step"])["rank"].mean().reset_index()
+    ranking = own.assign(rank=by_place.rank(ascending=is_low, na_option="bottom"))
+    return ranking.groupby(["entry", "variant", "step"])["rank"].mean().reset_index()

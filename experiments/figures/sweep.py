@@ -97,12 +97,12 @@ def best_over(
     """By value of `over`: mean, min and max of a column over instances, at the best of the other
     values by the measure.
     """
-    swept = trials.dropna(subset=[over])
-    by_point = swept.groupby([over, "point"], sort=False)
+    rows = trials.dropna(subset=[over])
+    by_point = rows.groupby([over, "point"], sort=False)
     table = by_point[column].agg(["mean", "min", "max"]).assign(by=by_point[MEASURE].mean())
     is_low = measure.is_lower_better
-    ranked = table.reset_index().sort_values("by", ascending=is_low, kind="stable")
-    best = ranked.drop_duplicates(over)
+    ranking = table.reset_index().sort_values("by", ascending=is_low, kind="stable")
+    best = ranking.drop_duplicates(over)
     finite: pd.DataFrame = best[np.isfinite(best["mean"]) & np.isfinite(best["by"])]
     return finite.set_index(over)
 

@@ -56,10 +56,10 @@ def _submission_lines(table: pd.DataFrame) -> Iterator[str]:
     yield "| submission | passes | what breaks it |"
     yield "|---|---|---|"
     for submission, verdicts in table.iterrows():
-        broken = [
+        breaking_probes = [
             f"`{probe}`" + (f" ({verdict})" if verdict != "fail" else "")
             for probe, verdict in verdicts.items()
             if verdict != "pass"
         ]
-        passes = f"{len(verdicts) - len(broken)} of {len(verdicts)}"
-        yield f"| `{submission}` | {passes} | {', '.join(broken) or 'nothing'} |"
+        passes = f"{len(verdicts) - len(breaking_probes)} of {len(verdicts)}"
+        yield f"| `{submission}` | {passes} | {', '.join(breaking_probes) or 'nothing'} |"

@@ -50,15 +50,15 @@ class Outcome(Frozen):
 
 def outcome_of(records: Iterable[TrialRecord]) -> Outcome:
     """The outcome of a submission's trials on one probe, of which at least one has ended."""
-    ended = [(each.trial, each.result) for each in records if each.result is not None]
-    trial, result = min(ended, key=lambda pair: VERDICTS.index(OF_STATE[pair[1].state]))
-    values = [r.best_metric for _, r in ended if r.best_metric is not None]
+    results = [(each.trial, each.result) for each in records if each.result is not None]
+    trial, result = min(results, key=lambda pair: VERDICTS.index(OF_STATE[pair[1].state]))
+    values = [r.best_metric for _, r in results if r.best_metric is not None]
     best = max if trial.target.direction == "maximize" else min
     return Outcome(
         submission=trial.submission.name,
         probe=trial.workload,
         verdict=OF_STATE[result.state],
-        points=len(ended),
+        points=len(results),
         steps=result.steps_to_target,
         best=best(values, default=None),
         reason=result.reason,

@@ -53,13 +53,13 @@ def _draw_row(row: np.ndarray, name: str, values: Doubles) -> None:
     row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8.5)
 
 
-def _draw_errors(panel: Axes, errors: pd.DataFrame, stated: float) -> None:
+def _draw_errors(panel: Axes, errors: pd.DataFrame, limit: float) -> None:
     pens_of = pens(METHODS)
     for method in METHODS:
         own = errors[errors["method"] == method]
         panel.plot(own["dimension"], own["error"], "o-", markersize=4, label=method,
                    color=pens_of[method].colour)  # fmt: skip
-    panel.axhline(stated, color=INK, linewidth=1, linestyle=(0, (4, 3)), label="thesis")
+    panel.axhline(limit, color=INK, linewidth=1, linestyle=(0, (4, 3)), label="thesis")
     panel.set(yscale="log", xlabel="dimensions", ylabel="squared error a pixel")
     _set_dimensions(panel, errors["dimension"])
     panel.legend(fontsize=7.5)

@@ -42,8 +42,8 @@ class Images:
     @cached_property
     def components(self) -> Doubles:
         """Eigenvectors of the training images' covariance, (D, D), by falling eigenvalue."""
-        centred = self.train - self.mean
-        _, vectors = np.linalg.eigh(centred.T @ centred)
+        deviations = self.train - self.mean
+        _, vectors = np.linalg.eigh(deviations.T @ deviations)
         return np.asarray(vectors[:, ::-1])
 
 
@@ -89,9 +89,9 @@ def distances(images: Images, dimensions: tuple[int, ...]) -> pd.DataFrame:
     before = np.square(differences).sum(axis=1)
     rows = []
     for dimension in dimensions:
-        projected = differences @ frame(SEED, held_out.shape[1], dimension)
+        projections = differences @ frame(SEED, held_out.shape[1], dimension)
         scale = held_out.shape[1] / dimension
-        ratios = scale * np.square(projected).sum(axis=1) / before
+        ratios = scale * np.square(projections).sum(axis=1) / before
         rows.append([dimension, *np.quantile(ratios, QUANTILES)])
     return pd.DataFrame(rows, columns=["dimension", "low", "median", "high"])
 

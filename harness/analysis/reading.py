@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Gathered(Generic[G]):
+class FolderContents(Generic[G]):
     """What one look at a folder of records found."""
 
     results: pd.DataFrame
@@ -45,10 +45,10 @@ class StoreReading:
     curves: Callable[[], pd.DataFrame]
     """Gives the curves frame, for which the folder is read again if it was not kept."""
     evidence: Evidence
-    """What does not fit, as `Gathered` has it."""
+    """What does not fit, as `FolderContents` has it."""
 
 
-def gather(out: Path, beside: Callable[[], G]) -> Gathered[G]:
+def gather(out: Path, beside: Callable[[], G]) -> FolderContents[G]:
     """Read a folder of records once, check what is read, and gather what is wanted of it.
 
     Args:
@@ -65,7 +65,7 @@ def gather(out: Path, beside: Callable[[], G]) -> Gathered[G]:
     results = rows.results.frame(out, check.audits)
     mismatches = tuple(str(finding) for finding in check.findings if not finding.is_missing)
     evidence = Evidence(mismatches, check.missing)
-    return Gathered(results, evidence, tuple(check.audits), rows.beside)
+    return FolderContents(results, evidence, tuple(check.audits), rows.beside)
 
 
 def read_store(out: Path, *, keep_curves: bool = False, with_claims: bool = False) -> StoreReading:
@@ -88,13 +88,13 @@ def read_store(out: Path, *, keep_curves: bool = False, with_claims: bool = Fals
         )
     if not keep_curves:
         return _reading(gather(out, Nothing), lambda: curves_frame(out))
-    gathered = gather(out, partial(CurveRows, with_claims=with_claims))
-    return _reading(gathered, gathered.beside.frame)
+    contents = gather(out, partial(CurveRows, with_claims=with_claims))
+    return _reading(contents, contents.beside.frame)
 
 
-def _reading(gathered: Gathered[Any], curves: Callable[[], pd.DataFrame]) -> StoreReading:
+def _reading(contents: FolderContents[Any], curves: Callable[[], pd.DataFrame]) -> StoreReading:
     from scoring.baselines import with_baseline_targets
 
     cached_curves = cache(curves)
-    results = with_baseline_targets(gathered.results, cached_curves)
-    return StoreReading(results, cached_curves, gathered.evidence)
+    results = with_baseline_targets(contents.results, cached_curves)
+    return StoreReading(results, cached_curves, contents.evidence)

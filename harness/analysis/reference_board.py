@@ -41,7 +41,7 @@ def write_board(frame: pd.DataFrame, path: Path) -> None:
     try:
         write_through(path, gzip.compress(text.encode(), mtime=0))
     except OSError as error:
-        raise CannotWriteError(f"cannot write {path}: {error}") from error
+        raise CannotWriteError.of(path, error, "") from error
 
 
 def whole_studies(frame: pd.DataFrame, workloads: Collection[str]) -> pd.DataFrame:
@@ -51,9 +51,9 @@ def whole_studies(frame: pd.DataFrame, workloads: Collection[str]) -> pd.DataFra
         frame: results as `harness.record.tables.results_frame` gives them.
         workloads: of the suite.
     """
-    ended = frame[frame["state"].ne("unfinished") & frame["workload"].isin(workloads)]
-    workload_counts = ended.groupby(["content_hash", "study"])["workload"].transform("nunique")
-    return ended[workload_counts == len(workloads)].reset_index(drop=True)
+    rows = frame[frame["state"].ne("unfinished") & frame["workload"].isin(workloads)]
+    workload_counts = rows.groupby(["content_hash", "study"])["workload"].transform("nunique")
+    return rows[workload_counts == len(workloads)].reset_index(drop=True)
 
 
 def shipped_board(suite: str, framework: str) -> pd.DataFrame | None:
@@ -112,16 +112,17 @@ def _in_its_seconds(own: pd.DataFrame, board: pd.DataFrame, reference: str) -> p
     """
     import pandas as pd
 
+    from scoring.frame import finished_trials
     from scoring.normalise import brackets, convert, refuse_unless_between
 
-    ended = own[own["state"] != "unfinished"]
-    is_reference = ended["submission"].eq(reference)
-    new = ended[~is_reference & ~ended["content_hash"].isin(board["content_hash"])]
+    rows = finished_trials(own)
+    is_reference = rows["submission"].eq(reference)
+    new = rows[~is_reference & ~rows["content_hash"].isin(board["content_hash"])]
     on_board = set(zip(board["column"], board["study"], strict=True))
-    shared = new[[pair in on_board for pair in zip(new["column"], new["study"], strict=True)]]
-    if shared.empty:
+    shared_rows = new[[pair in on_board for pair in zip(new["column"], new["study"], strict=True)]]
+    if shared_rows.empty:
         return new
-    around = brackets(ended, reference)
-    identities = set(shared["identity"])
+    around = brackets(rows, reference)
+    identities = set(shared_rows["identity"])
     refuse_unless_between((each for each in around if each.trial in identities), reference)
-    return convert(board, pd.concat([shared, ended[is_reference]]), reference)
+    return convert(board, pd.concat([shared_rows, rows[is_reference]]), reference)

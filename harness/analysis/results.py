@@ -70,9 +70,9 @@ def comparison_of(
     """
     from scoring.attribution import attribute
     from scoring.compare import compare_entries
-    from scoring.standing import HELD
+    from scoring.standing import HELD_RULE
 
-    board, frame = load_board(replace(source, allow=(*source.allow, HELD)))
+    board, frame = load_board(replace(source, allow=(*source.allow, HELD_RULE)))
     comparison = compare_entries(board.times, a, b, board.rules)
     if frame is None or source.clock != "seconds":
         return comparison, None, board.flags

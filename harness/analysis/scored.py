@@ -31,7 +31,7 @@ class Source:
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class ScoredFolder:
     """The scoreboard of a folder of records, and what it was made of."""
 
     board: Scoreboard
@@ -60,8 +60,8 @@ def load_board(source: Source) -> tuple[Scoreboard, pd.DataFrame | None]:
             "give either a folder of records or a table of times",
             "harness score OUT   or   harness score --times FILE.csv --rules algoperf-v0.5",
         )
-    scored = score_records(source, source.out, rules)
-    return scored.board, scored.trials
+    scores = score_records(source, source.out, rules)
+    return scores.board, scores.trials
 
 
 def score_records(
@@ -71,7 +71,7 @@ def score_records(
     *,
     keep_curves: bool = False,
     with_claims: bool = False,
-) -> Scored:
+) -> ScoredFolder:
     """The scoreboard of a folder of records, checked as they are read.
 
     Args:
@@ -97,7 +97,7 @@ def score_records(
         evidence, readings = evidence.join(there.evidence), [own, there]
     curves = _curves(readings, frame) if by_index else None
     board = score_results(frame, rules, source.clock, source.allow, curves, evidence=evidence)
-    return Scored(board, scored_trials(frame, source.allow), own.curves)
+    return ScoredFolder(board, scored_trials(frame, source.allow), own.curves)
 
 
 def _curves(readings: list[StoreReading], frame: pd.DataFrame) -> pd.DataFrame:
@@ -107,8 +107,8 @@ def _curves(readings: list[StoreReading], frame: pd.DataFrame) -> pd.DataFrame:
     own, *others = (reading.curves() for reading in readings)
     if not others:
         return own
-    scaled = frame.loc[frame["normalised"].ne(""), "identity"]
-    parts = (there[there["identity"].isin(scaled)] for there in others)
+    identities = frame.loc[frame["normalised"].ne(""), "identity"]
+    parts = (there[there["identity"].isin(identities)] for there in others)
     return pd.concat([own, *parts], ignore_index=True)
 
 

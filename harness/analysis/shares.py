@@ -25,7 +25,7 @@ from harness.machine.cores import allowed_cores
 from harness.providers import registry
 from harness.record.store import read_log, read_trial_file, record_paths
 from harness.record.tables import ResultRows
-from harness.verification.store import Checked, StoreCheck
+from harness.verification.store import CheckedTrials, StoreCheck
 
 TRIALS_EACH = 2000
 """Trials for which another process pays: to start it takes as long as to read so many."""
@@ -52,7 +52,7 @@ class Rows(Generic[G]):
 
     beside: G
     results: ResultRows = field(default_factory=ResultRows)
-    checked: Checked = field(default_factory=Checked)
+    checks: CheckedTrials = field(default_factory=CheckedTrials)
 
 
 def read_shares(store: Path, beside: Callable[[], G]) -> tuple[Rows[G], StoreCheck]:
@@ -77,12 +77,12 @@ def read_shares(store: Path, beside: Callable[[], G]) -> tuple[Rows[G], StoreChe
             part = rows_of_share()
             rows.results.extend(part.results)
             rows.beside.extend(part.beside)
-            check.checked.add(part.checked)
+            check.checked.add(part.checks)
     return rows, check
 
 
 def _read_share(share: Share[G], check: StoreCheck) -> Rows[G]:
-    rows = Rows(share.beside(), checked=check.checked)
+    rows = Rows(share.beside(), checks=check.checked)
     for path in share.paths:
         file, log = read_trial_file(path), read_log(path.parent)
         check.record(path, (file, log))

@@ -11,6 +11,7 @@ from harness.calibration.summary import Check
 from harness.execution.load import executor
 from harness.plan.plan import PlanRequest
 from harness.plan.trial import TrialRecord
+from harness.providers.table import DEFAULT_EXECUTOR
 from harness.runs.run import plan_here, run_plan
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def check(
     """
     request = replace(request, studies=studies, round_seed=CHECK_SEED)
     plan = plan_here(request, options, store, display.note)
-    records = run_plan(plan, store, options, executor("local", store, display))
+    records = run_plan(plan, store, options, executor(DEFAULT_EXECUTOR, store, display))
     times = tuple(best_time(records, study) for study in range(1, studies + 1))
     return Check(
         framework=request.framework,

@@ -17,7 +17,7 @@ from harness.calibration.summary import (
     Baseline,
     Speed,
     Summary,
-    Tried,
+    TriedPoint,
     budget_of,
     six_digits,
 )
@@ -36,8 +36,9 @@ from harness.execution.load import executor
 from harness.plan.plan import PlanRequest
 from harness.plan.points import Point
 from harness.providers import registry
+from harness.providers.table import CONCURRENT_EXECUTOR
 from harness.record.store import refuse_other_versions
-from harness.submission.resolution import Resolved, resolve
+from harness.submission.resolution import ResolvedSubmission, resolve
 from workloads.spec import HORIZON_FRACTION, ReferenceSpeed, Target
 
 BASELINES = ("adamw", "nadamw", "nesterov", "heavy_ball")
@@ -160,8 +161,8 @@ class Calibration:
         refuse_other_versions(self.store)
         display = EndingsDisplay(self.say)
         with (
-            executor("pool", self.store, display, jobs=self.jobs) as parallel,
-            executor("pool", self.store, display) as serial,
+            executor(CONCURRENT_EXECUTOR, self.store, display, jobs=self.jobs) as parallel,
+            executor(CONCURRENT_EXECUTOR, self.store, display) as serial,
         ):
             yield Executors(parallel, serial)
 
@@ -169,7 +170,7 @@ class Calibration:
         speed = self._speed(resolve(baseline.submission), baseline.best_point, executors)
         return baseline.model_copy(update={"speed": speed})
 
-    def _speed(self, submission: Resolved, best: Point, executors: Executors) -> Speed:
+    def _speed(self, submission: ResolvedSubmission, best: Point, executors: Executors) -> Speed:
         return self._stopwatch(executors).baseline(submission, best, self.effort.horizon_steps)
 
     def _stopwatch(self, executors: Executors) -> Stopwatch:
@@ -262,12 +263,14 @@ class Calibration:
         }
         return baseline.model_copy(update=changes)
 
-    def _tune(self, submission: Resolved, executors: Executors) -> tuple[Point, list[Tried]]:
+    def _tune(
+        self, submission: ResolvedSubmission, executors: Executors
+    ) -> tuple[Point, list[TriedPoint]]:
         """Successive halving: the best point, and all that was tried."""
         candidates = list(
             enumerate(points_of(submission, self.request, self.effort.points), start=1)
         )
-        tries: list[Tried] = []
+        tries: list[TriedPoint] = []
         for rung, (length, fraction) in enumerate(RUNGS, start=1):
             steps = max(1, round(length * self.effort.horizon_steps))
             candidates = candidates[: max(1, round(fraction * self.effort.points))]
@@ -275,7 +278,7 @@ class Calibration:
             records = executors.parallel.run(trials, self._shared_options)
             finals = [final_of(record, self.store) for record in records]
             tries += [
-                Tried(point=point, rung_steps=steps, final=final)
+                TriedPoint(point=point, rung_steps=steps, final=final)
                 for (_, point), final in zip(candidates, finals, strict=True)
             ]
             candidates = _rank(candidates, finals, self.factory.size.target.direction)

@@ -30,7 +30,7 @@ def six_digits(value: SupportsFloat) -> float:
     return float(f"{float(value):.6g}")
 
 
-class Tried(Frozen):
+class TriedPoint(Frozen):
     """A point in one rung of successive halving."""
 
     point: dict[str, Scalar]
@@ -55,7 +55,7 @@ class Baseline(Frozen):
     submission: str
     content_hash: str
     best_point: dict[str, Scalar]
-    tried: tuple[Tried, ...]
+    tried: tuple[TriedPoint, ...]
     curves: tuple[Curve, ...]
     final_mean: float | None
     final_deviation: float | None

@@ -16,7 +16,7 @@ from harness.plan.points import Point
 from harness.record.store import last_attempt
 from harness.record.tables import intervals
 from harness.speed.reference_training import measurement_of, reference_trial
-from harness.submission.resolution import Resolved
+from harness.submission.resolution import ResolvedSubmission
 from workloads.spec import ReferenceSpeed
 
 TRIALS, MOST_STEPS = 3, 1000
@@ -58,7 +58,7 @@ class Stopwatch:
             startup_s=round(float(np.median([one.startup_s for one in measurements])), 2),
         )
 
-    def baseline(self, submission: Resolved, best: Point, horizon_steps: int) -> Speed:
+    def baseline(self, submission: ResolvedSubmission, best: Point, horizon_steps: int) -> Speed:
         """The speed of a baseline at its best point.
 
         Raises:

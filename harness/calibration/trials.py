@@ -21,7 +21,7 @@ from harness.plan.plan import PlanRequest, trial_of
 from harness.plan.points import Point, draw_points
 from harness.plan.trial import Trial, TrialBudget, TrialRecord
 from harness.record.tables import evaluations
-from harness.submission.resolution import Resolved
+from harness.submission.resolution import ResolvedSubmission
 from workloads.spec import HORIZON_FRACTION, Grid, SuiteWorkload
 
 ROUND_SEED = "calibration"
@@ -54,7 +54,11 @@ class TrialFactory:
     size: SuiteWorkload
 
     def rung(
-        self, submission: Resolved, points: Sequence[tuple[int, Point]], rung: int, steps: int
+        self,
+        submission: ResolvedSubmission,
+        points: Sequence[tuple[int, Point]],
+        rung: int,
+        steps: int,
     ) -> tuple[Trial, ...]:
         """One trial a point, all on the rung's one instance, so that points are compared in pairs.
 
@@ -73,7 +77,7 @@ class TrialFactory:
         )
 
     def seeds(
-        self, submission: Resolved, point: Point, steps: int, count: int
+        self, submission: ResolvedSubmission, point: Point, steps: int, count: int
     ) -> tuple[Trial, ...]:
         """The best point on fresh instances, observed closely enough to choose a target by."""
         return self._on_fresh_instances(
@@ -81,7 +85,7 @@ class TrialFactory:
         )
 
     def timing(
-        self, submission: Resolved, point: Point, steps: int, count: int
+        self, submission: ResolvedSubmission, point: Point, steps: int, count: int
     ) -> tuple[Trial, ...]:
         """The best point on the same instances, to be run alone."""
         return self._on_fresh_instances(
@@ -89,7 +93,7 @@ class TrialFactory:
         )
 
     def whole_studies(
-        self, submission: Resolved, steps: int, studies: int, trials: int
+        self, submission: ResolvedSubmission, steps: int, studies: int, trials: int
     ) -> tuple[Trial, ...]:
         """Studies as a user runs them: new points drawn in each, the point's own horizon.
 
@@ -108,7 +112,14 @@ class TrialFactory:
         return tuple(all_trials)
 
     def _on_fresh_instances(
-        self, submission: Resolved, point: Point, steps: int, count: int, *, study: int, grid: Grid
+        self,
+        submission: ResolvedSubmission,
+        point: Point,
+        steps: int,
+        count: int,
+        *,
+        study: int,
+        grid: Grid,
     ) -> tuple[Trial, ...]:
         """The best point on instances on which it was not tuned: those of the seeds' study."""
         instances = ((n, self._instance(SEEDS_STUDY, n)) for n in range(1, count + 1))
@@ -122,7 +133,7 @@ class TrialFactory:
         return instance_seed(ROUND_SEED, request.suite, request.workload, study, trial)
 
     def _trial(
-        self, submission: Resolved, point: Point, place: tuple[int, int], run: RunSpec
+        self, submission: ResolvedSubmission, point: Point, place: tuple[int, int], run: RunSpec
     ) -> Trial:
         trial = trial_of(self.request, self.size, submission, point, place)
         changes = {
@@ -139,7 +150,9 @@ def _to_the_end(point: Point) -> Point:
     return point | {"horizon": 1.0}
 
 
-def points_of(submission: Resolved, request: PlanRequest, count: int) -> tuple[Point, ...]:
+def points_of(
+    submission: ResolvedSubmission, request: PlanRequest, count: int
+) -> tuple[Point, ...]:
     """The points that a baseline is tuned over.
 
     Raises:

@@ -9,6 +9,7 @@ import typer
 
 from harness.cli.estimate import DryRun, show_estimate
 from harness.cli.flags import DataDir, Sandbox, Threads
+from harness.providers.table import DEFAULT_EXECUTOR, STRICT_SANDBOX
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,7 +36,7 @@ def audit(
     store: Annotated[
         Path | None, typer.Option(help="Folder of the audit's records.", show_default="OUT-audit")
     ] = None,
-    sandbox: Sandbox = "kernel",
+    sandbox: Sandbox = STRICT_SANDBOX,
     data_dir: DataDir = None,
     threads: Threads = None,
     dry_run: DryRun = False,
@@ -65,11 +66,11 @@ def audit(
     console = PlainConsole()
     if dry_run:
         plan = Plan(tuple(trials))
-        show_estimate(console, [plan], place, "local", rate=None, is_json=False)
+        show_estimate(console, [plan], place, DEFAULT_EXECUTOR, rate=None, is_json=False)
         return
     devices = max(record.trial.devices for record in records)
     options = run_options(sandbox, data_dir, threads, cores, devices=devices)
-    with interruptible(place), executor("local", place, display_for(console)) as local:
+    with interruptible(place), executor(DEFAULT_EXECUTOR, place, display_for(console)) as local:
         reruns = local.run(trials, options)
     audits = [AuditedTrial(one, other) for one, other in zip(records, reruns, strict=True)]
     console.print(_table(audits))

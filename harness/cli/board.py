@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.board_log import Said
+from harness.cli.board_log import ManualMark
 from harness.cli.say import quote, say
 from harness.cli.score import Allow
 from harness.core.errors import HarnessError
@@ -70,7 +70,7 @@ def supersede(
 def mark(
     submission: Annotated[str, typer.Argument(help="An entry's name.")],
     as_: Annotated[
-        Said,
+        ManualMark,
         typer.Argument(metavar="MARK", help="self-reported, verified, held or disqualified."),
     ],
     *,

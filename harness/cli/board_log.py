@@ -9,12 +9,12 @@ from pydantic import Field, TypeAdapter
 from harness.record.schema.audited import TrialAudited
 from harness.record.schema.base import EventData
 
-Said = Literal["self-reported", "verified", "held", "disqualified"]
+ManualMark = Literal["self-reported", "verified", "held", "disqualified"]
 """The marks that an organiser gives by hand. `audited` follows from audits alone, and `withdrawn`
 is said of a bundle; see `harness.core.marks`."""
 
 
-class Added(EventData):
+class BundleAdded(EventData):
     """A bundle was verified and added."""
 
     kind: Literal["added"] = "added"
@@ -25,7 +25,7 @@ class Added(EventData):
     """The rules that it was allowed to break; the board is flagged with them."""
 
 
-class Withdrawn(EventData):
+class BundleWithdrawn(EventData):
     """A bundle is not shown any more; what it holds is kept."""
 
     kind: Literal["withdrawn"] = "withdrawn"
@@ -33,7 +33,7 @@ class Withdrawn(EventData):
     reason: str
 
 
-class Superseded(EventData):
+class BundleSuperseded(EventData):
     """A bundle took another's place; what the other holds is kept."""
 
     kind: Literal["superseded"] = "superseded"
@@ -42,18 +42,18 @@ class Superseded(EventData):
     reason: str
 
 
-class Marked(EventData):
+class EntryMarked(EventData):
     """An organiser said something of an entry."""
 
     kind: Literal["marked"] = "marked"
     submission: str
     entry_hash: str
     """Of its content, and of a space that a request changed."""
-    mark: Said
+    mark: ManualMark
     reason: str
 
 
-BoardEvent = Added | Withdrawn | Superseded | Marked | TrialAudited
+BoardEvent = BundleAdded | BundleWithdrawn | BundleSuperseded | EntryMarked | TrialAudited
 BOARD_EVENTS: TypeAdapter[BoardEvent] = TypeAdapter(
     Annotated[BoardEvent, Field(discriminator="kind")]
 )

@@ -21,12 +21,12 @@ from pathlib import Path
 
 from harness.cli.board_log import (
     BOARD_EVENTS,
-    Added,
     BoardEvent,
-    Marked,
-    Said,
-    Superseded,
-    Withdrawn,
+    BundleAdded,
+    BundleSuperseded,
+    BundleWithdrawn,
+    EntryMarked,
+    ManualMark,
 )
 from harness.cli.bundles import STORE, SUBMISSIONS, sha256_file, unpack_bundle
 from harness.cli.say import quote
@@ -59,13 +59,13 @@ class BoardFolder:
         """Its log, checked against its chain."""
         return read_lines(self.path / LOG, BOARD_EVENTS) if self.is_board else []
 
-    def active(self) -> dict[str, Added]:
+    def active(self) -> dict[str, BundleAdded]:
         """The bundles that are shown, in the order of their addition."""
-        bundles: dict[str, Added] = {}
+        bundles: dict[str, BundleAdded] = {}
         for line in self.lines():
-            if isinstance(line.data, Added):
+            if isinstance(line.data, BundleAdded):
                 bundles[line.data.bundle] = line.data
-            elif isinstance(line.data, Withdrawn | Superseded):
+            elif isinstance(line.data, BundleWithdrawn | BundleSuperseded):
                 bundles.pop(line.data.bundle, None)
         return bundles
 
@@ -73,13 +73,13 @@ class BoardFolder:
         """Where a bundle lies."""
         return self.path / BUNDLES / bundle
 
-    def withdrawn(self) -> dict[str, Withdrawn]:
+    def withdrawn_bundles(self) -> dict[str, BundleWithdrawn]:
         """The bundles that were taken back and not added again."""
-        bundles: dict[str, Withdrawn] = {}
+        bundles: dict[str, BundleWithdrawn] = {}
         for line in self.lines():
-            if isinstance(line.data, Withdrawn):
+            if isinstance(line.data, BundleWithdrawn):
                 bundles[line.data.bundle] = line.data
-            elif isinstance(line.data, Added):
+            elif isinstance(line.data, BundleAdded):
                 bundles.pop(line.data.bundle, None)
         return bundles
 
@@ -88,7 +88,7 @@ class BoardFolder:
         return {
             EntryKey(e.submission, e.entry_hash): Standing(e.mark, e.reason)
             for e in (line.data for line in self.lines())
-            if isinstance(e, Marked)
+            if isinstance(e, EntryMarked)
         }
 
     def audits(self) -> list[TrialAudited]:
@@ -110,7 +110,7 @@ class BoardFolder:
             for audit in audits:
                 log.append(audit)
 
-    def add(self, archive: Path, allow: tuple[str, ...] = ()) -> Added | None:
+    def add(self, archive: Path, allow: tuple[str, ...] = ()) -> BundleAdded | None:
         """Verify a bundle and add it; None if it is shown already.
 
         Raises:
@@ -127,7 +127,7 @@ class BoardFolder:
                 if name in self.active():
                     return None
                 self._require_fit(store, allow)
-                event = Added(bundle=name, entries=_entries(store), allow=allow)
+                event = BundleAdded(bundle=name, entries=_entries(store), allow=allow)
                 if not self.folder(name).exists():
                     self.folder(name).parent.mkdir(exist_ok=True)
                     draft.rename(self.folder(name))
@@ -140,23 +140,29 @@ class BoardFolder:
 
         from scoring.evaluate import score_results
         from scoring.rules import load_rules
-        from scoring.standing import HELD
+        from scoring.standing import HELD_RULE
 
         active = self.active()
-        allowed = {HELD, *allow, *(rule for event in active.values() for rule in event.allow)}
+        allowed_rules = {
+            HELD_RULE,
+            *allow,
+            *(rule for event in active.values() for rule in event.allow),
+        }
         new = results_of(store)
         old = [results_of(store) for store in self.stores()]
         everything = pd.concat([*old, new], ignore_index=True)
         boards = set(zip(new["suite"], new["ruleset"], strict=True))
         for suite, ruleset in sorted(boards):
             here = everything["suite"].eq(suite) & everything["ruleset"].eq(ruleset)
-            score_results(everything[here].reset_index(drop=True), load_rules(), allowed=allowed)
+            score_results(
+                everything[here].reset_index(drop=True), load_rules(), allowed_rules=allowed_rules
+            )
 
     def withdraw(self, bundle: str, reason: str) -> str:
         """Show a bundle no more; its whole name."""
         with self._lock() as log:
             name = self._find(bundle)
-            log.append(Withdrawn(bundle=name, reason=_require_reason(reason)))
+            log.append(BundleWithdrawn(bundle=name, reason=_require_reason(reason)))
         return name
 
     def supersede(self, bundle: str, by: str, reason: str) -> tuple[str, str]:
@@ -165,10 +171,10 @@ class BoardFolder:
             old, new = self._find(bundle), self._find(by)
             if old == new:
                 raise HarnessError(f"{old[:12]} cannot supersede itself", "name two bundles")
-            log.append(Superseded(bundle=old, by=new, reason=_require_reason(reason)))
+            log.append(BundleSuperseded(bundle=old, by=new, reason=_require_reason(reason)))
         return old, new
 
-    def mark(self, submission: str, mark: Said, reason: str) -> None:
+    def mark(self, submission: str, mark: ManualMark, reason: str) -> None:
         """Say something of every shown content of a submission."""
         with self._lock() as log:
             refs = {
@@ -178,11 +184,11 @@ class BoardFolder:
             }
             ours = sorted({ref.entry_hash for ref in refs if ref.name == submission})
             if not ours:
-                known = ", ".join(sorted({ref.name for ref in refs})) or "none"
-                raise HarnessError(f"no entry '{submission}' is on the board", f"known: {known}")
+                names = ", ".join(sorted({ref.name for ref in refs})) or "none"
+                raise HarnessError(f"no entry '{submission}' is on the board", f"known: {names}")
             for entry_hash in ours:
                 log.append(
-                    Marked(
+                    EntryMarked(
                         submission=submission, entry_hash=entry_hash, mark=mark,
                         reason=_require_reason(reason),
                     )
@@ -191,10 +197,10 @@ class BoardFolder:
     def _find(self, bundle: str) -> str:
         names = [name for name in self.active() if bundle and name.startswith(bundle)]
         if len(names) != 1:
-            known = ", ".join(name[:12] for name in self.active()) or "none"
+            prefixes = ", ".join(name[:12] for name in self.active()) or "none"
             what = "no bundle" if not names else f"{len(names)} bundles"
             raise HarnessError(
-                f"{what} on the board begin with '{bundle}'", f"bundles that are shown: {known}"
+                f"{what} on the board begin with '{bundle}'", f"bundles that are shown: {prefixes}"
             )
         return names[0]
 
@@ -214,7 +220,7 @@ class BoardFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=self.path))
         except OSError as error:
-            raise CannotWriteError(f"cannot write {self.path}: {error}") from error
+            raise CannotWriteError.of(self.path, error, "") from error
         try:
             yield draft
         finally:

@@ -55,7 +55,7 @@ def write_bundle(store: Path, out: Path, version: str) -> str:
         write_through(draft, archive)
         draft.replace(out)
     except OSError as error:
-        raise CannotWriteError(f"cannot write {out}: {error}", "name another file") from error
+        raise CannotWriteError.of(out, error, "name another file") from error
     finally:
         draft.unlink(missing_ok=True)
     return hashlib.sha256(archive).hexdigest()

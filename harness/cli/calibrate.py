@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.flag_groups import expand_groups
 from harness.cli.flags import DataDir, Device, FrameworkName, Sandbox, SuiteName, Workload
 from harness.cli.machine import say_on
 from harness.core.errors import HarnessError
-from harness.providers.table import DEFAULT_FRAMEWORK
+from harness.providers.table import DEFAULT_FRAMEWORK, DEFAULT_SANDBOX
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from harness.calibration.procedure import Calibration
+    from harness.calibration.procedure import Calibration, Effort
     from harness.calibration.summary import Baseline, Summary
     from harness.core.console import PlainConsole
     from harness.plan.plan import PlanRequest
@@ -73,18 +75,46 @@ Check = Annotated[
 ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class EffortArguments:
+    """How much is trained, and which rule gives the target."""
+
+    horizon_steps: HorizonSteps = None
+    points: Points = 24
+    seeds: Seeds = 20
+    studies: Studies = 10
+    baselines: Baselines = "adamw,nadamw,nesterov,heavy_ball"
+    latest: Latest = 1.0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The baselines."""
+        return tuple(self.baselines.split(","))
+
+    def effort(self, request: PlanRequest) -> Effort:
+        """The effort of a calibration of the request's workload."""
+        from harness.calibration.procedure import Effort
+        from harness.calibration.target import Rule
+        from harness.plan.plan import workload_at
+
+        return Effort(
+            self.horizon_steps or workload_at(request).budget.horizon_steps,
+            points=self.points,
+            seeds=self.seeds,
+            studies=self.studies,
+            baselines=self.names,
+            rule=Rule(latest_fraction=self.latest),
+        )
+
+
+@expand_groups
 def calibrate(
     *,
     workload: Workload,
     suite: SuiteName = "quick",
     framework: FrameworkName = DEFAULT_FRAMEWORK,
     out: Out = None,
-    horizon_steps: HorizonSteps = None,
-    points: Points = 24,
-    seeds: Seeds = 20,
-    studies: Studies = 10,
-    baselines: Baselines = "adamw,nadamw,nesterov,heavy_ball",
-    latest: Latest = 1.0,
+    arguments: EffortArguments,
     jobs: Jobs = 1,
     threads: AllThreads = None,
     write: Write = False,
@@ -93,7 +123,7 @@ def calibrate(
     rerun: Rerun = False,
     check: Check = 0,
     device: Device = None,
-    sandbox: Sandbox = "plain",
+    sandbox: Sandbox = DEFAULT_SANDBOX,
     data_dir: DataDir = None,
 ) -> None:
     """Tune baselines, rerun each on fresh seeds, and derive target and budget.
@@ -103,29 +133,19 @@ def calibrate(
     and --check leave target and budget as they are; --add times all baselines again. All times are
     taken on one machine, which must be idle.
     """
-    from harness.calibration.procedure import Calibration, Effort
-    from harness.calibration.target import Rule
+    from harness.calibration.procedure import Calibration
     from harness.cli.machine import interruptible, run_options
     from harness.core.console import PlainConsole
-    from harness.plan.plan import workload_at
     from harness.providers.registry import hardware_of
 
     if add + time + rerun + bool(check) > 1:
         raise HarnessError(
             "--add, --time, --rerun and --check each do another thing", "run one after the other"
         )
-    names = tuple(baselines.split(","))
-    request = _request(workload, names[0], suite, framework, device)
-    effort = Effort(
-        horizon_steps or workload_at(request).budget.horizon_steps,
-        points=points,
-        seeds=seeds,
-        studies=studies,
-        baselines=names,
-        rule=Rule(latest_fraction=latest),
-    )
+    request = _request(workload, arguments.names[0], suite, framework, device)
     options = run_options(sandbox, data_dir, threads, hardware_of(suite, workload).cores)
     store, console = out or Path("runs") / f"calibration-{suite}", PlainConsole()
+    effort = arguments.effort(request)
     calibration = Calibration(request, effort, store, options, jobs, say_on(console))
     with interruptible(store):
         if check:

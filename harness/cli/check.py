@@ -18,7 +18,7 @@ from harness.cli.flags import (
     Threads,
 )
 from harness.cli.say import say
-from harness.providers.table import DEFAULT_FRAMEWORK
+from harness.providers.table import DEFAULT_FRAMEWORK, DEFAULT_SANDBOX
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from harness.core.console import PlainConsole
     from harness.runs.check import WorkloadCheck
 
-FAILED = 1
+FAILURE_EXIT = 1
 """The exit code where a check failed."""
 
 
@@ -44,7 +44,7 @@ def check(
     framework: FrameworkName = DEFAULT_FRAMEWORK,
     settings: Settings = None,
     space: SpaceFile = None,
-    sandbox: Sandbox = "plain",
+    sandbox: Sandbox = DEFAULT_SANDBOX,
     threads: Threads = None,
     data_dir: DataDir = None,
     is_json: AsJson = False,
@@ -82,7 +82,7 @@ def check(
     else:
         _show(console, checks)
     if any(each.has_failed for each in checks):
-        raise typer.Exit(FAILED)
+        raise typer.Exit(FAILURE_EXIT)
 
 
 def document(submission: str, framework: str, checks: list[WorkloadCheck]) -> dict[str, object]:

@@ -9,6 +9,7 @@ import typer
 
 from harness.cli.flags import AsJson, Device, SuiteName
 from harness.cli.say import say
+from harness.providers.table import DEFAULT_SANDBOX
 
 
 def doctor(
@@ -32,7 +33,7 @@ def doctor(
     from harness.speed.report import diagnose
 
     spec, console = suite_of(suite), PlainConsole(stderr=is_json)
-    options = run_options("plain", None, None, spec.hardware.cores)
+    options = run_options(DEFAULT_SANDBOX, None, None, spec.hardware.cores)
     tell = say_on(console) if measure else None
     device, _ = choose_device(device, spec.hardware, f"suite {spec.name}")
     diagnosis = diagnose(spec, device, options, tell)

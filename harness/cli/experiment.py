@@ -11,32 +11,38 @@ from harness.cli.estimate import DryRun, show_estimate
 from harness.cli.flags import DataDir, Device, Sandbox, Threads
 from harness.cli.say import say
 from harness.core.errors import HarnessError
+from harness.providers.table import DEFAULT_EXECUTOR, DEFAULT_SANDBOX
 
 if TYPE_CHECKING:
     from experiments.job import Job
     from experiments.projection_spec import ProjectionExperiment
+    from experiments.spec import Form
     from experiments.trials import PlacedTrial
     from harness.core.console import PlainConsole
     from harness.execution.base import Executor, RunOptions
 
 LIST = "list"
+Name = Annotated[
+    str, typer.Argument(help="An experiment's name, FILE.toml, or `list` to show all.")
+]
+Quick = Annotated[
+    bool, typer.Option("--quick", help="The small form: under three minutes on two cores.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the results.", show_default="runs/experiments/NAME[-quick]"),
+]
+ExecutorOption = Annotated[str, typer.Option(help="Where trials run.")]
 
 
 def experiment(
-    name: Annotated[
-        str, typer.Argument(help="An experiment's name, FILE.toml, or `list` to show all.")
-    ],
+    name: Name,
     *,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="The small form: under three minutes on two cores.")
-    ] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the results.", show_default="runs/experiments/NAME[-quick]"),
-    ] = None,
-    executor: Annotated[str, typer.Option(help="Where trials run.")] = "local",
+    quick: Quick = False,
+    out: Out = None,
+    executor: ExecutorOption = DEFAULT_EXECUTOR,
     device: Device = None,
-    sandbox: Sandbox = "plain",
+    sandbox: Sandbox = DEFAULT_SANDBOX,
     threads: Threads = None,
     data_dir: DataDir = None,
     dry_run: DryRun = False,
@@ -49,11 +55,9 @@ def experiment(
     from experiments.files import check_is_no_file, experiment_name, read_experiment
     from experiments.job import Job
     from experiments.projection_spec import ProjectionExperiment
-    from harness.cli.machine import choose_device, run_options, say_on
+    from harness.cli.machine import run_options
     from harness.core.console import PlainConsole
     from harness.providers.registry import suite as suite_of
-    from harness.providers.registry import workload as workload_of
-    from harness.runs.device import ready_device
 
     if name == LIST:
         _list()
@@ -71,19 +75,24 @@ def experiment(
         _project(console, spec, quick, folder, data_dir)
         return
     form = spec.form(is_quick=quick)
-    suite = suite_of(form.suite)
-    options = run_options(sandbox, data_dir, threads, suite.hardware.cores)
-    device_name = ready_device(
-        choose_device(device or "cpu", suite.hardware, f"suite {suite.name}")[0],
-        form.framework,
-        [workload_of(form.workload).at(form.suite)],
-        say_on(console),
-    )
-    job = Job(title, spec, form, folder)
+    options = run_options(sandbox, data_dir, threads, suite_of(form.suite).hardware.cores)
+    job, device_name = Job(title, spec, form, folder), _device(console, form, device)
     if dry_run:
         _show_estimate(console, job, device_name, executor)
     else:
         _run(console, job, device_name, options, executor)
+
+
+def _device(console: PlainConsole, form: Form, device: str | None) -> str:
+    """The device that a form's trials run on, once it is known to work."""
+    from harness.cli.machine import choose_device, say_on
+    from harness.providers.registry import suite as suite_of
+    from harness.providers.registry import workload as workload_of
+    from harness.runs.device import ready_device
+
+    suite, size = suite_of(form.suite), workload_of(form.workload).at(form.suite)
+    name, _ = choose_device(device or "cpu", suite.hardware, f"suite {suite.name}")
+    return ready_device(name, form.framework, [size], say_on(console))
 
 
 def _project(
@@ -104,9 +113,9 @@ def _show_estimate(console: PlainConsole, job: Job, device: str, executor: str) 
     from experiments.trials import plan_experiment, trunks_of
     from harness.plan.plan import Plan
 
-    placed = plan_experiment(job.experiment, job.form, device)
-    _show_plan(console, job, placed)
-    plan = Plan((*trunks_of(placed), *(each.trial for each in placed)))
+    placed_trials = plan_experiment(job.experiment, job.form, device)
+    _show_plan(console, job, placed_trials)
+    plan = Plan((*trunks_of(placed_trials), *(each.trial for each in placed_trials)))
     show_estimate(console, [plan], job.store, executor, rate=None, is_json=False)
 
 
@@ -119,17 +128,17 @@ def _run(console: PlainConsole, job: Job, device: str, options: RunOptions, exec
     from harness.display.load import display_for
     from harness.execution.load import executor as executor_of
 
-    placed = plan_experiment(job.experiment, job.form, device)
+    placed_trials = plan_experiment(job.experiment, job.form, device)
 
     def new_executor() -> Executor:
         return executor_of(executor, job.store, display_for(console))
 
-    _show_plan(console, job, placed)
+    _show_plan(console, job, placed_trials)
     with interruptible(job.store):
-        prepare_experiment(job, placed, options)
-        rehearse_experiment(placed, job.store, options)
-        records = run_experiment(placed, job.store, options, new_executor)
-        findings = write_results(job, placed, records, options)
+        prepare_experiment(job, placed_trials, options)
+        rehearse_experiment(placed_trials, job.store, options)
+        records = run_experiment(placed_trials, job.store, options, new_executor)
+        findings = write_results(job, placed_trials, records, options)
     for finding in findings:
         console.print(f"{finding.verdict}: {finding.claim.says}", soft_wrap=True)
     console.print(summary(findings))
@@ -140,14 +149,14 @@ def _show_results(console: PlainConsole, folder: Path) -> None:
     console.print(f"Results: {folder / 'findings.md'}, {folder / 'figure.pdf'}", soft_wrap=True)
 
 
-def _show_plan(console: PlainConsole, job: Job, placed: tuple[PlacedTrial, ...]) -> None:
-    from harness.record.plan import unfinished
+def _show_plan(console: PlainConsole, job: Job, placed_trials: tuple[PlacedTrial, ...]) -> None:
+    from harness.record.plan import unfinished_trials
 
-    pending = unfinished([each.trial for each in placed], job.store)
+    pending = unfinished_trials([each.trial for each in placed_trials], job.store)
     console.print(job.experiment.title, style="bold")
     console.print(
-        f"{job.form.workload} of suite {job.form.suite}: {len(placed)} trials of "
-        f"{job.form.steps} steps, {len(placed) - len(pending)} of them finished",
+        f"{job.form.workload} of suite {job.form.suite}: {len(placed_trials)} trials of "
+        f"{job.form.steps} steps, {len(placed_trials) - len(pending)} of them finished",
         soft_wrap=True,
     )
 

@@ -53,7 +53,7 @@ def import_algoperf(
     from harness.plan.plan import RULESETS
 
     default = "self" if logs.resolve().name == "self_tuning" else "external"
-    tuned = pick("ruleset", ruleset or default, RULESETS)
-    say(f"{import_records(logs, rules, out, tuned)} records: {out}")
+    ruleset_name = pick("ruleset", ruleset or default, RULESETS)
+    say(f"{import_records(logs, rules, out, ruleset_name)} records: {out}")
     command = quote("harness", "score", out, "--rules", rules, "--allow", "mixed-frameworks")
     say(f"score them: {command}")

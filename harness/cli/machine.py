@@ -62,14 +62,14 @@ def has_gpu() -> bool:
 
 
 def choose_device(
-    name: str | None, hardware: Hardware, meant: str, *, is_elsewhere: bool = False
+    name: str | None, hardware: Hardware, label: str, *, is_elsewhere: bool = False
 ) -> tuple[str, str]:
     """The device to run on, and a remark if it is not the one that budgets are meant for.
 
     Args:
         name: `cpu`, `cuda`, `cuda:N`, or None for that of the hardware where there is one.
         hardware: what the budgets are meant for.
-        meant: whose budgets they are, in words.
+        label: whose budgets they are, in words.
         is_elsewhere: whether trials run on other machines, which are taken to have that hardware.
     """
     target = hardware.device
@@ -79,7 +79,7 @@ def choose_device(
     device = "cuda:0" if device == "cuda" else device
     if device.partition(":")[0] == target:
         return device, ""
-    why = f"{meant} is meant for {hardware.name}"
+    why = f"{label} is meant for {hardware.name}"
     return device, f"{why}; on {device} times are not comparable with its leaderboard"
 
 

@@ -16,6 +16,7 @@ from harness.cli.flags import (
     Sinks,
     Threads,
 )
+from harness.providers.table import DEFAULT_EXECUTOR, DEFAULT_SANDBOX
 
 if TYPE_CHECKING:
     from harness.cli.planning import PlanArguments
@@ -30,7 +31,7 @@ class Place:
 
     out: Out = None
     data_dir: DataDir = None
-    executor: ExecutorName = "local"
+    executor: ExecutorName = DEFAULT_EXECUTOR
     threads: Threads = None
 
     @property
@@ -46,11 +47,22 @@ class Place:
         kind = EXECUTORS.load(self.executor)
         return isinstance(kind, type) and issubclass(kind, RemoteExecutor)
 
+    @property
+    def is_serial(self) -> bool:
+        """Whether trials run one after the other on this machine.
+
+        Raises:
+            UnknownNameError: no executor has that name.
+        """
+        from harness.execution.load import is_serial
+
+        return is_serial(self.executor)
+
     def store(self, arguments: PlanArguments) -> Path:
         """The folder of the records."""
         return self.out or Path("runs") / arguments.suite_spec.name
 
-    def options(self, arguments: PlanArguments, sandbox: str = "plain") -> RunOptions:
+    def options(self, arguments: PlanArguments, sandbox: str = DEFAULT_SANDBOX) -> RunOptions:
         """The options of trials.
 
         Raises:
@@ -72,7 +84,7 @@ class Place:
 class Conduct:
     """How trials run there; `harness.cli.flags` says what each flag is."""
 
-    sandbox: Sandbox = "plain"
+    sandbox: Sandbox = DEFAULT_SANDBOX
     profile: ProfileFile = None
     checkpoint_every: CheckpointEvery = 60.0
     sink: Sinks = None

@@ -140,10 +140,10 @@ class PlanArguments:
         sizes = {name: workload(name).at(suite.name) for name in self.names}
         devices, remarks = dict[str, str](), dict[str, None]()
         for name, size in sizes.items():
-            meant = f"{name} of suite {suite.name}" if size.hardware else f"suite {suite.name}"
+            label = f"{name} of suite {suite.name}" if size.hardware else f"suite {suite.name}"
             hardware = size.hardware or suite.hardware
             devices[name], remark = choose_device(
-                self.device, hardware, meant, is_elsewhere=is_elsewhere
+                self.device, hardware, label, is_elsewhere=is_elsewhere
             )
             remarks[remark] = None
         for device in () if is_elsewhere else sorted(set(devices.values())):

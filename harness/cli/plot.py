@@ -63,11 +63,11 @@ def plot(
     from scoring.uncertainty import assess
 
     source = Source(store, None, rules, clock, tuple(allow or ()))
-    scored = score_records(source, store, load_rules(rules), keep_curves=True, with_claims=True)
-    board = scored.board
+    scores = score_records(source, store, load_rules(rules), keep_curves=True, with_claims=True)
+    board = scores.board
     check_reference(reference, board.times.submissions)
-    sure, curves = assess(board, reference), scored.curves()
-    drawing = Drawing(board, sure, scored.trials, curves, WIDTHS[width])
+    sure, curves = assess(board, reference), scores.curves()
+    drawing = Drawing(board, sure, scores.trials, curves, WIDTHS[width])
     folder = out or store / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     figures = paper_figures(kind, drawing)

@@ -14,7 +14,7 @@ import typer
 from harness.cli.estimate import DryRun
 from harness.cli.flags import AsJson, FrameworkName, Sandbox, Settings, SpaceFile, Threads
 from harness.cli.say import say
-from harness.providers.table import DEFAULT_FRAMEWORK
+from harness.providers.table import DEFAULT_FRAMEWORK, DEFAULT_SANDBOX
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -52,7 +52,7 @@ def probe(
         float | None,
         typer.Option(help="Seconds after which no further trial starts.", show_default="none"),
     ] = None,
-    sandbox: Sandbox = "plain",
+    sandbox: Sandbox = DEFAULT_SANDBOX,
     threads: Threads = None,
     dry_run: DryRun = False,
     is_json: AsJson = False,
@@ -68,6 +68,7 @@ def probe(
     from harness.cli.estimate import show_estimate
     from harness.cli.machine import pick, run_options, say_on
     from harness.core.console import PlainConsole
+    from harness.execution.load import executor_for
     from harness.providers.registry import suite
 
     probes = tuple(pick("probe", name, probe_names()) for name in only or probe_names())
@@ -80,7 +81,7 @@ def probe(
     options = run_options(sandbox, None, threads, suite(SUITE).hardware.cores)
     plans = plan_probes(requests, probes)
     if dry_run:
-        place = "local" if jobs == 1 else "pool"
+        place = executor_for(jobs)
         show_estimate(console, plans, out / "records", place, rate=None, is_json=is_json)
         return
     until_s = math.inf if time_limit is None else time.monotonic() + time_limit
@@ -121,11 +122,11 @@ def _run(
     from experiments.probes.results import write_results
     from experiments.probes.run import run_probes
     from harness.cli.machine import interruptible
-    from harness.execution.load import executor
+    from harness.execution.load import executor, executor_for
 
-    store, name = out / "records", "local" if jobs == 1 else "pool"
+    store = out / "records"
     with interruptible(store):
-        place = executor(name, store, ProbesDisplay(say), jobs=jobs)
+        place = executor(executor_for(jobs), store, ProbesDisplay(say), jobs=jobs)
         outcomes = run_probes(plans, store, options, place, until_s)
     if outcomes:
         write_results(out, outcomes)

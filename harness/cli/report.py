@@ -42,8 +42,8 @@ def write_report(source: Source, reference: str, to: Path) -> Path:
 
     if source.out is None:
         raise HarnessError("a report needs a folder of records", "harness report OUT")
-    scored = score_records(source, source.out, load_rules(source.rules), keep_curves=True)
-    check_reference(reference, scored.board.times.submissions)
-    sure = assess(scored.board, reference)
-    page = render_page(scored.board, sure, scored.trials, scored.curves(), to.parent)
+    scores = score_records(source, source.out, load_rules(source.rules), keep_curves=True)
+    check_reference(reference, scores.board.times.submissions)
+    sure = assess(scores.board, reference)
+    page = render_page(scores.board, sure, scores.trials, scores.curves(), to.parent)
     return write_page(page, to).resolve()

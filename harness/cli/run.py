@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from harness.plan.trial import TrialRecord
     from harness.runs.tracking import Outbox
 
-NOT_TRAINED = ("crashed", "hung", "invalid", "out_of_memory")
-NONE_TRAINED = 3
+FAILURE_STATES = ("crashed", "hung", "invalid", "out_of_memory")
+NO_TRIAL_EXIT = 3
 """The exit code where no trial could train, so that scripts see it."""
 UntilSettled = Annotated[
     str | None,
@@ -68,7 +68,7 @@ def run(
     """
     from harness.core.console import PlainConsole
 
-    if with_reference and (until_settled is not None or place.executor != "local"):
+    if with_reference and (until_settled is not None or not place.is_serial):
         raise HarnessError(
             "--with-reference runs one trial after the other on this machine",
             "leave out --executor, and --until-settled, which runs both in turn anyway",
@@ -129,11 +129,15 @@ def _run_all(
 ) -> list[Records]:
     """The records of all workloads, once all of their trials have run."""
     from harness.execution.base import RemoteExecutor
-    from harness.record.plan import unfinished
+    from harness.record.plan import unfinished_trials
     from harness.runs.busy import busy_remark
 
     is_here = not isinstance(executor, RemoteExecutor)
-    if is_here and any(unfinished(plan.trials, store) for plan in plans) and (it := busy_remark()):
+    if (
+        is_here
+        and any(unfinished_trials(plan.trials, store) for plan in plans)
+        and (it := busy_remark())
+    ):
         console.print(f"note: {it}", style="yellow", soft_wrap=True)
     return [
         _run(console, plan, store, options, executor, outbox=outbox, is_alone=len(plans) == 1)
@@ -154,10 +158,10 @@ def _run(
     """Run what is missing of one workload, and show what came of it."""
     from harness.cli.machine import interruptible
     from harness.display.results import describe_misses, log_end, reasons, results_table
-    from harness.record.plan import unfinished
+    from harness.record.plan import unfinished_trials
     from harness.runs.run import run_plan
 
-    pending, where = unfinished(plan.trials, store), plan.trials[0].workload
+    pending, where = unfinished_trials(plan.trials, store), plan.trials[0].workload
     if not is_alone:
         console.print()
         console.print(f"on {where}", style="bold")
@@ -204,7 +208,7 @@ def _finish(
     if is_json:
         say(json.dumps([r.model_dump(mode="json") for each in records for r in each], indent=2))
     if any(all(_has_failed(record) for record in each) for each in own):
-        raise typer.Exit(NONE_TRAINED)
+        raise typer.Exit(NO_TRIAL_EXIT)
     first = own[0][0].trial
     if first.is_scored:
         for line in place_lines(first, store, has_reference=has_reference):
@@ -221,4 +225,4 @@ def _of_submission(records: Records, *, has_reference: bool) -> Records:
 
 
 def _has_failed(record: TrialRecord) -> bool:
-    return record.result is not None and record.result.state in NOT_TRAINED
+    return record.result is not None and record.result.state in FAILURE_STATES

@@ -61,17 +61,17 @@ def score(
     """Print times to target, steps to target and the score of every entry."""
     from scoring.report.console import print_board, print_misses
     from scoring.report.latex import latex_tables
-    from scoring.report.misses import nothing_reached
+    from scoring.report.misses import no_hits_text
     from scoring.report.tables import workload_table
     from scoring.speedup import check_reference
     from scoring.uncertainty import assess
 
-    allowed = tuple(allow or ())
-    board, frame = load_board(Source(out, times, rules, clock, allowed, normalise, reference))
+    allowed_rules = tuple(allow or ())
+    board, frame = load_board(Source(out, times, rules, clock, allowed_rules, normalise, reference))
     check_reference(reference, board.times.submissions)
     table = workload_table(board, frame)
     sure = assess(board, reference, resamples)
-    if frame is not None and (text := nothing_reached(frame)):
+    if frame is not None and (text := no_hits_text(frame)):
         print_misses(board, text)
     else:
         print_board(board, table, sure)

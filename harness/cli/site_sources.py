@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.board_log import Added, BoardEvent, Marked, Superseded
+from harness.cli.board_log import BoardEvent, BundleAdded, BundleSuperseded, EntryMarked
 from harness.cli.boards import BoardFolder
 from harness.cli.bundles import STORE, SUBMISSIONS, unpack_bundle
 from harness.cli.site_records import Place, Standings, read_material
@@ -113,7 +113,7 @@ def _add_board(places: _Places, board: BoardFolder) -> None:
     places.changes += [_change(line) for line in lines]
     places.audits += board.audits()
     places.standings |= board.standings()
-    for name, event in board.withdrawn().items():
+    for name, event in board.withdrawn_bundles().items():
         for path in record_paths(board.folder(name) / STORE):
             places.withdrawn[Place.of(read_record(path).trial)] = event.reason
 
@@ -125,11 +125,11 @@ def _change(line: Line[BoardEvent]) -> Change:
     if isinstance(event, TrialAudited):
         text = f"audited on {event.workload}: {event.verdict}"
         return Change(line.at, text, event.submission, times_text(event))
-    if isinstance(event, Marked):
+    if isinstance(event, EntryMarked):
         return Change(line.at, f"marked {event.mark}", event.submission, event.reason)
     subject = event.bundle[:12]
-    if isinstance(event, Added):
-        allowed = f"allowed to break: {', '.join(event.allow)}" if event.allow else ""
-        return Change(line.at, "added", f"{subject}: {', '.join(event.entries)}", allowed)
-    by = f" by {event.by[:12]}" if isinstance(event, Superseded) else ""
+    if isinstance(event, BundleAdded):
+        note = f"allowed to break: {', '.join(event.allow)}" if event.allow else ""
+        return Change(line.at, "added", f"{subject}: {', '.join(event.entries)}", note)
+    by = f" by {event.by[:12]}" if isinstance(event, BundleSuperseded) else ""
     return Change(line.at, event.kind + by, subject, event.reason)

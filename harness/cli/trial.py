@@ -11,13 +11,14 @@ import typer
 from harness.cli.flags import CheckpointEvery, DataDir, Sandbox, Threads
 from harness.cli.say import say
 from harness.core.text import displayable
+from harness.providers.table import DEFAULT_EXECUTOR, DEFAULT_SANDBOX
 
 
 def trial(
     file: Annotated[Path, typer.Argument(help="A trial's JSON, such as a store's trial.json.")],
     *,
     store: Annotated[Path, typer.Option(help="Folder of the records.")],
-    sandbox: Sandbox = "plain",
+    sandbox: Sandbox = DEFAULT_SANDBOX,
     data_dir: DataDir = None,
     threads: Threads = None,
     checkpoint_every: CheckpointEvery = 60.0,
@@ -52,7 +53,7 @@ def trial(
     if planned_trial.device != "cpu" and (gpu := find(planned_trial.device)) is not None:
         show_only(gpu)
     enter_plan((planned_trial,), store)
-    place = executor("local", store, display_for(PlainConsole()))
+    place = executor(DEFAULT_EXECUTOR, store, display_for(PlainConsole()))
     with interruptible(store), place:
         (record,) = place.run((planned_trial,), options)
     if record.result is not None:

@@ -11,6 +11,7 @@ from harness.cli.estimate import show_estimate
 from harness.cli.planning import PlanArguments, plans_of
 from harness.cli.say import quote, say
 from harness.core.errors import HarnessError
+from harness.providers.table import DEFAULT_EXECUTOR
 
 if TYPE_CHECKING:
     from harness.core.console import PlainConsole
@@ -63,7 +64,9 @@ def settle(
     )
     pair = Pair(mine, theirs)
     if executor is None:
-        show_estimate(console, [*mine, *theirs], store, "local", rate=None, is_json=is_json)
+        show_estimate(
+            console, [*mine, *theirs], store, DEFAULT_EXECUTOR, rate=None, is_json=is_json
+        )
         return
 
     def run(plan: Plan) -> None:

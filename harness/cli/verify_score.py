@@ -58,8 +58,8 @@ def _score(out: Path, document: dict[str, Any], file: Path) -> Scoreboard:
             f"{file} is a normalised score: it rests on the records of two machines",
             "score both folders again with --normalise and compare",
         )
-    allowed = tuple(name for name in flags if name in RULES)
-    return score_records(Source(out, clock=clock, allow=allowed), out, rules).board
+    allowed_rules = tuple(name for name in flags if name in RULES)
+    return score_records(Source(out, clock=clock, allow=allowed_rules), out, rules).board
 
 
 def _short(value: object) -> str:

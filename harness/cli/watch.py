@@ -40,7 +40,7 @@ def watch(
         return
     os.nice(NICENESS)
     with (
-        _key_pressed() as is_over,
+        _watch_keys() as is_over,
         suppress(KeyboardInterrupt),
         Live(first, console=console, screen=True, auto_refresh=False) as live,
     ):
@@ -50,7 +50,7 @@ def watch(
 
 
 @contextmanager
-def _key_pressed() -> Iterator[Callable[[], bool]]:
+def _watch_keys() -> Iterator[Callable[[], bool]]:
     """A function that waits until the next look is due; true if q was pressed meanwhile."""
     if not sys.stdin.isatty():
         yield _wait

@@ -44,10 +44,10 @@ def widths(
     from scoring.rules import load_rules
     from scoring.widths import of_widths, width_speedups
 
-    allowed = tuple(allow or ())
+    allowed_rules = tuple(allow or ())
     if figure is not None:
         pick("format of a figure", figure.suffix[1:], FORMATS)
-    lines = width_speedups(of_widths(read_trials(out)), load_rules(), reference, allowed)
+    lines = width_speedups(of_widths(read_trials(out)), load_rules(), reference, allowed_rules)
     if is_json:
         say(json.dumps([document(line) for line in lines], indent=2, allow_nan=False))
     else:

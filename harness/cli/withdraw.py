@@ -22,10 +22,10 @@ def withdraw(
     """
     from harness.record.plan import withdraw_plan
 
-    withdrawn = withdraw_plan(out, reason)
-    for trial in withdrawn:
+    trials = withdraw_plan(out, reason)
+    for trial in trials:
         say(f"withdrawn: {trial.folder}")
-    if withdrawn:
+    if trials:
         say(f"Next: {quote('harness', 'score', out)}")
     else:
         say(f"every trial that is planned in {out} has begun; nothing is withdrawn")

@@ -110,7 +110,7 @@ def python_text(content: bytes) -> str:
     _refuse_other_encodings(content)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes; as an error they would not parse
-        return _written(ast.parse(content), _node_pieces)
+        return _write_text(ast.parse(content), _node_pieces)
 
 
 def toml_text(content: bytes) -> str:
@@ -129,7 +129,7 @@ def table_text(table: Mapping[str, Any]) -> str:
     Raises:
         ValueError, RecursionError: it holds what no TOML does, or is too deep.
     """
-    return _written(table, _value_pieces)
+    return _write_text(table, _value_pieces)
 
 
 def refuse_long_names(content: bytes) -> None:
@@ -151,7 +151,7 @@ def _refuse_other_encodings(content: bytes) -> None:
                     raise ValueError(f"encoded in {name!r}")
 
 
-def _written(root: Any, pieces_of: Callable[[Any], list[Any]]) -> str:
+def _write_text(root: Any, pieces_of: Callable[[Any], list[Any]]) -> str:
     """The text of a tree; a node's pieces are texts and the nodes below it, in order."""
     texts: list[str] = []
     levels = [iter([root])]
@@ -202,7 +202,7 @@ def _piece(value: Any) -> Any:
 def _parts(node: ast.AST, values: list[Any]) -> list[Any]:
     """A node's list without prose; an f-string's with neighbouring texts as one."""
     if isinstance(node, ast.JoinedStr):
-        return _joined(values)
+        return _join_text(values)
     if values and isinstance(values[0], ast.stmt):
         statements = [value for value in values if not _is_prose(value)]
         return statements if statements or isinstance(node, ast.Module) else [ast.Pass()]
@@ -218,7 +218,7 @@ def _is_prose(statement: ast.stmt) -> bool:
     )
 
 
-def _joined(values: Iterable[ast.expr]) -> list[Any]:
+def _join_text(values: Iterable[ast.expr]) -> list[Any]:
     """The parts of an f-string, which versions split differently: no text next to another."""
     parts: list[Any] = []
     for value in values:
@@ -233,7 +233,7 @@ def _joined(values: Iterable[ast.expr]) -> list[Any]:
 def _is_empty_format(name: str, value: Any) -> bool:
     """Whether a field is an f-string's format without a character, which is none."""
     is_format = name == "format_spec" and isinstance(value, ast.JoinedStr)
-    return is_format and not _joined(value.values)
+    return is_format and not _join_text(value.values)
 
 
 def _value_pieces(value: Any) -> list[Any]:

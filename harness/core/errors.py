@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Self
 
 from harness.core.text import displayable
+
+FREE_SPACE = "free some space and run the same command again; finished trials are kept"
 
 
 class HarnessError(Exception):
@@ -29,15 +33,20 @@ class HarnessError(Exception):
 class CannotWriteError(HarnessError):
     """The machine did not take what had to be written: a full disk, a folder without rights."""
 
+    @classmethod
+    def of(cls, path: Path, error: OSError, hint: str = FREE_SPACE) -> Self:
+        """The error of one file, with what to do next."""
+        return cls(f"cannot write {path}: {error}", hint)
+
 
 class UnknownNameError(HarnessError):
     """A name that stands for nothing; says what is known and which name is nearest."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
-        names = sorted(known)
+    def __init__(self, kind: str, name: str, known_names: Iterable[str], hint: str = "") -> None:
+        names = sorted(known_names)
         near = difflib.get_close_matches(name, names, n=1)
         guess = f"; did you mean '{near[0]}'?" if near else ""
-        listed = f"known: {', '.join(names)}" if names else f"no {kind} is known"
+        choices = f"known: {', '.join(names)}" if names else f"no {kind} is known"
         super().__init__(
-            f"unknown {kind} '{name}'{guess}", "\n  ".join(filter(None, [listed, hint]))
+            f"unknown {kind} '{name}'{guess}", "\n  ".join(filter(None, [choices, hint]))
         )

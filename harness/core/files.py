@@ -21,10 +21,8 @@ def write_whole(path: Path, text: str) -> None:
         else:
             _replace(Path(os.path.realpath(path)), text)  # not a link, but what it leads to
     except OSError as error:
-        raise CannotWriteError(
-            f"cannot write {path}: {error}",
-            "free some space, or name a place that can be written; what was there is unchanged",
-        ) from error
+        hint = "free some space, or name a place that can be written; what was there is unchanged"
+        raise CannotWriteError.of(path, error, hint) from error
 
 
 def write_through(file: int | Path, content: bytes) -> None:
@@ -37,10 +35,10 @@ def write_through(file: int | Path, content: bytes) -> None:
     Raises:
         OSError: the machine does not take it.
     """
-    with os.fdopen(file, "wb") if isinstance(file, int) else file.open("wb") as opened:
-        opened.write(content)
-        opened.flush()
-        os.fsync(opened.fileno())
+    with os.fdopen(file, "wb") if isinstance(file, int) else file.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _replace(place: Path, text: str) -> None:

@@ -36,13 +36,13 @@ def reachable_files(root: Path, start: Iterable[Path]) -> set[Path]:
         root: the package's folder, which is named as it is imported.
         start: Python files, of the package or of elsewhere.
     """
-    reached = set[Path]()
+    files = set[Path]()
     waiting = list(start)
     while waiting:
-        if (file := waiting.pop()) not in reached:
-            reached.add(file)
+        if (file := waiting.pop()) not in files:
+            files.add(file)
             waiting += _modules_of(root, file)
-    return reached
+    return files
 
 
 def _modules_of(root: Path, file: Path) -> Iterator[Path]:

@@ -17,4 +17,4 @@ MEANINGS: Mapping[Mark, str] = {
     "withdrawn": "taken back; its records are kept, its times are not shown",
     "disqualified": "it broke a rule; the evidence is kept and shown, and it is not ranked",
 }
-UNRANKED: frozenset[Mark] = frozenset(("held", "withdrawn", "disqualified"))
+UNRANKED_MARKS: frozenset[Mark] = frozenset(("held", "withdrawn", "disqualified"))

@@ -9,7 +9,7 @@ from harness.core.text import displayable
 
 LONGEST_NAME = 64
 NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.+-]{{0,{LONGEST_NAME - 1}}}")
-SHOWN = 80
+SHOWN_LENGTH = 80
 """How much of a text that is no name an error repeats."""
 
 
@@ -21,7 +21,7 @@ def check_name(kind: str, name: str) -> str:
     """
     if NAME.fullmatch(name):
         return name
-    excerpt = displayable(name[:SHOWN]) + ("..." if len(name) > SHOWN else "")
+    excerpt = displayable(name[:SHOWN_LENGTH]) + ("..." if len(name) > SHOWN_LENGTH else "")
     raise HarnessError(
         f"{kind} '{excerpt}' has a character that names do not have, or more than {LONGEST_NAME}",
         f"allowed: letters a to z and A to Z, digits, '_', and after the first also '.', '+' and "

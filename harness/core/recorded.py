@@ -33,9 +33,9 @@ class Recorded(BaseModel):
 
     @model_serializer(mode="wrap")
     def _without_unset(self, serialise: SerializerFunctionWrapHandler) -> dict[str, object]:
-        written: dict[str, object] = serialise(self)
+        document: dict[str, object] = serialise(self)
         for name, field in type(self).model_fields.items():
             may_be_missing = not field.is_required() and field.default is None
             if may_be_missing and name not in self.model_fields_set:
-                written.pop(name, None)
-        return written
+                document.pop(name, None)
+        return document

@@ -35,7 +35,7 @@ def remove_tree(folder: Path) -> None:
 
 
 def _empty(folder: Path) -> None:
-    here = _opened(os.fspath(folder), None)
+    here = _open_folder(os.fspath(folder), None)
     try:
         levels = [_Level("", _identity(here), _folders_of(here))]
         while True:
@@ -43,20 +43,20 @@ def _empty(folder: Path) -> None:
             if level.below:
                 name = level.below.pop()
                 with suppress(OSError):
-                    here = _swapped(here, _opened(name, here))
+                    here = _swap(here, _open_folder(name, here))
                     levels.append(_Level(name, _identity(here), _folders_of(here)))
             elif len(levels) == 1:
                 return
             else:
                 levels.pop()
-                here = _swapped(here, _parent_of(here, levels[-1]))
+                here = _swap(here, _parent_of(here, levels[-1]))
                 with suppress(OSError):
                     os.rmdir(level.name, dir_fd=here)
     finally:
         os.close(here)
 
 
-def _swapped(old: int, new: int) -> int:
+def _swap(old: int, new: int) -> int:
     os.close(old)
     return new
 
@@ -77,15 +77,15 @@ def _identity(folder: int) -> tuple[int, int]:
 def _folders_of(folder: int) -> list[str]:
     """The folders in a folder, whose other entries are removed."""
     with os.scandir(folder) as entries:
-        listed = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    for name, is_folder in listed:
+        items = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_folder in items:
         if not is_folder:
             with suppress(OSError):
                 os.unlink(name, dir_fd=folder)
-    return [name for name, is_folder in listed if is_folder]
+    return [name for name, is_folder in items if is_folder]
 
 
-def _opened(name: str, parent: int | None) -> int:
+def _open_folder(name: str, parent: int | None) -> int:
     """A folder's descriptor, its owner's rights put back first; no link is followed."""
     place = os.open(name, _FOLDER | os.O_PATH, dir_fd=parent)
     try:

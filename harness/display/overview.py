@@ -69,7 +69,7 @@ class StoreReader:
     """
 
     store: Path
-    _ended: dict[Path, TrialView] = field(default_factory=dict)
+    _ended_views: dict[Path, TrialView] = field(default_factory=dict)
 
     def read(self) -> tuple[EntryView, ...]:
         """Its entries, those that changed last first.
@@ -87,14 +87,14 @@ class StoreReader:
 
     def _view(self, path: Path) -> TrialView:
         changed_s = path.stat().st_mtime
-        earlier = self._ended.get(path)
+        earlier = self._ended_views.get(path)
         if earlier is not None and earlier.changed_s == changed_s:
             return earlier
         record = read_record(path)
         if record.result is None:
             return _view_unfinished(record, path.with_name(EVENTS_FILE), changed_s)
-        self._ended[path] = TrialView(record, changed_s)
-        return self._ended[path]
+        self._ended_views[path] = TrialView(record, changed_s)
+        return self._ended_views[path]
 
 
 def _view_unfinished(record: TrialRecord, log: Path, changed_s: float) -> TrialView:

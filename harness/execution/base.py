@@ -10,6 +10,7 @@ from typing import ParamSpec, Protocol, Self, TypeVar, runtime_checkable
 from harness.core.errors import HarnessError
 from harness.display.base import Display
 from harness.plan.trial import Trial, TrialRecord
+from harness.providers.table import DEFAULT_SANDBOX
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -19,7 +20,7 @@ T = TypeVar("T")
 class RunOptions:
     """What decides how a trial runs on this machine, and not what it is."""
 
-    sandbox: str = "plain"
+    sandbox: str = DEFAULT_SANDBOX
     data_dir: Path | None = None
     cache_dir: Path | None = None
     threads: int = 2
@@ -82,7 +83,11 @@ class RemoteExecutor(Executor, Protocol):
 
 
 class ExecutorFactory(Protocol):
-    """What an entry point of `guided_descent.executors` names."""
+    """What an entry point of `guided_descent.executors` names.
+
+    One whose executors run trials one after the other on this machine, in the order they are
+    given, has the attribute `is_serial = True`; `harness run --with-reference` needs one.
+    """
 
     def __call__(
         self, store: Path, display: Display, *, jobs: int = 1, profile: Path | None = None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.display.base import Display
 from harness.execution.base import Executor, ExecutorFactory
-from harness.providers.table import EXECUTORS
+from harness.providers.table import CONCURRENT_EXECUTOR, DEFAULT_EXECUTOR, EXECUTORS
 
 
 def executor(
@@ -28,3 +28,17 @@ def executor(
     """
     make: ExecutorFactory = EXECUTORS.load(name)
     return make(store, display, jobs=jobs, profile=profile)
+
+
+def executor_for(jobs: int) -> str:
+    """The name of the executor of this machine that runs so many trials at once."""
+    return DEFAULT_EXECUTOR if jobs == 1 else CONCURRENT_EXECUTOR
+
+
+def is_serial(name: str) -> bool:
+    """Whether an executor runs trials one after the other on this machine.
+
+    Raises:
+        UnknownNameError: no executor has that name.
+    """
+    return getattr(EXECUTORS.load(name), "is_serial", False)

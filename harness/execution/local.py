@@ -10,7 +10,7 @@ from harness.core.errors import HarnessError
 from harness.display.base import Display
 from harness.execution.base import RunOptions, refuse_profile
 from harness.plan.trial import Trial, TrialRecord
-from harness.record.plan import record_of, unfinished
+from harness.record.plan import record_of, unfinished_trials
 
 
 class LocalExecutor:
@@ -25,6 +25,8 @@ class LocalExecutor:
     Raises:
         HarnessError: several jobs are asked for, or there is a profile.
     """
+
+    is_serial = True
 
     def __init__(
         self, store: Path, display: Display, *, jobs: int = 1, profile: Path | None = None
@@ -47,7 +49,7 @@ class LocalExecutor:
         from harness.execution.resolved import prepare_data
         from harness.execution.trial import run_trial
 
-        pending = unfinished(trials, self._store)
+        pending = unfinished_trials(trials, self._store)
         # Data are made before the first trial, so that no trial waits for its own.
         for number, trial in enumerate(pending, start=1):
             self._display.note(f"data of trial {number} of {len(pending)}")

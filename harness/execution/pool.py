@@ -19,7 +19,7 @@ from harness.core.errors import HarnessError
 from harness.display.base import Display
 from harness.execution.base import RunOptions, refuse_profile
 from harness.plan.trial import Trial, TrialRecord
-from harness.record.plan import record_of, unfinished
+from harness.record.plan import record_of, unfinished_trials
 from harness.record.recorder import Silent
 
 
@@ -63,7 +63,7 @@ class PoolExecutor:
             raise HarnessError("trials on the clock run one at a time", "leave out --jobs")
         futures = [
             self._processes.submit(run_silently, trial, self._store, options)
-            for trial in unfinished(trials, self._store)
+            for trial in unfinished_trials(trials, self._store)
         ]
         for future in as_completed(futures):
             self._display.finish(future.result())

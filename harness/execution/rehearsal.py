@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from harness.core.errors import HarnessError
 from harness.execution.base import RunOptions
-from harness.execution.devices import processes_of
+from harness.execution.confinement import new_confinement
 from harness.execution.resolved import ResolvedTrial, hello_of
 from harness.protocol.messages import (
     TO_REFEREE,
@@ -30,18 +30,15 @@ from harness.protocol.slot import Slot
 from harness.protocol.wire import Wire, WireError, WireTimeoutError
 from harness.referee.checks import printable
 from harness.referee.conversation import GRACE_S, SETUP_TIMEOUT_S
-from harness.sandboxes.base import Confinement, WorkerProcess
+from harness.sandboxes.base import WorkerProcess
 from harness.sandboxes.load import sandbox
-from harness.sandboxes.scratch import scratch as new_scratch
-from harness.sandboxes.scratch import submission_copy
-from harness.sandboxes.view import empty_view
 from harness.submission.entry import is_import_path
 
 EXIT_TIMEOUT_S = 2.0
 MOST_NAMES = 5
 FOR_MATRICES = "2D parameters"
 """What classes say that are for matrices alone."""
-FLAG, FLAGGED = "use_muon", ("use_muon", "__contains__ only supports Tensor")
+FLAG, FLAG_ERRORS = "use_muon", ("use_muon", "__contains__ only supports Tensor")
 """A key of groups that tells matrices from the rest, and what classes say that look for it."""
 SHOWN_LINES = 6
 """Of the worker's log, where it died without a word."""
@@ -82,33 +79,14 @@ def rehearsal(
     resolved_trial: ResolvedTrial, options: RunOptions
 ) -> Iterator[tuple[Rehearsal, Path]]:
     """A worker in the sandbox that a trial would have, and the submission's copy."""
-    trial = resolved_trial.trial
-    with (
-        TemporaryDirectory() as folder,
-        new_scratch() as scratch,
-        submission_copy(resolved_trial.submission.contents) as copy,
-        empty_view(resolved_trial.data) as view,
-    ):
+    with TemporaryDirectory() as folder:
         log = Path(folder) / "worker.log"
-        processes = processes_of(trial)
-        confinement = Confinement(
-            framework=trial.framework,
-            threads=options.threads,
-            memory_gib=processes.memory_gib,
-            scratch=scratch,
-            log=log,
-            view=view,
-            submission=copy,
-            hidden=(resolved_trial.data.parent,),
-            ranks=processes.ranks,
-            computes_on_gpu=trial.device != "cpu",
-            packages=resolved_trial.environment.packages,
-        )
-        worker = sandbox(options.sandbox).start(confinement)
-        try:
-            yield Rehearsal(worker, log), copy
-        finally:
-            worker.kill()
+        with new_confinement(resolved_trial, options, log) as (confinement, copy):
+            worker = sandbox(options.sandbox).start(confinement)
+            try:
+                yield Rehearsal(worker, log), copy
+            finally:
+                worker.kill()
 
 
 def rehearse(resolved_trial: ResolvedTrial, options: RunOptions) -> str:
@@ -124,11 +102,11 @@ def rehearse(resolved_trial: ResolvedTrial, options: RunOptions) -> str:
     """
     trial = resolved_trial.trial
     with (
-        rehearsal(resolved_trial, options) as (rehearsed, copy),
+        rehearsal(resolved_trial, options) as (process, copy),
         closing(Slot(resolved_trial.shapes)) as slot,
     ):
         hello = hello_of(resolved_trial, copy, options.threads)
-        error, unread = _first_steps(rehearsed, hello, slot, trial.limits.warmup_s)
+        error, unread = _first_steps(process, hello, slot, trial.limits.warmup_s)
     if error:
         raise HarnessError(
             f"{trial.submission.name} cannot train {trial.workload} ({trial.framework}) at "
@@ -149,7 +127,7 @@ def _advice(error: str, location: str) -> str:
     if not is_import_path(location):
         return "mend the submission and run the same command again"
     name = f"my_{location.partition(':')[2].rpartition('.')[2].lower()}"
-    if any(words in error for words in FLAGGED):
+    if any(words in error for words in FLAG_ERRORS):
         return (
             f"if it looks for '{FLAG}' in its groups, this writes a submission that sets it:\n"
             f"  harness new {name} --of {location} --flag {FLAG}"
@@ -163,17 +141,17 @@ def _advice(error: str, location: str) -> str:
 
 
 def _first_steps(
-    rehearsed: Rehearsal, hello: Hello, slot: Slot, cap_s: float
+    process: Rehearsal, hello: Hello, slot: Slot, cap_s: float
 ) -> tuple[str, tuple[str, ...]]:
     """What the first steps ended with, empty if they were made or too slow; and what is unread."""
     try:
-        answer = rehearsed.begin(hello, slot)
+        answer = process.begin(hello, slot)
         if not isinstance(answer, Failed):
-            answer = rehearsed.ask(WarmUp(cap_s=cap_s), cap_s + GRACE_S)
+            answer = process.ask(WarmUp(cap_s=cap_s), cap_s + GRACE_S)
     except WireTimeoutError:
         return "", ()
     except WireError:
-        return rehearsed.exit_report(), ()
+        return process.exit_report(), ()
     if isinstance(answer, Failed):
         return error_text(answer), ()
     return "", tuple(map(printable, answer.unread)) if isinstance(answer, Warm) else ()

@@ -32,7 +32,7 @@ from harness.referee.diagnostics import Diagnostics, together, wanted_diagnostic
 from harness.referee.idle import IdleProbe
 from harness.referee.parts import part_size
 from harness.referee.statistics import BatchStatistics
-from harness.submission.resolution import Located, locate, placed
+from harness.submission.resolution import LocatedSubmission, locate, worker_paths
 from workloads.data.cache import prepare_instance
 from workloads.parameters import initial_buffers, initial_parameters
 from workloads.spec import SuiteWorkload
@@ -57,7 +57,7 @@ class ResolvedTrial:
     size: SuiteWorkload
     source: ModelSource
     data: Path
-    submission: Located
+    submission: LocatedSubmission
 
     @cached_property
     def train(self) -> Examples:
@@ -240,7 +240,7 @@ def _statistics(resolved_trial: ResolvedTrial, threads: int) -> BatchStatistics:
 
 def hello_of(resolved_trial: ResolvedTrial, copy: Path, threads: int) -> Hello:
     """The first message to a trial's worker: what to build, and how long it may train."""
-    place, import_from = placed(resolved_trial.submission, copy)
+    place, import_from = worker_paths(resolved_trial.submission, copy)
     trial, size = resolved_trial.trial, resolved_trial.size
     source, train = resolved_trial.source, resolved_trial.train
     return Hello(

@@ -15,6 +15,7 @@ from platform import node
 from harness.core.errors import HarnessError
 from harness.execution.base import RunOptions
 from harness.execution.branching import trunk_end
+from harness.execution.confinement import new_confinement
 from harness.execution.resolved import ResolvedTrial, context_of, resolve_trial
 from harness.frameworks.load import evaluation_backend
 from harness.machine.cores import Cores, pin_cores
@@ -34,12 +35,8 @@ from harness.record.store import EVENTS_FILE, lock_trial, result_of, write_recor
 from harness.referee.checkpoint import Checkpoint, remove_checkpoint
 from harness.referee.referee import Referee
 from harness.referee.resumption import expected_bytes, find_checkpoint, note_beginning, resumable
-from harness.sandboxes.base import Confinement
 from harness.sandboxes.load import sandbox
 from harness.sandboxes.log import neutral_name
-from harness.sandboxes.scratch import scratch as new_scratch
-from harness.sandboxes.scratch import submission_copy
-from harness.sandboxes.view import empty_view
 
 
 def run_trial(trial: Trial, store: Path, options: RunOptions, observer: Observer) -> Result:
@@ -103,11 +100,15 @@ def _run_attempt(
     recorder = Recorder(folder, observer)
     with (
         recorder.open(),
-        new_scratch() as scratch,
-        submission_copy(resolved_trial.submission.contents) as copy,
-        empty_view(resolved_trial.data) as view,
         _machine_of(trial, options) as cores,
         neutral_name(folder / "worker.log", store.absolute()) as log,
+        new_confinement(
+            resolved_trial,
+            options,
+            log,
+            hidden_paths=(store.absolute(),),
+            cores=cores.worker if cores else (),
+        ) as (confinement, copy),
     ):
         events = read_events(folder / EVENTS_FILE)
         ledger = Ledger(store)
@@ -122,20 +123,6 @@ def _run_attempt(
             resolved_trial, copy, framework, options.threads, cores, start_s=start_s, trunk=trunk
         )
         checkpoints = resumable(trial, folder, options.checkpoint_s, context.shapes, checkpoint)
-        confinement = Confinement(
-            framework=trial.framework,
-            threads=options.threads,
-            memory_gib=context.memory_gib,
-            scratch=scratch,
-            log=log,
-            view=view,
-            submission=copy,
-            hidden=(store.absolute(), resolved_trial.data.parent),
-            ranks=context.ranks,
-            cores=cores.worker if cores else (),
-            computes_on_gpu=trial.device != "cpu",
-            packages=resolved_trial.environment.packages,
-        )
         with closing(Slot(context.shapes)) as slot:  # first, for it may fail
             worker = sandbox(options.sandbox).start(confinement)
             most_bytes = expected_bytes(context.shapes)
@@ -167,7 +154,7 @@ def _beginning(
         environment=resolved_trial.environment,
         threads=options.threads,
         sandbox=options.sandbox,
-        unenforced=tuple(confined_by.unenforced()),
+        unenforced=tuple(confined_by.list_unenforced()),
         load_average=os.getloadavg()[0],
     )
     if (image := confined_by.image) is not None:

@@ -42,7 +42,7 @@ def ready(device: str, needs: Needs) -> Gpu:
     Raises:
         HarnessError: why none can, and what to do.
     """
-    with nvml.opened() as driver:
+    with nvml.open_library() as driver:
         try:
             gpu = gpus.choose(device, driver.gpus())
             _check_wheel(driver, needs)

@@ -44,7 +44,7 @@ def _look(device: str, every_s: float, samples: list[GpuState], end: threading.E
     if gpu is None:
         return
     try:
-        with nvml.opened() as driver:
+        with nvml.open_library() as driver:
             while not end.wait(every_s) and len(samples) < MOST_SAMPLES:
                 samples.append(driver.state(gpu.uuid))
     except (HarnessError, nvml.NvmlError):
@@ -56,11 +56,11 @@ def load_of(samples: Sequence[GpuState]) -> GpuLoad:
     slowing = 0
     for sample in samples:
         slowing |= sample.slowing
-    capped = sum(bool((sample.throttle_reasons or 0) & POWER_CAP) for sample in samples)
+    capped_count = sum(bool((sample.throttle_reasons or 0) & POWER_CAP) for sample in samples)
     return GpuLoad(
         samples=len(samples),
         slowing=slowing,
-        capped_fraction=capped / len(samples),
+        capped_fraction=capped_count / len(samples),
         clock_mhz=_of(median, [sample.clock_mhz for sample in samples]),
         use_percent=_of(median, [sample.use_percent for sample in samples]),
         power_w=_of(max, [sample.power_w for sample in samples]),
@@ -70,5 +70,5 @@ def load_of(samples: Sequence[GpuState]) -> GpuLoad:
 
 
 def _of(summary: Callable[[list[int]], float], values: Sequence[int | None]) -> int | None:
-    known = [value for value in values if value is not None]
-    return round(summary(known)) if known else None
+    readings = [value for value in values if value is not None]
+    return round(summary(readings)) if readings else None

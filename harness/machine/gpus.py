@@ -74,7 +74,7 @@ def show_only(gpu: Gpu) -> str:
 def find(device: str) -> Gpu | None:
     """The GPU that a name means; None without a driver, or if there is none of this name."""
     try:
-        with nvml.opened() as driver:
+        with nvml.open_library() as driver:
             return choose(device, driver.gpus())
     except (HarnessError, nvml.NvmlError):
         return None
@@ -85,7 +85,7 @@ def state(device: str) -> GpuState | None:
     if (gpu := find(device)) is None:
         return None
     try:
-        with nvml.opened() as driver:
+        with nvml.open_library() as driver:
             return driver.state(gpu.uuid)
     except (HarnessError, nvml.NvmlError):
         return None
@@ -96,7 +96,7 @@ def free_fraction(device: str, spare_bytes: int) -> float | None:
     if (gpu := find(device)) is None:
         return None
     try:
-        with nvml.opened() as driver:
+        with nvml.open_library() as driver:
             free_bytes = driver.free_bytes(gpu.uuid)
     except (HarnessError, nvml.NvmlError):
         return None

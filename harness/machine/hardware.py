@@ -17,7 +17,7 @@ from harness.machine.cores import allowed_cores
 from harness.machine.variables import kernel_variables
 
 PACKAGES = ("guided-descent", "numpy", "scipy", "torch", "jax", "jaxlib", "optax")
-ENTERED = ("execution", "frameworks", "record/sinks", "referee", "sandboxes", "worker")
+TRIAL_ROOMS = ("execution", "frameworks", "record/sinks", "referee", "sandboxes", "worker")
 """The rooms that a trial enters by name; what else it reaches, they import."""
 CUDNN = ("nvidia-cudnn-cu13", "nvidia-cudnn-cu12")
 
@@ -118,7 +118,7 @@ def entered_files(packages: Path) -> set[Path]:
         packages: the folder with `harness` and `workloads`.
     """
     root = packages / "harness"
-    rooms = (file for room in ENTERED for file in (root / room).rglob("*.py"))
+    rooms = (file for room in TRIAL_ROOMS for file in (root / room).rglob("*.py"))
     return reachable_files(packages / "workloads", reachable_files(root, rooms))
 
 
@@ -140,7 +140,7 @@ def _graphics(device: str) -> Graphics | None:
     gpu = gpus.find(device) if device.startswith("cuda") else None
     if gpu is None:
         return None
-    with nvml.opened() as library:
+    with nvml.open_library() as library:
         driver = library.driver()
     return Graphics(
         name=gpu.name,

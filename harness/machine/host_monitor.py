@@ -78,9 +78,9 @@ class MachineReader:
             return reading(self._device, self._threads, self._cores)
         load = self._watch.stop() if self._watch else None
         machine = reading(self._device, self._threads, self._cores)
-        known = {"gpu_probe_s": self._gpu_probe_s()} | ({"gpu_load": load} if load else {})
+        gpu_readings = {"gpu_probe_s": self._gpu_probe_s()} | ({"gpu_load": load} if load else {})
         self._watch = None if self._watch else GpuWatch(self._device)
-        return machine.model_copy(update=known)
+        return machine.model_copy(update=gpu_readings)
 
     def _gpu_probe_s(self) -> float:
         """The median of some probes on a GPU that one has heated."""

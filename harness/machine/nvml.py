@@ -51,7 +51,7 @@ class _Process(ctypes.Structure):
 
 
 class Nvml:
-    """The library, opened; use `opened`."""
+    """The library, opened; use `open_library`."""
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self._library = library
@@ -182,7 +182,7 @@ class Nvml:
 
 
 @contextmanager
-def opened() -> Iterator[Nvml]:
+def open_library() -> Iterator[Nvml]:
     """The library, until the block is left.
 
     Raises:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 EXITS_TIMEOUT_S = 2.0
-_STOPPED, _ENDED, _EXITING = "Tt", "ZX", 0x4
+_STOPPED_STATES, _ENDED_STATES, _EXITING = "Tt", "ZX", 0x4
 _LOOK_EVERY_S = 0.005
 
 
@@ -27,7 +27,7 @@ class Thread(NamedTuple):
     @property
     def has_ended(self) -> bool:
         """Whether it is a zombie: nothing that it does is still to come."""
-        return self.state in _ENDED
+        return self.state in _ENDED_STATES
 
     @property
     def is_exiting(self) -> bool:
@@ -37,7 +37,7 @@ class Thread(NamedTuple):
     @property
     def is_stopped(self) -> bool:
         """Whether a signal has stopped it."""
-        return self.state in _STOPPED
+        return self.state in _STOPPED_STATES
 
 
 class ProcessUse(NamedTuple):

@@ -14,12 +14,12 @@ from harness.plan.points import Point, draw_points, study_seed
 from harness.plan.trial import MachineSpeed, Trial, TrialBudget
 from harness.plan.variants import DRAWN, budget_factor_of, drawn_variant, goal_of
 from harness.providers import registry
-from harness.providers.table import FRAMEWORKS
-from harness.submission.adjustment import adjusted
+from harness.providers.table import DEFAULT_FRAMEWORK, FRAMEWORKS
+from harness.submission.adjustment import adjust
 from harness.submission.algoperf.location import is_algoperf
 from harness.submission.algoperf.workload import has_rate, refuse_unused
 from harness.submission.reference import Framework, Scalar
-from harness.submission.resolution import Resolved, resolve
+from harness.submission.resolution import ResolvedSubmission, resolve
 from harness.submission.space import Space
 from workloads.spec import Ruleset, SuiteWorkload
 
@@ -34,7 +34,7 @@ class PlanRequest:
     workload: str
     submission: str
     suite: str = "quick"
-    framework: Framework = "torch"
+    framework: Framework = DEFAULT_FRAMEWORK
     ruleset: RulesetName = "external"
     round_seed: str = PUBLIC_ROUND_SEED
     variant: str = "base"
@@ -79,7 +79,7 @@ def plan(request: PlanRequest) -> Plan:
     """
     request = with_drawn_variant(request)
     size = workload_at(request)
-    submission = adjusted(resolve(request.submission), request.space, request.settings)
+    submission = adjust(resolve(request.submission), request.space, request.settings)
     submission.require(request.framework)
     if request.budget_scale <= 1.0:
         submission.require_allowed(request.suite, request.workload)
@@ -147,7 +147,11 @@ def _counts(rules: Ruleset, request: PlanRequest) -> Ruleset:
 
 
 def _study(
-    request: PlanRequest, size: SuiteWorkload, submission: Resolved, rules: Ruleset, study: int
+    request: PlanRequest,
+    size: SuiteWorkload,
+    submission: ResolvedSubmission,
+    rules: Ruleset,
+    study: int,
 ) -> Iterator[Trial]:
     for number, point in enumerate(_points(request, submission, rules, study), start=1):
         yield trial_of(
@@ -156,7 +160,7 @@ def _study(
 
 
 def _points(
-    request: PlanRequest, submission: Resolved, rules: Ruleset, study: int
+    request: PlanRequest, submission: ResolvedSubmission, rules: Ruleset, study: int
 ) -> tuple[Point, ...]:
     if request.ruleset == "self":
         return (dict(submission.space.default),)
@@ -167,7 +171,7 @@ def _points(
 def trial_of(
     request: PlanRequest,
     size: SuiteWorkload,
-    submission: Resolved,
+    submission: ResolvedSubmission,
     point: Point,
     place: tuple[int, int],
     *,
@@ -214,11 +218,11 @@ def trial_of(
 
 def _budget(request: PlanRequest, size: SuiteWorkload, factor: float) -> TrialBudget:
     """A trial's budget: so many times that of its workload."""
-    declared, speed = size.budget, request.speed
-    runtime_s = declared.runtime_s * factor
+    base, speed = size.budget, request.speed
+    runtime_s = base.runtime_s * factor
     return TrialBudget(
         runtime_s=runtime_s if speed is None else speed.budget_s(runtime_s),
-        steps=None if declared.steps is None else max(1, round(declared.steps * factor)),
+        steps=None if base.steps is None else max(1, round(base.steps * factor)),
         scale=request.budget_scale,
         speed=speed,
     )

@@ -74,7 +74,7 @@ def reveal_round(secret: Path) -> Path:
         draft.replace(public)
     except OSError as error:
         draft.unlink()
-        raise _cannot_write(public, error) from error
+        raise _write_error(public, error) from error
     return public
 
 
@@ -121,15 +121,15 @@ def _create(path: Path, value: Round, mode: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise _write_error(path, error) from error
     try:
         write_through(descriptor, text.encode("utf-8"))
     except OSError as error:
         path.unlink()
-        raise _cannot_write(path, error) from error
+        raise _write_error(path, error) from error
 
 
-def _cannot_write(path: Path, error: OSError) -> HarnessError:
+def _write_error(path: Path, error: OSError) -> HarnessError:
     return HarnessError(
         f"cannot write {path}: {error}", "a round is drawn once: choose another name or folder"
     )

@@ -32,7 +32,7 @@ SAME_AS_TRUNK = (
     "suite", "workload", "workload_hash", "variant", "framework", "instance_seed", "precision",
 )  # fmt: skip
 """What a branch shares with its trunk: the model and the data."""
-NOT_INHERITED = {"average": "none", "parametrisation": "standard"}
+NEUTRAL_OPTIONS = {"average": "none", "parametrisation": "standard"}
 """What neither a trunk nor its branch may have, with the values that turn it off."""
 UNWRITTEN = ("keeps_end", "branch")
 """Those of them that are not written either where they have their default: files from before are
@@ -126,11 +126,11 @@ class Trial(Frozen):
 
     @model_serializer(mode="wrap")
     def _without_unset(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        written: dict[str, Any] = serialise(self)
+        document: dict[str, Any] = serialise(self)
         for name in UNWRITTEN:
             if getattr(self, name) == type(self).model_fields[name].default:
-                written.pop(name, None)
-        return written
+                document.pop(name, None)
+        return document
 
     @cached_property
     def identity(self) -> str:
@@ -139,10 +139,10 @@ class Trial(Frozen):
         """
         fields = type(self).model_fields
         unset = {name for name in LATER_FIELDS if getattr(self, name) == fields[name].default}
-        written = self.model_dump(mode="json", exclude=unset)
+        document = self.model_dump(mode="json", exclude=unset)
         if self.branch is not None:
-            written["branch"]["trunk"] = self.branch.trunk.identity
-        return sha256_json(written)
+            document["branch"]["trunk"] = self.branch.trunk.identity
+        return sha256_json(document)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with some fields changed, whose identity is its own."""
@@ -190,7 +190,7 @@ class Branch(Frozen):
         if not self.trunk.keeps_end:
             raise ValueError("the trunk of a branch has keeps_end = false, so it leaves no end")
         for name, value in (*trial.point.items(), *self.trunk.point.items()):
-            if name in NOT_INHERITED and value != NOT_INHERITED[name]:
+            if name in NEUTRAL_OPTIONS and value != NEUTRAL_OPTIONS[name]:
                 raise ValueError(
                     f"{name} is {value!r}, and a branch begins with the weights that are trained, "
                     "in their own scale; leave it out of trunk and branch"
@@ -239,10 +239,10 @@ class Result(Frozen):
 
     @model_serializer(mode="wrap")
     def _without_empty(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        written: dict[str, Any] = serialise(self)
+        document: dict[str, Any] = serialise(self)
         if not self.contention:  # as in records from before there was this flag
-            written.pop("contention", None)
-        return written
+            document.pop("contention", None)
+        return document
 
     @property
     def flags(self) -> tuple[str, ...]:

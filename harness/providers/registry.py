@@ -93,10 +93,10 @@ class Workload:
         What it declares for another suite is left out: a suite that is calibrated on one machine
         must not make what was run in another suite stale.
         """
-        declared = tomllib.loads((self.folder / "workload.toml").read_text())
-        declared["suites"] = {suite: declared["suites"][suite]}
+        document = tomllib.loads((self.folder / "workload.toml").read_text())
+        document["suites"] = {suite: document["suites"][suite]}
         digest_files = sha256_content(self.folder, self.folder.glob("*.py"))
-        digest_own = sha256_json([digest_files, table_text(declared)])
+        digest_own = sha256_json([digest_files, table_text(document)])
         modules = [*self.folder.glob("*.py")]
         if self.spec.modules is not None:
             folder = _folder(self.spec.modules)
@@ -112,9 +112,9 @@ def _shared_hash(modules: Iterable[Path]) -> str:
     How a declaration is read is left out: it is not what the declaration says.
     """
     own = set(modules)
-    imported = reachable_files(WORKLOADS_ROOT, own) - own
-    shared = (file for file in imported if file.name not in DECLARATIONS)
-    return sha256_content(WORKLOADS_ROOT, shared)
+    imports = reachable_files(WORKLOADS_ROOT, own) - own
+    shared_files = (file for file in imports if file.name not in DECLARATIONS)
+    return sha256_content(WORKLOADS_ROOT, shared_files)
 
 
 def _folder(package: str) -> Path:

@@ -151,7 +151,7 @@ FRAMEWORKS = Kind(
     },
 )
 DEFAULT_FRAMEWORK = "torch"
-"""The framework of a command that names none."""
+"""The framework where none is named; its submissions are in `submission.py`, without a suffix."""
 SANDBOXES = Kind(
     "sandbox",
     "guided_descent.sandboxes",
@@ -169,6 +169,10 @@ SANDBOXES = Kind(
         )
     },
 )
+DEFAULT_SANDBOX = "plain"
+"""The sandbox where none is named: a process that is not confined, which runs anywhere."""
+STRICT_SANDBOX = "kernel"
+"""The sandbox where code is not trusted, as in an audit."""
 EXECUTORS = Kind(
     "executor",
     "guided_descent.executors",
@@ -179,6 +183,10 @@ EXECUTORS = Kind(
         "ray": "harness.execution.ray.executor:RayExecutor",
     },
 )
+DEFAULT_EXECUTOR = "local"
+"""The executor where none is named: one trial at a time, so that each can be timed."""
+CONCURRENT_EXECUTOR = "pool"
+"""The executor of this machine that runs several trials at once, none of them on the clock."""
 SINKS = Kind(
     "sink", "guided_descent.sinks", {"tensorboard": "harness.record.sinks.tensorboard:TensorBoard"}
 )

@@ -20,7 +20,7 @@ from harness.record.schema import Author, EventData
 
 GENESIS = "0" * 64
 TAIL_BYTES = 4096
-DAMAGED = (
+DAMAGE_HINT = (
     "it was changed or damaged: bring back a copy; or, if it is a trial's, mark that "
     "as lost and run it again: harness rerun OUT --trial NAME --reason TEXT"
 )
@@ -82,29 +82,28 @@ def read_bytes(path: Path) -> bytes:
         raise HarnessError(f"cannot read {path}: {error}") from error
 
 
-def read_chain(path: Path) -> list[RawLine]:
-    """All whole lines of a log, checked against their chain; a torn last line is left out.
-
-    Raises:
-        BrokenChainError: a line other than a torn last one does not fit the chain.
-    """
-    return chain_of(read_bytes(path), path)
-
-
 def whole_lines(content: bytes) -> list[bytes]:
     """The lines of a log's bytes, without their ends; a torn last one is left out."""
     return content.split(b"\n")[:-1]
 
 
 def chain_of(log: bytes, path: Path) -> list[RawLine]:
-    """The same of the bytes of a log, which errors name by its path."""
+    """All whole lines of a log's bytes, checked against their chain; a torn last line is left out.
+
+    Args:
+        log: the bytes.
+        path: where they lie, for errors.
+
+    Raises:
+        BrokenChainError: a line other than a torn last one does not fit the chain.
+    """
     chain: list[RawLine] = []
     for number, content in enumerate(whole_lines(log), start=1):
         line = parse_line(content)
         previous = chain[-1].hash if chain else GENESIS
         if line is None or (line.previous, line.seq) != (previous, len(chain)):
             raise BrokenChainError(
-                f"{path}, line {number}: the event does not fit the chain", DAMAGED
+                f"{path}, line {number}: the event does not fit the chain", DAMAGE_HINT
             )
         chain.append(line)
     return chain
@@ -126,13 +125,13 @@ def last_line(path: Path) -> tuple[RawLine | None, int]:
                 tail = file.read(size)
     except OSError as error:
         raise HarnessError(f"cannot read {path}: {error}") from error
-    whole, newline, torn = tail.rpartition(b"\n")
+    whole, newline, rest = tail.rpartition(b"\n")
     if not newline:
         return None, 0
     line = parse_line(whole.rpartition(b"\n")[2])
     if line is None:
-        raise BrokenChainError(f"{path}, last line: the event does not fit the chain", DAMAGED)
-    return line, end - len(torn)
+        raise BrokenChainError(f"{path}, last line: the event does not fit the chain", DAMAGE_HINT)
+    return line, end - len(rest)
 
 
 def parse_line(content: bytes) -> RawLine | None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from harness.core.errors import HarnessError
 from harness.core.locks import lock
 from harness.plan.trial import Trial
-from harness.record.chain import DAMAGED, BrokenChainError, RawLine, parse_line
+from harness.record.chain import DAMAGE_HINT, BrokenChainError, RawLine, parse_line
 from harness.record.line_index import LineIndex
 from harness.record.log import EventLog, line_of, read_lines
 from harness.record.plain import Line
@@ -56,7 +56,7 @@ class Ledger:
         Raises:
             BrokenChainError: the hash of one is not that of its content.
         """
-        lines = (self._parsed(content) for content in self._index.lines(identity))
+        lines = (self._parse(content) for content in self._index.lines(identity))
         return [line_of(line, self._path, LEDGER_ENTRIES).data for line in lines]
 
     def attempts(self, identity: str) -> int:
@@ -112,10 +112,10 @@ class Ledger:
         ):
             self.note(entry)
 
-    def _parsed(self, content: bytes) -> RawLine:
+    def _parse(self, content: bytes) -> RawLine:
         line = parse_line(content)
         if line is None:
-            raise BrokenChainError(f"{self._path}: the entry does not fit its hash", DAMAGED)
+            raise BrokenChainError(f"{self._path}: the entry does not fit its hash", DAMAGE_HINT)
         return line
 
     @contextmanager

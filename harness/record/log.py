@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from harness.core.canonical import canonical_json
 from harness.core.errors import CannotWriteError, HarnessError
 from harness.record.chain import (
-    DAMAGED,
+    DAMAGE_HINT,
     RawLine,
     chain_of,
     last_line,
@@ -41,7 +41,7 @@ class EventLog:
         try:
             self._file = path.open("ab", buffering=0)
         except OSError as error:
-            raise _cannot_write(path, error) from error
+            raise CannotWriteError.of(path, error) from error
 
     def append(self, data: EventData, by: Author = "referee") -> None:
         """Write one event.
@@ -56,7 +56,7 @@ class EventLog:
             if self._file.write(content) != len(content):
                 raise OSError("no space left for a whole line")
         except OSError as error:
-            raise _cannot_write(self.path, error) from error
+            raise CannotWriteError.of(self.path, error) from error
         self._last = line
 
     def close(self) -> None:
@@ -65,14 +65,7 @@ class EventLog:
             try:
                 os.fsync(self._file.fileno())
             except OSError as error:
-                raise _cannot_write(self.path, error) from error
-
-
-def _cannot_write(path: Path, error: OSError) -> CannotWriteError:
-    return CannotWriteError(
-        f"cannot write {path}: {error}",
-        "free some space and run the same command again; finished trials are kept",
-    )
+                raise CannotWriteError.of(self.path, error) from error
 
 
 def read_events(path: Path) -> list[Event]:
@@ -107,14 +100,14 @@ def line_of(line: RawLine, path: Path, schema: TypeAdapter[D]) -> Line[D]:
         SchemaError: it is no event.
     """
     if "kind" in line.data:
-        raise _no_event(path, line, f"{line.kind}: 'kind' is no key of its data")
+        raise _event_error(path, line, f"{line.kind}: 'kind' is no key of its data")
     try:
         text = canonical_json({**line.data, "kind": line.kind})
         data = schema.validate_json(text, strict=True)
     except ValidationError as error:
-        raise _no_event(path, line, _why(line, error)) from error
+        raise _event_error(path, line, _why(line, error)) from error
     except (ValueError, RecursionError) as error:
-        raise _no_event(path, line, str(error)) from error
+        raise _event_error(path, line, str(error)) from error
     return Line(line.seq, line.at, line.by, data, line.hash)
 
 
@@ -127,6 +120,6 @@ def _why(line: RawLine, error: ValidationError) -> str:
     return f"{place}: {first['msg']}"
 
 
-def _no_event(path: Path, line: RawLine, why: str) -> SchemaError:
+def _event_error(path: Path, line: RawLine, why: str) -> SchemaError:
     what = f"{path}, line {line.seq + 1}: no event of this harness's schema: {why}"
-    return SchemaError(what, f"a newer harness wrote it, or {DAMAGED}")
+    return SchemaError(what, f"a newer harness wrote it, or {DAMAGE_HINT}")

@@ -54,7 +54,7 @@ def record_of(trial: Trial, store: Path) -> TrialRecord:
     return read_record(path)
 
 
-def unfinished(trials: Iterable[Trial], store: Path) -> tuple[Trial, ...]:
+def unfinished_trials(trials: Iterable[Trial], store: Path) -> tuple[Trial, ...]:
     """The trials that still have to run, in their order."""
     return tuple(trial for trial in trials if record_of(trial, store).result is None)
 
@@ -70,7 +70,7 @@ def withdraw_plan(store: Path, reason: str) -> tuple[Trial, ...]:
     """
     if not reason.strip():
         raise HarnessError("a plan is withdrawn for a reason", "say it with --reason TEXT")
-    ledger, withdrawn = Ledger(store), list[Trial]()
+    ledger, trials = Ledger(store), list[Trial]()
     for path in record_paths(store):
         if (record := read_record(path)).result is not None or ledger.attempts(record.identity):
             continue
@@ -79,5 +79,5 @@ def withdraw_plan(store: Path, reason: str) -> tuple[Trial, ...]:
                 continue
             ledger.note(PlanWithdrawn(identity=record.identity, reason=reason.strip()))
             path.unlink()
-        withdrawn.append(record.trial)
-    return tuple(withdrawn)
+        trials.append(record.trial)
+    return tuple(trials)

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from harness.core.marks import SELF_REPORTED, UNRANKED, Mark
+from harness.core.marks import SELF_REPORTED, UNRANKED_MARKS, Mark
 from harness.record.schema.audited import TrialAudited
 
 
@@ -79,30 +79,30 @@ def _audits_by_entry(audits: Iterable[TrialAudited]) -> dict[EntryKey, list[Tria
 
 
 def _times(trials: pd.DataFrame) -> list[_Time]:
-    reached = trials[trials["state"].eq("reached") & trials["time_to_target_s"].notna()]
+    hits = trials[trials["state"].eq("reached") & trials["time_to_target_s"].notna()]
     columns = ["workload", "variant", "framework", "time_to_target_s", "beyond"]
     return [
         _Time((str(workload), str(variant), str(framework)), float(seconds), str(beyond))
-        for workload, variant, framework, seconds, beyond in reached[columns].itertuples(
+        for workload, variant, framework, seconds, beyond in hits[columns].itertuples(
             index=False, name=None
         )
     ]
 
 
-def _standing(times: list[_Time], audits: list[TrialAudited], said: Standing | None) -> Standing:
-    if said is not None and said.mark in UNRANKED:
-        return said
+def _standing(times: list[_Time], audits: list[TrialAudited], manual: Standing | None) -> Standing:
+    if manual is not None and manual.mark in UNRANKED_MARKS:
+        return manual
     last = {_column(audit): audit for audit in audits if _is_decisive(audit)}
     for audit in last.values():
         if audit.verdict != "agrees":
             return Standing("held", _disagreement(audit))
-    uncovered = [time for time in times if not _is_covered(time, audits)]
-    for time in uncovered:
+    uncovered_times = [time for time in times if not _is_covered(time, audits)]
+    for time in uncovered_times:
         if time.beyond:
             return Standing("held", f"{time.column[0]}: {time.beyond}")
-    if times and not uncovered:
+    if times and not uncovered_times:
         return Standing("audited", f"{len(last)} fresh instance{'s' * (len(last) > 1)}")
-    return said or Standing(SELF_REPORTED)
+    return manual or Standing(SELF_REPORTED)
 
 
 def _column(audit: TrialAudited) -> tuple[str, str, str]:
@@ -131,8 +131,8 @@ def _disagreement(audit: TrialAudited) -> str:
 
 def times_text(audit: TrialAudited) -> str:
     """What was claimed, and what the audit found."""
-    claimed, found = (
+    claim, finding = (
         "not reached" if time_s is None else f"{time_s:.3g} s"
         for time_s in (audit.claimed_s, audit.found_s)
     )
-    return f"claimed {claimed}, found {found}"
+    return f"claimed {claim}, found {finding}"

@@ -85,7 +85,7 @@ def read_trial_file(path: Path) -> TrialFile:
         HarnessError: the file is missing or is neither, or another version of the harness wrote it.
     """
     content = _content(path)
-    return TrialFile(path, content, _record(path, _decoded(path, content)))
+    return TrialFile(path, content, _record(path, _decode(path, content)))
 
 
 def read_record(path: Path) -> TrialRecord:
@@ -135,7 +135,7 @@ def refuse_other_versions(store: Path) -> None:
         HarnessError: one is not; the message says what to do.
     """
     for path in record_paths(store):
-        _refuse_other_version(path, _decoded(path, _content(path)))
+        _refuse_other_version(path, _decode(path, _content(path)))
 
 
 def _content(path: Path) -> bytes:
@@ -145,7 +145,7 @@ def _content(path: Path) -> bytes:
         raise HarnessError(f"cannot read the trial {path}: {error}") from error
 
 
-def _decoded(path: Path, content: bytes) -> str:
+def _decode(path: Path, content: bytes) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as error:

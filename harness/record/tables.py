@@ -104,7 +104,7 @@ class CurveRows:
             return
         self._rows += _curve(record, attempt)
         if self._with_claims:
-            self._rows += _claimed(record, attempt)
+            self._rows += _claims(record, attempt)
 
     def extend(self, other: CurveRows) -> None:
         """Add those of other trials."""
@@ -132,7 +132,7 @@ def _standard_error(event: Evaluation | OtherSplits | Diagnostics, metric: str) 
     return part.standard_errors.get(metric) if part else 0.0
 
 
-def _claimed(record: TrialRecord, attempt: Attempt) -> Iterator[tuple[object, ...]]:
+def _claims(record: TrialRecord, attempt: Attempt) -> Iterator[tuple[object, ...]]:
     """Training loss and learning rate, as the worker claimed them at its snapshots."""
     for snapshot in attempt.all(SnapshotTaken):
         claims = snapshot.claims

@@ -38,6 +38,7 @@ from workloads.spec import Frozen
 Shapes = Mapping[str, tuple[int, ...]]
 CHECKPOINT_FILE = "checkpoint.safetensors"
 DRAFT_FILE = f".{CHECKPOINT_FILE}.draft"
+RESUMES = "free some space and run the same command again; the trial goes on from the last"
 STATE_FACTOR = 32
 STATE_FLOOR_BYTES = 64 * 2**20
 
@@ -178,7 +179,7 @@ class Checkpoints:
         try:
             self._draft.replace(self._folder / CHECKPOINT_FILE)
         except OSError as error:
-            raise _cannot_write(self._folder / CHECKPOINT_FILE, error) from error
+            raise CannotWriteError.of(self._folder / CHECKPOINT_FILE, error, RESUMES) from error
 
     def _write_draft(self, position: Position, state: str, tensors: Tensors) -> CheckpointWritten:
         """Write a checkpoint beside its place; its event."""
@@ -187,7 +188,7 @@ class Checkpoints:
         try:
             write_through(self._draft, content)
         except OSError as error:
-            raise _cannot_write(self._draft, error) from error
+            raise CannotWriteError.of(self._draft, error, RESUMES) from error
         self._since_s = position.timed_s
         return CheckpointWritten(
             grid=position.last.grid,
@@ -200,13 +201,6 @@ class Checkpoints:
     @property
     def _draft(self) -> Path:
         return self._folder / DRAFT_FILE
-
-
-def _cannot_write(path: Path, error: OSError) -> CannotWriteError:
-    return CannotWriteError(
-        f"cannot write {path}: {error}",
-        "free some space and run the same command again; the trial goes on from the last",
-    )
 
 
 def remove_checkpoint(folder: Path) -> None:

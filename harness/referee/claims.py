@@ -23,11 +23,11 @@ def claims_of(message: Progress) -> schema.Claims:
     )
 
 
-def profile_of(profiled: Profiled) -> schema.StepProfile:
+def profile_of(message: Profiled) -> schema.StepProfile:
     """Where it says that the time of some steps went."""
     return schema.StepProfile(
-        steps=profiled.steps,
-        steps_s=profiled.steps_s,
-        data_s=profiled.data_s,
-        passes_s=profiled.passes_s,
+        steps=message.steps,
+        steps_s=message.steps_s,
+        data_s=message.data_s,
+        passes_s=message.passes_s,
     )

@@ -34,10 +34,10 @@ class EvalSchedule:
         over in passing is of an earlier one, however late.
         """
         if self._budget.steps is not None:
-            passed = bisect_right(self._steps, self._steps[point - 1])
+            last_point_passed = bisect_right(self._steps, self._steps[point - 1])
         else:
-            passed = max(point, self._grid.last_point(timed_s / self._budget.runtime_s))
-        return min(passed, self.points - 1) if is_glance else passed
+            last_point_passed = max(point, self._grid.last_point(timed_s / self._budget.runtime_s))
+        return min(last_point_passed, self.points - 1) if is_glance else last_point_passed
 
     def _step(self, point: int) -> int:
         """The step at which a point lies under a budget in steps; 0 under one in seconds."""

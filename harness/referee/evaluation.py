@@ -53,7 +53,7 @@ class SnapshotEvaluator:
         """What was evaluated of the validation split, by grid point, where it was not all."""
         self._whole: _Whole | None = None
         """What the next ones are compared with: the last that was evaluated whole."""
-        self._diagnosed = set[int]()
+        self._diagnosed_points = set[int]()
 
     def value(self, snapshot: HeldSnapshot, *, until: Certainty) -> Measurement:
         """The target's metric on the validation split, the only one that a search looks at.
@@ -112,9 +112,9 @@ class SnapshotEvaluator:
         """Measure what the trial wants of each evaluated snapshot, once."""
         if self._context.diagnostics is None or not self._trial.probes:
             return
-        if snapshot.grid in self._diagnosed:
+        if snapshot.grid in self._diagnosed_points:
             return
-        self._diagnosed.add(snapshot.grid)
+        self._diagnosed_points.add(snapshot.grid)
         with self._clock.account("probe"):
             self._record.emit(_diagnostics(snapshot, self._context.diagnostics(parameters)))
 

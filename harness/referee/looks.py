@@ -29,7 +29,7 @@ FAR = 1.25
 """The same anywhere."""
 SAFETY = 0.5
 """How much of the way to the extrapolated crossing (in log time) is gone before the next look."""
-REMEMBERED = 3
+LOOKS_USED = 3
 """How many looks the extrapolation goes by."""
 
 
@@ -55,7 +55,7 @@ def next_look(misses: Sequence[Look], target: AnyTarget) -> float:
 def _log_step(misses: Sequence[Look], target: AnyTarget) -> float:
     """How far the next look is, in log time, by what the metric did between the last ones."""
     sign = 1.0 if target.direction == "maximize" else -1.0
-    recent = [Look(math.log(miss.at), sign * miss.value) for miss in misses[-REMEMBERED:]]
+    recent = [Look(math.log(miss.at), sign * miss.value) for miss in misses[-LOOKS_USED:]]
     slopes = [
         (later.value - earlier.value) / (later.at - earlier.at)
         for earlier, later in pairwise(recent)

@@ -155,13 +155,13 @@ def evaluated_until(
     if until == "whole":
         return [*so_far, *batches]
     other = None if beside is None else beside[target.metric]
-    seen = sum(len(batch[target.metric]) for batch in so_far)
+    count = sum(len(batch[target.metric]) for batch in so_far)
     for batch in batches:
         so_far.append(batch)
         values = concatenate(so_far)[target.metric]
-        if len(values) - seen < part_size(of, of) or 2 * len(values) > of:
+        if len(values) - count < part_size(of, of) or 2 * len(values) > of:
             continue
-        seen = len(values)
+        count = len(values)
         if suffices(certainty(estimate(values, of, other), target), until):
             break
     return so_far

@@ -36,8 +36,8 @@ from harness.referee.conversation import Conversation
 from harness.referee.ending import RankKilledError, TrialEndedError, describe_error
 from harness.referee.evaluation import SnapshotEvaluator
 from harness.referee.freezer import Freezer
-from harness.referee.hand_over import HandOver
 from harness.referee.monitor import HostMonitor
+from harness.referee.snapshots import SnapshotCollector
 from harness.referee.target_search import HeldSnapshot, TargetSearch
 from harness.sandboxes.base import WorkerProcess
 
@@ -81,7 +81,7 @@ class Referee:
         self._search = TargetSearch(trial.grid, trial.target, self._evaluator.value, limit_s)
         self._monitor = HostMonitor(context.reading)
         self._freezer = Freezer(worker, context.idle, trial.budget, self._clock)
-        self._hand_over = HandOver(
+        self._snapshots = SnapshotCollector(
             trial,
             context.shapes,
             talk=self._talk,
@@ -129,7 +129,7 @@ class Referee:
             return "invalid", printable(str(error))
         finally:
             self._clock.stop()
-            self._hand_over.record()
+            self._snapshots.record()
             self._monitor.note(self._worker.use())
 
     def _phases(self, checkpoint: Checkpoint | None) -> tuple[State, str]:
@@ -194,7 +194,7 @@ class Referee:
             machine = self._monitor.begin(self._worker.use())
         self._record.emit(schema.Go(budget_s=self._trial.budget.runtime_s, machine=machine))
         self._freezer.thaw()
-        while not self._hand_over.is_over:
+        while not self._snapshots.is_over:
             snapshot = self._run_to_look()
             self._look(snapshot)
             if self._search.hit and self._trial.stop_rule == "target":
@@ -209,23 +209,23 @@ class Referee:
 
     def _run_to_look(self) -> HeldSnapshot:
         """Let the worker train on, a glance at each grid point, up to the look that is due."""
-        self._hand_over.go()
-        while not self._search.is_look_due(self._hand_over.next_point):
-            self._search.keep(self._hand_over.glance())
-        hand_over = self._hand_over.stop()
+        self._snapshots.go()
+        while not self._search.is_look_due(self._snapshots.next_point):
+            self._search.keep(self._snapshots.glance())
+        stopped_worker = self._snapshots.stop()
         self._freezer.freeze()
-        return self._hand_over.accept(hand_over)
+        return self._snapshots.accept(stopped_worker)
 
     def _look(self, snapshot: HeldSnapshot) -> None:
         """Evaluate a snapshot and what it leads to; in full what the result keeps."""
         before = self._search.hit
-        is_kept = self._hand_over.is_over or self._checkpoints.state_bytes > 0
+        is_kept = self._snapshots.is_over or self._checkpoints.state_bytes > 0
         self._search.look(snapshot, whole=is_kept)
         hit = self._search.hit
         if hit is not None and hit is not before:
             self._evaluator.complete(hit.snapshot)
         is_hit = hit is not None and hit.snapshot is snapshot
-        if self._hand_over.is_over and not is_hit:
+        if self._snapshots.is_over and not is_hit:
             self._evaluator.complete(snapshot)
 
     def _profile(self) -> None:
@@ -249,7 +249,7 @@ class Referee:
         """
         position = checkpoint.position
         self._search.resume(position.search)
-        self._hand_over.resume(position.last.to_snapshot())
+        self._snapshots.resume(position.last.to_snapshot())
         try:
             self._prepare()
             with self._clock.account("restore"):
@@ -271,6 +271,6 @@ class Referee:
             state=state,
             reason=reason,
             timed_s=self._clock.timed_s,
-            steps=self._hand_over.steps,
+            steps=self._snapshots.steps,
             **self._search.outcome()._asdict(),
         )

@@ -21,7 +21,7 @@ from harness.referee.checkpoint import (
     state_limit,
 )
 
-SAME_WHEN_RESUMED = (
+CONSTANT_FIELDS = (
     "submission_files", "fingerprint", "environment", "threads", "sandbox", "trunk_checkpoint",
 )  # fmt: skip
 """What must be as it was at the attempt's beginning; else the trial restarts."""
@@ -47,7 +47,7 @@ def find_checkpoint(
     before = attempts[-1].begin
     if not isinstance(before, Begin):
         return None
-    if any(getattr(before, name) != getattr(beginning, name) for name in SAME_WHEN_RESUMED):
+    if any(getattr(before, name) != getattr(beginning, name) for name in CONSTANT_FIELDS):
         return None
     return read_checkpoint(folder, trial, events)
 

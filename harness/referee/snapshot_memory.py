@@ -32,7 +32,7 @@ class SnapshotMemory:
         self._numbers = numbers
         self._bytes = NUMBER_BYTES * numbers
         self._free = list(range(places)) if numbers else []
-        self._memory = _touched(self._bytes * len(self._free))
+        self._memory = _allocate(self._bytes * len(self._free))
 
     def take(self) -> Flat:
         """An array for a snapshot, whose place is free again when nobody holds it or a view of it.
@@ -48,7 +48,7 @@ class SnapshotMemory:
         return flat
 
 
-def _touched(size: int) -> mmap.mmap | None:
+def _allocate(size: int) -> mmap.mmap | None:
     """Memory that is there: in large pages where the kernel has them."""
     if not size:
         return None

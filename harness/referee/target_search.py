@@ -31,13 +31,13 @@ from typing import Protocol
 
 from harness.frameworks.examples import Parameters
 from harness.referee.checks import finite_or_none, or_nan
-from harness.referee.looks import NEAR, REMEMBERED, Look, crossing, next_look, next_place
+from harness.referee.looks import LOOKS_USED, NEAR, Look, crossing, next_look, next_place
 from harness.referee.parts import Certainty, Measurement
 from harness.referee.search_state import Miss, Outcome, RecordedHit, SearchState
 from workloads.spec import Grid
 from workloads.targets import AnyTarget, BaselineTarget
 
-INTERPOLATED = 2
+INTERPOLATIONS = 2
 """How often the search goes by interpolation before it halves: a metric is nearly straight between
 two looks, but for its noise."""
 
@@ -143,7 +143,7 @@ class TargetSearch:
         """Take note of a look that missed."""
         value = finite_or_none(measurement.value)
         miss = Miss(grid=snapshot.grid, timed_s=snapshot.timed_s, value=value)
-        self._misses = [*self._misses, miss][-REMEMBERED:]
+        self._misses = [*self._misses, miss][-LOOKS_USED:]
         if measurement.is_clear:
             self._before = miss
             self._part_before = None if measurement.is_whole else snapshot
@@ -192,7 +192,7 @@ class TargetSearch:
             last_look=self._last_look,
             best=self.best,
             is_best_whole=self._best is None or self._best.is_whole,
-            hit=_recorded(self.hit) if self.hit else None,
+            hit=_hit_record(self.hit) if self.hit else None,
         )
 
     def resume(self, state: SearchState) -> None:
@@ -223,7 +223,7 @@ class TargetSearch:
             if high - low > 1:
                 hit = Look(times[high], self._measurements[high].value)
                 expected_s = crossing(self._look_at(low), hit, self._target)
-                place = next_place(times, low, high, expected_s if turn < INTERPOLATED else None)
+                place = next_place(times, low, high, expected_s if turn < INTERPOLATIONS else None)
                 self._measure(place, "likely")
                 turn += 1
             elif not self._measurements[high].is_whole:
@@ -273,7 +273,7 @@ class TargetSearch:
         return measurement.is_whole, sign * measurement.value
 
 
-def _recorded(hit: Hit) -> RecordedHit:
+def _hit_record(hit: Hit) -> RecordedHit:
     snapshot, miss = hit.snapshot, hit.last_miss
     return RecordedHit(
         grid=snapshot.grid,
@@ -285,7 +285,7 @@ def _recorded(hit: Hit) -> RecordedHit:
     )
 
 
-def _hit(recorded: RecordedHit) -> Hit:
-    snapshot = HeldSnapshot(recorded.grid, recorded.step, recorded.timed_s, recorded.examples, {})
-    miss = recorded.last_miss
-    return Hit(snapshot, recorded.value, Look(miss[0], or_nan(miss[1])) if miss else None)
+def _hit(record: RecordedHit) -> Hit:
+    snapshot = HeldSnapshot(record.grid, record.step, record.timed_s, record.examples, {})
+    miss = record.last_miss
+    return Hit(snapshot, record.value, Look(miss[0], or_nan(miss[1])) if miss else None)

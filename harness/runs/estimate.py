@@ -13,7 +13,7 @@ from harness.frameworks.model_source import shapes_of
 from harness.plan.trial import Trial
 from harness.protocol.slot import NUMBER_BYTES, numbers_of
 from harness.providers import registry
-from harness.record.plan import unfinished
+from harness.record.plan import unfinished_trials
 from harness.referee.checkpoint import state_limit
 from workloads.data.cache import LIMIT_BYTES
 
@@ -57,15 +57,15 @@ def estimate(trials: Sequence[Trial], store: Path) -> Estimate:
     """
     if not trials:
         raise HarnessError("no trial is planned")
-    pending = unfinished(trials, store)
-    timed = [trial for trial in pending if trial.budget.steps is None]
-    timed_s = math.fsum(trial.budget.runtime_s for trial in timed)
+    pending = unfinished_trials(trials, store)
+    timed_trials = [trial for trial in pending if trial.budget.steps is None]
+    timed_s = math.fsum(trial.budget.runtime_s for trial in timed_trials)
     return Estimate(
         trials=len(trials),
         pending=len(pending),
         steps=sum(trial.budget.steps or 0 for trial in pending),
         timed_s=timed_s,
-        longest_s=timed_s + math.fsum(trial.limits.warmup_s for trial in timed),
+        longest_s=timed_s + math.fsum(trial.limits.warmup_s for trial in timed_trials),
         memory_gib=max((t.limits.memory_gib * t.devices for t in pending), default=0.0),
         disk_bytes=_disk_bytes(pending),
     )

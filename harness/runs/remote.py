@@ -34,7 +34,7 @@ class Preparation:
 def prepare_there(
     requests: Sequence[PlanRequest],
     options: RunOptions,
-    planned: Sequence[MachineSpeed],
+    speeds: Sequence[MachineSpeed],
     place: RemoteExecutor,
     say: Callable[[str], None],
 ) -> tuple[tuple[Plan, ...], RunOptions]:
@@ -43,7 +43,7 @@ def prepare_there(
     Args:
         requests: what is to be run.
         options: the trials' threads and folders.
-        planned: the speeds that trials of the same store were planned with.
+        speeds: the speeds that trials of the same store were planned with.
         place: reaches the machines.
         say: hears in a line what is done and measured.
 
@@ -63,7 +63,7 @@ def prepare_there(
         is_timed=True,
     )
     say("planning on one of the machines that trials will run on")
-    answer = place.call(need, prepare, tuple(requests), options, tuple(planned))
+    answer = place.call(need, prepare, tuple(requests), options, tuple(speeds))
     for note in answer.notes:
         say(note)
     return answer.plans, replace(options, fingerprint=answer.fingerprint)
@@ -89,7 +89,7 @@ def _check_alike(requests: Sequence[PlanRequest]) -> None:
 
 
 def prepare(
-    requests: Sequence[PlanRequest], options: RunOptions, planned: Sequence[MachineSpeed]
+    requests: Sequence[PlanRequest], options: RunOptions, speeds: Sequence[MachineSpeed]
 ) -> Preparation:
     """Plan on the machine where this runs, and let submissions make their first steps on it.
 
@@ -103,7 +103,7 @@ def prepare(
     for request in requests:
         here = replace(request, device=device)
         check_devices(here, options, len(allowed_cores()))
-        speed = machine_speed(here, options, planned, notes.append)
+        speed = machine_speed(here, options, speeds, notes.append)
         plans.append(plan(replace(here, speed=speed)))
         if unread := rehearse(resolve_trial(plans[-1].trials[0], options), options):
             notes.append(unread)

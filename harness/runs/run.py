@@ -16,7 +16,8 @@ from harness.execution.resolved import resolve_trial
 from harness.machine.cores import allowed_cores
 from harness.plan.plan import Plan, PlanRequest, plan
 from harness.plan.trial import TrialRecord
-from harness.record.plan import unfinished, write_plan
+from harness.providers.table import DEFAULT_EXECUTOR
+from harness.record.plan import unfinished_trials, write_plan
 from harness.runs.remote import prepare_there
 from harness.speed.factor import machine_speed, planned_speeds
 
@@ -52,7 +53,7 @@ def rehearse_plan(plan: Plan, store: Path, options: RunOptions) -> str:
     Raises:
         HarnessError: it cannot; or the store holds trials of another version.
     """
-    if len(unfinished(plan.trials, store)) == len(plan.trials):
+    if len(unfinished_trials(plan.trials, store)) == len(plan.trials):
         return rehearse(resolve_trial(plan.trials[0], options), options)
     return ""
 
@@ -75,7 +76,7 @@ def run(
     out: Path,
     *,
     options: RunOptions | None = None,
-    executor: str = "local",
+    executor: str = DEFAULT_EXECUTOR,
     profile: Path | None = None,
     display: Display | None = None,
 ) -> tuple[TrialRecord, ...]:

@@ -19,7 +19,7 @@ from harness.record.store import last_attempt
 from harness.sandboxes import start
 
 TIMEOUT_S = 60.0
-SHOWN = 400
+SHOWN_LENGTH = 400
 """Characters of a tracker's error."""
 
 
@@ -88,7 +88,7 @@ def _error_of(tracker: str, folder: Path, timeout_s: float) -> str:
             _end(process)
         errors.seek(0)
         lines = errors.read().decode(errors="replace").strip().splitlines()
-    return "" if code == 0 else (lines or [f"exit code {code}"])[-1][:SHOWN]
+    return "" if code == 0 else (lines or [f"exit code {code}"])[-1][:SHOWN_LENGTH]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -108,7 +108,7 @@ class TrackedDisplay:
 
     def __init__(self, display: Display, outbox: Outbox) -> None:
         self._display, self._outbox = display, outbox
-        self._ended: list[Trial] = []
+        self._ended_trials: list[Trial] = []
 
     def note(self, text: str) -> None:
         """Pass it on."""
@@ -125,7 +125,7 @@ class TrackedDisplay:
 
     def finish(self, record: TrialRecord) -> None:
         """Pass it on; others may train still."""
-        self._ended.append(record.trial)
+        self._ended_trials.append(record.trial)
         self._display.finish(record)
 
     def close(self) -> None:
@@ -134,5 +134,5 @@ class TrackedDisplay:
         self._display.close()
 
     def _flush(self) -> None:
-        ended, self._ended = self._ended, []
-        self._outbox.send(ended)
+        trials, self._ended_trials = self._ended_trials, []
+        self._outbox.send(trials)

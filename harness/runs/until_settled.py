@@ -13,7 +13,7 @@ from harness.record.tables import results_frame
 from harness.submission.resolution import resolve
 from scoring.evaluate import score_results
 from scoring.sequential import SequentialTest, compare_sequentially
-from scoring.standing import HELD
+from scoring.standing import HELD_RULE
 
 MOST = 12
 """Studies of each at most, where the user says nothing."""
@@ -83,7 +83,9 @@ class Pair:
         own = frame[frame["identity"].isin([trial.identity for trial in trials])]
         is_scored = all(trial.is_scored for trial in trials)
         try:
-            board = score_results(own, allowed=(HELD,) if is_scored else (HELD, "unscored-trials"))
+            board = score_results(
+                own, allowed_rules=(HELD_RULE,) if is_scored else (HELD_RULE, "unscored-trials")
+            )
         except HarnessError as error:
             hint = "run both alike, into a folder of their own: --out DIR"
             raise HarnessError(error.message, hint) from error

@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.core.errors import HarnessError
 from harness.plan.plan import Plan, PlanRequest, plan
 from harness.plan.trial import Trial
-from harness.record.plan import unfinished
+from harness.record.plan import unfinished_trials
 from harness.record.tables import results_frame
 from harness.speed.reference_training import REFERENCE
 from scoring.frame import prepare
@@ -42,12 +42,12 @@ def with_reference(own: Plan, request: PlanRequest, store: Path) -> Plan:
             f"--with-reference runs {REFERENCE} beside a submission, which is itself called so",
             "leave it out, or copy the submission to a folder of another name",
         )
-    pending = unfinished(own.trials, store)
+    pending = unfinished_trials(own.trials, store)
     parts = _parts(pending)
     lacks_the_last = any(not trial.is_between for trial in _brackets(own, pending, store))
     references_to_run = len(parts) + 1 if parts or lacks_the_last else 0
     reference = _reference_trials(own, request, references_to_run, store)
-    unfinished_references = unfinished(reference, store)
+    unfinished_references = unfinished_trials(reference, store)
     order = _in_turn(parts, unfinished_references, references_to_run)
     earlier = [trial for trial in (*own.trials, *reference) if trial not in order]
     remark = f"{REFERENCE} runs before and after each study, to tell how fast this machine is"
@@ -74,13 +74,13 @@ def _brackets(own: Plan, pending: Sequence[Trial], store: Path) -> list[Bracket]
         return []
     first = own.trials[0]
     frame = results_frame(store)
-    ended = frame[
+    rows = frame[
         (frame["workload"] == first.workload)
         & (frame["variant"] == first.variant)
         & (frame["identity"].isin(identities) | (frame["submission"] == REFERENCE))
         & (frame["state"] != "unfinished")
     ]
-    around = brackets(prepare(ended), REFERENCE)
+    around = brackets(prepare(rows), REFERENCE)
     late = [trial for trial in around if not trial.is_close]
     if late:
         raise HarnessError(
@@ -102,7 +102,7 @@ def _reference_trials(
     studies = max(trial.study for trial in own.trials)
     while True:
         trials = plan(replace(reference_request, studies=studies)).trials
-        if len(unfinished(trials, store)) >= references_to_run:
+        if len(unfinished_trials(trials, store)) >= references_to_run:
             return trials
         studies += 1
 

@@ -38,7 +38,7 @@ class Confinement:
     """An empty folder in which a confined worker finds its training data once they are shown."""
     submission: Path | None = None
     """The copy of the submission's files; None if it is installed."""
-    hidden: tuple[Path, ...] = ()
+    hidden_paths: tuple[Path, ...] = ()
     """Folders with what the worker must not see: records, instances."""
     ranks: int = 1
     """How many processes the worker forks itself into, which train together."""
@@ -111,6 +111,6 @@ class Sandbox(Protocol):
         """Start a worker that waits for HELLO."""
         ...
 
-    def unenforced(self) -> tuple[str, ...]:
+    def list_unenforced(self) -> tuple[str, ...]:
         """What this sandbox does not enforce, for the record."""
         ...

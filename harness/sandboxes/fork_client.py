@@ -19,6 +19,7 @@ from harness.core.errors import HarnessError
 from harness.machine.processes import threads_of
 from harness.machine.variables import SPINNING
 from harness.sandboxes import start
+from harness.sandboxes.log import open_log
 
 ANSWER_TIMEOUT_S = 120.0
 """For forking; the first time it also imports the framework."""
@@ -45,8 +46,8 @@ class ForkServer:
             env=start.environment(_environment(threads)),
         )
         theirs.close()
-        self._received = b""
-        self._ended: dict[int, int] = {}
+        self._buffer = b""
+        self._exit_statuses: dict[int, int] = {}
 
     @property
     def is_alive(self) -> bool:
@@ -75,56 +76,56 @@ class ForkServer:
             while "pid" not in (line := self._read(deadline_s)):
                 self._note(line)
         except (BrokenPipeError, ConnectionResetError) as error:
-            raise _has_ended() from error
+            raise _ended_error() from error
         except TimeoutError as error:
-            raise _is_silent() from error
+            raise _silence_error() from error
         return int(line["pid"])
 
     def status(self, pid: int, timeout_s: float) -> int | None:
         """A worker's wait status, or None if it has not ended in time."""
         deadline_s = time.monotonic() + timeout_s
         with contextlib.suppress(TimeoutError):
-            while pid not in self._ended:
+            while pid not in self._exit_statuses:
                 self._note(self._read(deadline_s))
-        return self._ended.pop(pid, None)
+        return self._exit_statuses.pop(pid, None)
 
     @property
     def _is_stopped(self) -> bool:
         return any(thread.is_stopped for thread in threads_of(self._process.pid))
 
     def _note(self, line: dict[str, int]) -> None:
-        self._ended[line["ended"]] = line["status"]
+        self._exit_statuses[line["ended"]] = line["status"]
 
     def _read(self, deadline_s: float) -> dict[str, int]:
         """The next line; what has come of one that is not whole in time is kept."""
-        while b"\n" not in self._received:
+        while b"\n" not in self._buffer:
             self._control.settimeout(max(deadline_s - time.monotonic(), 0.001))
             try:
                 part = self._control.recv(4096)
             except ConnectionResetError:
                 part = b""
             if not part:
-                raise _has_ended()
-            self._received += part
-        line, _, self._received = self._received.partition(b"\n")
+                raise _ended_error()
+            self._buffer += part
+        line, _, self._buffer = self._buffer.partition(b"\n")
         return dict(json.loads(line))
 
 
-def _has_ended() -> HarnessError:
+def _ended_error() -> HarnessError:
     return HarnessError(
         "the parent process of the workers has ended",
         "run the same command again; if it recurs, see the memory that is free",
     )
 
 
-def _is_silent() -> HarnessError:
+def _silence_error() -> HarnessError:
     return HarnessError(
         f"the parent process of the workers has not answered for {ANSWER_TIMEOUT_S:g} s",
         "run the same command again; with --sandbox kernel no submission can stop that process",
     )
 
 
-_STARTED: dict[tuple[str, int, bool], ForkServer] = {}
+_SERVERS: dict[tuple[str, int, bool], ForkServer] = {}
 
 
 def fork_server(framework: str, threads: int, has_own_users: bool) -> ForkServer:
@@ -137,22 +138,19 @@ def fork_server(framework: str, threads: int, has_own_users: bool) -> ForkServer
         has_own_users: whether it lives in a user namespace of its own.
     """
     key = framework, threads, has_own_users
-    if key in _STARTED and not _STARTED[key].is_alive:
-        _STARTED.pop(key).close()
-    if key not in _STARTED:
-        _STARTED[key] = ForkServer(*key)
-        atexit.register(_STARTED[key].close)
-    return _STARTED[key]
+    if key in _SERVERS and not _SERVERS[key].is_alive:
+        _SERVERS.pop(key).close()
+    if key not in _SERVERS:
+        _SERVERS[key] = ForkServer(*key)
+        atexit.register(_SERVERS[key].close)
+    return _SERVERS[key]
 
 
-def forked(parent: ForkServer, order: dict[str, object], log: Path) -> tuple[int, socket.socket]:
+def fork_worker(
+    parent: ForkServer, order: dict[str, object], log: Path
+) -> tuple[int, socket.socket]:
     """A new worker's process id and the referee's end of its wire."""
-    try:
-        output = log.open("ab")
-    except OSError as error:
-        raise HarnessError(
-            f"cannot write {log}: {error}", "make it writable and run the same command again"
-        ) from error
+    output = open_log(log)
     ours, theirs = socket.socketpair()
     with output as file, theirs:
         try:

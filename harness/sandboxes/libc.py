@@ -20,7 +20,7 @@ _PR_SET_KEEPCAPS = 8
 _PR_SET_NO_NEW_PRIVS = 38
 
 
-def checked(result: int, what: str) -> int:
+def check_result(result: int, what: str) -> int:
     """The result of a C call.
 
     Raises:
@@ -34,7 +34,7 @@ def checked(result: int, what: str) -> int:
 
 def syscall(what: str, number: int, *arguments: object) -> int:
     """A system call by its number."""
-    return checked(int(_LIBC.syscall(ctypes.c_long(number), *arguments)), what)
+    return check_result(int(_LIBC.syscall(ctypes.c_long(number), *arguments)), what)
 
 
 def named_syscall(name: str, *arguments: object) -> int:
@@ -47,13 +47,15 @@ def named_syscall(name: str, *arguments: object) -> int:
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
     """Mount a file system."""
     texts = [text.encode() for text in (source, target, kind)]
-    checked(_LIBC.mount(*texts, ctypes.c_ulong(flags), data.encode()), f"mount {kind} on {target}")
+    check_result(
+        _LIBC.mount(*texts, ctypes.c_ulong(flags), data.encode()), f"mount {kind} on {target}"
+    )
 
 
 def prctl(option: int, value: int) -> None:
     """Set one attribute of this process."""
     arguments = [ctypes.c_ulong(number) for number in (value, 0, 0, 0)]
-    checked(_LIBC.prctl(option, *arguments), f"prctl {option}")
+    check_result(_LIBC.prctl(option, *arguments), f"prctl {option}")
 
 
 def die_with_parent(signal_number: int) -> None:

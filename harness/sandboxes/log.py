@@ -12,6 +12,23 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
+
+from harness.core.errors import HarnessError
+
+
+def open_log(log: Path) -> BinaryIO:
+    """A log, to which a worker's output is appended.
+
+    Raises:
+        HarnessError: it cannot be written.
+    """
+    try:
+        return log.open("ab")
+    except OSError as error:
+        raise HarnessError(
+            f"cannot write {log}: {error}", "make it writable and run the same command again"
+        ) from error
 
 
 @contextmanager

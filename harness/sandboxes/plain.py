@@ -18,7 +18,7 @@ from harness.core.errors import HarnessError
 from harness.machine.processes import stat_fields
 from harness.sandboxes import libc
 from harness.sandboxes.base import UNCONFINED_STATUS, Confinement, Use
-from harness.sandboxes.fork_client import ForkServer, fork_server, forked
+from harness.sandboxes.fork_client import ForkServer, fork_server, fork_worker
 from harness.sandboxes.suspension import (
     ControlGroup,
     SuspendedGroup,
@@ -44,29 +44,29 @@ class PlainWorkerProcess:
         self.connection = connection
         self.pid = pid
         self._fork_server = parent
-        self._suspended: SuspendedGroup | None = None
+        self._suspended_group: SuspendedGroup | None = None
         self._handle = _handle_of(pid)
 
     def freeze(self) -> bool:
         """Send SIGSTOP to the group and wait until every thread in it is stopped."""
         self._stop()
         deadline_s = time.monotonic() + FREEZE_TIMEOUT_S
-        while (suspended := self._frozen()) is None and time.monotonic() < deadline_s:
+        while (group := self._find_suspended()) is None and time.monotonic() < deadline_s:
             time.sleep(0.0001)
             self._stop()  # again, for what a child's exit has woken or a process has begun
-        self._suspended = suspended
-        is_led = suspended is not None and suspended.has_leader
+        self._suspended_group = group
+        is_led = group is not None and group.has_leader
         return is_led or self._ends_with_its_leader()
 
     def has_stayed_frozen(self) -> bool:
         """Compare states and processor times with those at the freeze."""
-        if self._suspended is None or self._suspended.has_lasted():
+        if self._suspended_group is None or self._suspended_group.has_lasted():
             return True
         return self._ends_with_its_leader()
 
     def thaw(self) -> None:
         """Send SIGCONT to the group."""
-        self._suspended = None
+        self._suspended_group = None
         self._signal(signal.SIGCONT)
         if self.control is not None:
             self.control.thaw()
@@ -76,7 +76,7 @@ class PlainWorkerProcess:
         if self.control is not None:
             self.control.freeze()
 
-    def _frozen(self) -> SuspendedGroup | None:
+    def _find_suspended(self) -> SuspendedGroup | None:
         return SuspendedGroup.of(self.pid, self.control)
 
     def _ends_with_its_leader(self) -> bool:
@@ -187,11 +187,11 @@ class PlainSandbox:
             "file_mib": confinement.file_mib,
             "cores": confinement.cores,
         }
-        worker = PlainWorkerProcess(parent, *forked(parent, order, confinement.log))
+        worker = PlainWorkerProcess(parent, *fork_worker(parent, order, confinement.log))
         worker.ranks = confinement.ranks
         return worker
 
-    def unenforced(self) -> tuple[str, ...]:
+    def list_unenforced(self) -> tuple[str, ...]:
         """Named in every record."""
         return (
             "network access",

@@ -99,10 +99,10 @@ class SuspendedGroup:
 
     def _adds_nothing_to(self, before: SuspendedGroup) -> bool:
         """Whether nobody is new, has ended or has run since; a zombie's parent may bury it."""
-        gone = before.processes.keys() - self.processes.keys()
+        missing = before.processes.keys() - self.processes.keys()
         return (
             self.control_ns - before.control_ns <= SLACK_NS
-            and all(before.processes[pid].has_ended for pid in gone)
+            and all(before.processes[pid].has_ended for pid in missing)
             and all(
                 pid in before.processes and _has_rested(before.processes[pid], now)
                 for pid, now in self.processes.items()

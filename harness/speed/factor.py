@@ -45,7 +45,7 @@ Say = Callable[[str], None]
 
 
 def machine_speed(
-    request: PlanRequest, options: RunOptions, planned: Iterable[MachineSpeed], say: Say
+    request: PlanRequest, options: RunOptions, plan_speeds: Iterable[MachineSpeed], say: Say
 ) -> MachineSpeed | None:
     """This machine's speed on a workload; None where budgets do not scale with it.
 
@@ -54,7 +54,7 @@ def machine_speed(
     Args:
         request: suite, workload, framework and device.
         options: the trials' threads and folders.
-        planned: the speeds that trials of the same store were planned with; one of this machine is
+        plan_speeds: those that trials of the same store were planned with; one of this machine is
             used again.
         say: hears in a line that and why something is measured.
 
@@ -66,7 +66,7 @@ def machine_speed(
         return None
     key = _key(request, options)
     return (
-        next((speed for speed in planned if speed.conditions == key), None)
+        next((speed for speed in plan_speeds if speed.conditions == key), None)
         or _quiet_speed(key, say)
         or measured_speed(request, options, say)
     )

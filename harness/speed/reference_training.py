@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, trial_of, workload_at
 from harness.plan.trial import Trial, TrialBudget
+from harness.providers.table import DEFAULT_SANDBOX
 from harness.record.attempts import Attempt
 from harness.record.recorder import Silent
 from harness.record.store import last_attempt
@@ -27,7 +28,7 @@ REFERENCE = "adamw"
 """The shipped submission that is timed, at its default point: a step costs the same at any."""
 DURATIONS_S = (5.0, 20.0, 60.0)
 """How long it trains: longer where a shorter time has too few rounds, or rounds that differ."""
-SPENT = ("budget", "reached")
+FULL_STATES = ("budget", "reached")
 """States in which it has trained for its whole budget, whether or not it met the target."""
 ROUNDS = 20
 FEWEST_ROUNDS = 4
@@ -100,7 +101,7 @@ def _measure(request: PlanRequest, options: RunOptions, seconds: float) -> Measu
     trial = reference_trial(request, seconds)
     with tempfile.TemporaryDirectory(prefix="guided-descent-speed-") as folder:
         store = Path(folder)
-        run_trial(trial, store, replace(options, sandbox="plain"), Silent())
+        run_trial(trial, store, replace(options, sandbox=DEFAULT_SANDBOX), Silent())
         return measurement_of(last_attempt(store / trial.folder), request.workload)
 
 
@@ -134,7 +135,7 @@ def measurement_of(attempt: Attempt | None, workload: str) -> Measurement:
     end = attempt.end if attempt else None
     if attempt is None or end is None:
         raise HarnessError(f"reference training on {workload} has not ended")
-    if end.result.state not in SPENT:
+    if end.result.state not in FULL_STATES:
         raise HarnessError(
             f"reference training on {workload} ended '{end.result.state}': {end.result.reason}",
             "budgets need its speed; `harness doctor --measure` tries it again",

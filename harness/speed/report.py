@@ -20,6 +20,7 @@ from harness.machine.host_monitor import busy_fractions, throttle_count
 from harness.plan.plan import PlanRequest
 from harness.plan.trial import MachineSpeed
 from harness.providers import registry
+from harness.providers.table import DEFAULT_FRAMEWORK
 from harness.speed.factor import Say, measured_speed, reference_speed, remembered_speed
 from harness.speed.reference_training import REFERENCE
 from harness.submission.reference import Framework
@@ -178,8 +179,10 @@ def _gpu_rows(device: str, gpu: GpuState | None) -> Iterator[tuple[str, str]]:
 
 
 def _why_no_gpu(device: str) -> str:
-    """Why no trial in torch could run on a GPU now; empty if one could."""
-    needs = Needs("torch", cuda_of_wheel("torch"), memory_gib=0.0, is_compiled=True)
+    """Why no trial in the default framework could run on a GPU now; empty if one could."""
+    needs = Needs(
+        DEFAULT_FRAMEWORK, cuda_of_wheel(DEFAULT_FRAMEWORK), memory_gib=0.0, is_compiled=True
+    )
     try:
         ready(device, needs)
     except HarnessError as error:
@@ -206,7 +209,7 @@ def _time(suite: Suite, speeds: Mapping[tuple[str, Framework], MachineSpeed]) ->
             continue
         size, count = registry.workload(name).at(suite.name), rules.studies * rules.trials
         trials += count
-        clock_s += count * _budget_s(suite, name, speeds.get((name, "torch")))
+        clock_s += count * _budget_s(suite, name, speeds.get((name, DEFAULT_FRAMEWORK)))
         warm_s += count * (size.limits.warmup_s + OVERHEAD_S)
     return (
         f"a submission: {trials} trials, at most {clock_s / 60:.0f} min on the clock and "

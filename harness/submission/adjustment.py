@@ -12,10 +12,10 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.core.names import check_name
-from harness.submission.algoperf.space import with_searched
+from harness.submission.algoperf.space import with_tuning_space
 from harness.submission.options import options_of
 from harness.submission.reference import Scalar
-from harness.submission.resolution import Resolved, resolve
+from harness.submission.resolution import ResolvedSubmission, resolve
 from harness.submission.space import Space, read_space
 
 _SCALAR: TypeAdapter[Scalar] = TypeAdapter(Scalar, config=ConfigDict(strict=True))
@@ -60,10 +60,12 @@ def searched_space(file: Path, submission: str) -> Space:
         text = file.read_bytes()
     except OSError as error:
         raise HarnessError(f"cannot read {file}: {error.strerror}") from error
-    return with_searched(resolve(submission).space, text, file)
+    return with_tuning_space(resolve(submission).space, text, file)
 
 
-def adjusted(submission: Resolved, space: Space | None, settings: Mapping[str, Scalar]) -> Resolved:
+def adjust(
+    submission: ResolvedSubmission, space: Space | None, settings: Mapping[str, Scalar]
+) -> ResolvedSubmission:
     """A submission with another space, and with hyperparameters that are set and searched no more.
 
     Its reference says so by the space's hash: it is another entry than the submission as it is.
@@ -79,14 +81,14 @@ def adjusted(submission: Resolved, space: Space | None, settings: Mapping[str, S
         UnknownNameError: there is no hyperparameter of a name.
     """
     new_space = space or submission.space
-    known = (*new_space.default, *options_of(new_space.default))
+    names = (*new_space.default, *options_of(new_space.default))
     for name in settings:
-        if name not in known and not submission.is_import_path:
-            raise UnknownNameError("hyperparameter", name, known)
-    searched = {name: of for name, of in new_space.space.items() if name not in settings}
+        if name not in names and not submission.is_import_path:
+            raise UnknownNameError("hyperparameter", name, names)
+    dimensions = {name: of for name, of in new_space.space.items() if name not in settings}
     changes = {
         "default": {**new_space.default, **settings},
-        "space": searched,
+        "space": dimensions,
         "points": tuple({**point, **settings} for point in new_space.points),
     }
     new_space = new_space.model_copy(update=changes)

@@ -46,7 +46,7 @@ class Arithmetic(Protocol[ArrayT]):
         """average + weight (values - average); it may be made in place."""
         ...
 
-    def shifted(
+    def shift(
         self,
         average: dict[str, ArrayT],
         values: Mapping[str, ArrayT],
@@ -57,7 +57,7 @@ class Arithmetic(Protocol[ArrayT]):
         ...
 
 
-def averaged(
+def add_average(
     inner: Submission[ArrayT], hyperparameters: Hyperparameters, arithmetic: Arithmetic[ArrayT]
 ) -> Submission[ArrayT]:
     """The submission, with the average around it that the point asks for.
@@ -69,10 +69,10 @@ def averaged(
     kind = str(hyperparameters.get("average", "none"))
     if kind not in KINDS:
         raise UnknownNameError("average", kind, KINDS)
-    return inner if kind == "none" else Averaged(inner, kind, hyperparameters, arithmetic)
+    return inner if kind == "none" else AveragedSubmission(inner, kind, hyperparameters, arithmetic)
 
 
-class Averaged(Generic[ArrayT]):
+class AveragedSubmission(Generic[ArrayT]):
     """A submission of which an average is evaluated; `inner` is driven as it is."""
 
     averages_weights = True
@@ -130,7 +130,7 @@ class Averaged(Generic[ArrayT]):
         if self._is_ema:
             return self._average
         weight = self._fraction(since, self._bias_power)
-        return self._arithmetic.shifted(self._average, live, self._start, weight)
+        return self._arithmetic.shift(self._average, live, self._start, weight)
 
     def learning_rate(self) -> float | None:
         """The submission's."""

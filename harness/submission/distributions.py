@@ -125,8 +125,8 @@ def _digest(file: Path, *_: int) -> str:
 
 def versions_of(tops: Iterable[str]) -> Versions:
     """The versions of what top-level modules are of and of all that it needs, where installed."""
-    known = packages_distributions()
-    waiting = [name for top in tops for name in known.get(top, [])]
+    distribution_names = packages_distributions()
+    waiting = [name for top in tops for name in distribution_names.get(top, [])]
     versions: dict[str, str] = {}
     while waiting:
         name = _normal(waiting.pop())

@@ -61,7 +61,7 @@ def is_import_path(location: str) -> bool:
     return IMPORT_PATH.fullmatch(location) is not None and not Path(location).exists()
 
 
-def imported(location: str) -> object:
+def import_object(location: str) -> object:
     """What an import path `module:Class` or `module:part.Class` stands for.
 
     Raises:
@@ -80,14 +80,14 @@ def imported(location: str) -> object:
     return _attribute(module, f"module {module_name}", name)
 
 
-def _attribute(holder: object, called: str, name: str) -> object:
+def _attribute(holder: object, label: str, name: str) -> object:
     """What a dotted name stands for in a module."""
     value = holder
     for part in name.split("."):
         if not hasattr(value, part):
-            known = [known for known in dir(value) if not known.startswith("_")]
-            raise UnknownNameError(f"name in {called}", part, known)
-        value, called = getattr(value, part), f"{called.removeprefix('module ')}.{part}"
+            names = [names for names in dir(value) if not names.startswith("_")]
+            raise UnknownNameError(f"name in {label}", part, names)
+        value, label = getattr(value, part), f"{label.removeprefix('module ')}.{part}"
     return value
 
 
@@ -209,12 +209,12 @@ def arguments(
     Raises:
         HarnessError: it does not take what is set or searched, which would then have no effect.
     """
-    accepted = inspect.signature(function).parameters
-    passes_on = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values())
+    parameters = inspect.signature(function).parameters
+    passes_on = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
     keywords: dict[str, object] = {}
     for name in hyperparameters:
         synonyms = (name, *_SYNONYMS.get(name, ()))
-        argument = next((synonym for synonym in synonyms if synonym in accepted), None)
+        argument = next((synonym for synonym in synonyms if synonym in parameters), None)
         if argument is None and passes_on and name not in _AROUND:
             argument = rate_name if name == "learning_rate" else name
         if argument is not None:
@@ -222,7 +222,7 @@ def arguments(
         elif name not in _AROUND and name != _LEFT_OUT:
             raise HarnessError(
                 f"{getattr(function, '__name__', function)} takes no {name.replace('_', ' ')}; it "
-                f"takes: {', '.join(accepted) or 'nothing'}",
+                f"takes: {', '.join(parameters) or 'nothing'}",
                 "write build(problem, hyperparameters) with a space.toml of what it does take",
             )
     return keywords

@@ -16,7 +16,7 @@ from pathlib import Path
 from harness.core.errors import HarnessError
 
 CONTENT_LIMIT_BYTES = 256 * 1024
-HIDDEN = ".*"
+HIDDEN_FILES = ".*"
 CACHE = "__pycache__"
 Contents = Mapping[str, bytes]
 """The bytes of each file, by its path below the submission's folder."""
@@ -43,7 +43,7 @@ def read_folder(folder: Path, left_out: Sequence[str] = ()) -> Contents:
     Raises:
         HarnessError: it holds something else, such as a link, or more than the limit.
     """
-    return read_files(folder, _walked(folder, (HIDDEN, CACHE, *left_out)))
+    return read_files(folder, _walk(folder, (HIDDEN_FILES, CACHE, *left_out)))
 
 
 def read_files(root: Path, files: Iterable[Path]) -> Contents:
@@ -96,7 +96,7 @@ def write_copy(contents: Contents, folder: Path) -> None:
         os.utime(inner, (0, 0))
 
 
-def _walked(folder: Path, left_out: Sequence[str]) -> Iterator[Path]:
+def _walk(folder: Path, left_out: Sequence[str]) -> Iterator[Path]:
     """The files of a folder in the order of their names; others' folders may be deep."""
     waiting = [folder]
     while waiting:
@@ -109,11 +109,11 @@ def _walked(folder: Path, left_out: Sequence[str]) -> Iterator[Path]:
                 waiting.append(path)
                 continue
             if not stat.S_ISREG(mode):
-                raise _other_kind(path, mode)
+                raise _kind_error(path, mode)
             yield path
 
 
-def _other_kind(path: Path, mode: int) -> HarnessError:
+def _kind_error(path: Path, mode: int) -> HarnessError:
     kind = _KINDS.get(stat.S_IFMT(mode), "no regular file")
     where = f" to {path.readlink()}" if stat.S_ISLNK(mode) else ""
     return HarnessError(
@@ -128,10 +128,10 @@ def _read(path: Path, most: int) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if path.is_symlink():
-            raise _other_kind(path, path.lstat().st_mode) from error
+            raise _kind_error(path, path.lstat().st_mode) from error
         raise HarnessError(f"cannot read {path}: {error.strerror}") from error
     with os.fdopen(descriptor, "rb") as file:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
-            raise _other_kind(path, mode)
+            raise _kind_error(path, mode)
         return file.read(max(0, most) + 1)

@@ -40,7 +40,7 @@ def code_of(text: str) -> Code:
     here = Path.cwd()
     top, place = _top_of(name, here)
     if owners := owners_of(top.partition(".")[0], place):
-        return _installed(text, installed_hash(owners, place), top.partition(".")[0])
+        return _installed_code(text, installed_hash(owners, place), top.partition(".")[0])
     contents = {} if top in OURS else local_code([(top, place)])
     hashed_contents = read_folder(place) if top in OURS else contents
     return Code(
@@ -50,7 +50,7 @@ def code_of(text: str) -> Code:
     )
 
 
-def _installed(text: str, code: str, top: str) -> Code:
+def _installed_code(text: str, code: str, top: str) -> Code:
     """An installed distribution's code, and what it needs of editable ones."""
     contents = local_code(local_modules([top]))
     whole = {"import": text, "code": code}

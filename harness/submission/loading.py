@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Generic
 
 from harness.core.errors import HarnessError
-from harness.submission.averages import Arithmetic, averaged
+from harness.submission.averages import Arithmetic, add_average
 from harness.submission.completion import CompletedSubmission
 from harness.submission.entry import (
     BareSubmission,
     Build,
     complete_class,
-    imported,
+    import_object,
     is_import_path,
     load_entry,
     module_of,
@@ -54,18 +54,18 @@ class Loader(Generic[ArrayT]):
                 passes through.
         """
         if is_import_path(location):
-            inner = self._imported(location, hyperparameters)
+            inner = self._import_class(location, hyperparameters)
         else:
             inner = self._of_file(location)
-        return averaged(inner, hyperparameters, self.arithmetic)
+        return add_average(inner, hyperparameters, self.arithmetic)
 
-    def _imported(self, location: str, hyperparameters: Hyperparameters) -> Submission[ArrayT]:
-        target = imported(location)
+    def _import_class(self, location: str, hyperparameters: Hyperparameters) -> Submission[ArrayT]:
+        target = import_object(location)
         build = self.builder_of(target, hyperparameters)
         if build is not None:
             return self.from_build(build, location, RULES)
         if isinstance(target, type) and hasattr(target, "step"):
-            return self._completed(complete_class(target, location)())
+            return self._complete(complete_class(target, location)())
         raise HarnessError(f"'{location}' is no {self.description}", self.example)
 
     def _of_file(self, location: str) -> Submission[ArrayT]:
@@ -73,8 +73,8 @@ class Loader(Generic[ArrayT]):
         module = module_of(file)
         entry: Build | type[BareSubmission[ArrayT]] = load_entry(module, file)
         if isinstance(entry, type):
-            return self._completed(entry())
+            return self._complete(entry())
         return self.from_build(entry, str(file), rules_of(module))
 
-    def _completed(self, inner: BareSubmission[ArrayT]) -> Submission[ArrayT]:
+    def _complete(self, inner: BareSubmission[ArrayT]) -> Submission[ArrayT]:
         return CompletedSubmission(inner, self.prepare)

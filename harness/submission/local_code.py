@@ -77,7 +77,7 @@ def local_code(modules: Iterable[tuple[str, Path]]) -> Contents:
 
 
 def local_modules(
-    names: Iterable[str], beside: Path | None = None, given: Iterable[str] = ()
+    names: Iterable[str], beside: Path | None = None, available: Iterable[str] = ()
 ) -> Iterator[tuple[str, Path]]:
     """Which modules are local, by name, and where each lies; so are those that installed ones need.
 
@@ -86,18 +86,18 @@ def local_modules(
     Args:
         names: dotted or not.
         beside: a folder that an import searches last.
-        given: names of top-level modules that a worker has anyway.
+        available: names of top-level modules that a worker has anyway.
     """
-    skipped = {*given, *OURS, *FRAMEWORKS.names, *sys.stdlib_module_names}
-    asked = {name for name in names if _top_of(name) not in skipped}
-    asked |= editable_needs({*map(_top_of, asked)}) - skipped
-    modules = {module for name in asked if (module := _module_of(name, beside)) is not None}
+    excluded = {*available, *OURS, *FRAMEWORKS.names, *sys.stdlib_module_names}
+    candidates = {name for name in names if _top_of(name) not in excluded}
+    candidates |= editable_needs({*map(_top_of, candidates)}) - excluded
+    modules = {module for name in candidates if (module := _module_of(name, beside)) is not None}
     for name, place in sorted(modules):
         if not _is_installed(_top_of(name), place):
             yield name, place
 
 
-def with_imports(contents: Contents, root: Path, given: Iterable[str] = ()) -> Contents:
+def with_imports(contents: Contents, root: Path, available: Iterable[str] = ()) -> Contents:
     """A submission's files, and in `IMPORTS` the local modules that they import.
 
     Modules that the submission has in that folder already, as a bundle's does, are these.
@@ -105,14 +105,14 @@ def with_imports(contents: Contents, root: Path, given: Iterable[str] = ()) -> C
     Args:
         contents: the submission's own files.
         root: where they lie, for errors.
-        given: names of top-level modules that a worker has anyway.
+        available: names of top-level modules that a worker has anyway.
 
     Raises:
         HarnessError: together they are more than the limit, or something else than files.
     """
     code = {name: text for name, text in contents.items() if not _is_test(name)}
     own = {PurePosixPath(PurePosixPath(name).parts[1]).stem for name in copies_of(contents)}
-    copies = local_code(local_modules(imported_names(code), given=(*given, *own)))
+    copies = local_code(local_modules(imported_names(code), available=(*available, *own)))
     both = {**contents, **{f"{IMPORTS}/{name}": text for name, text in copies.items()}}
     check_size(root, content_size(both))
     return both

@@ -12,12 +12,12 @@ from collections.abc import Collection
 from harness.submission import averages, step_rules
 
 AROUND = (*averages.SETTINGS, *step_rules.SETTINGS, "clip", "parametrisation")
-SCHEDULED = (
+SCHEDULE_OPTIONS = (
     "cooldown", "cooldown_power", "cooldown_shape", "drops", "final_factor", "gradient_norms",
     "initial_factor", "norm_power", "rest_cooldown", "smoothing",
 )  # fmt: skip
 """Where the point has a `schedule`."""
-SPIKED = ("spike_factor", "spike_phase")
+SPIKE_OPTIONS = ("spike_factor", "spike_phase")
 """Where the point has a `schedule` and refreshes a preconditioner."""
 
 
@@ -25,7 +25,7 @@ def options_of(hyperparameters: Collection[str]) -> tuple[str, ...]:
     """The further names that a point with these hyperparameters may have."""
     names: tuple[str, ...] = AROUND
     if "schedule" in hyperparameters:
-        names += SCHEDULED
+        names += SCHEDULE_OPTIONS
         if "refresh_every" in hyperparameters:
-            names += SPIKED
+            names += SPIKE_OPTIONS
     return tuple(name for name in names if name not in hyperparameters)

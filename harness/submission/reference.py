@@ -13,7 +13,7 @@ from workloads.spec import Frozen
 LONGEST_TEXT = 200
 
 
-def _bounded(value: bool | int | float | str) -> bool | int | float | str:
+def _check_bounds(value: bool | int | float | str) -> bool | int | float | str:
     """Check that any program can read and show the value."""
     if isinstance(value, str) and len(value) > LONGEST_TEXT:
         raise ValueError(f"a text has at most {LONGEST_TEXT} characters")
@@ -24,7 +24,7 @@ def _bounded(value: bool | int | float | str) -> bool | int | float | str:
     return value
 
 
-Scalar = Annotated[bool | int | float | str, AfterValidator(_bounded)]
+Scalar = Annotated[bool | int | float | str, AfterValidator(_check_bounds)]
 """A value of a hyperparameter."""
 
 Framework = str

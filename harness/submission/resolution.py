@@ -15,7 +15,7 @@ from harness.core.imports import reachable_files
 from harness.core.modules import spec_of
 from harness.core.names import check_name
 from harness.providers.registry import submission_folders
-from harness.providers.table import FRAMEWORKS, SUBMISSIONS_ROOT
+from harness.providers.table import DEFAULT_FRAMEWORK, FRAMEWORKS, SUBMISSIONS_ROOT
 from harness.submission.algoperf.location import (
     LEFT_OUT,
     PREFIX,
@@ -25,7 +25,7 @@ from harness.submission.algoperf.location import (
     name_of,
 )
 from harness.submission.algoperf.modules import PACKAGES
-from harness.submission.algoperf.space import with_searched
+from harness.submission.algoperf.space import with_tuning_space
 from harness.submission.distributions import Versions, versions_of
 from harness.submission.files import Contents, read_files, read_folder
 from harness.submission.import_path import code_of
@@ -34,14 +34,12 @@ from harness.submission.local_code import IMPORTS, copies_of, with_imports
 from harness.submission.reference import Framework, SubmissionRef
 from harness.submission.space import IMPORT_PATH_SPACE, Space, read_space, space_of
 
-UNMARKED: Framework = "torch"
-"""The framework whose file has no mark: `submission.py`, beside `submission_jax.py`."""
-DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+DOTTED_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 """What may have been meant as an import path, with a dot in place of its colon."""
 
 
 @dataclass(frozen=True)
-class Resolved:
+class ResolvedSubmission:
     """A submission that was found: its reference, its space, the frameworks it is written for."""
 
     ref: SubmissionRef
@@ -92,7 +90,7 @@ class Resolved:
             )
 
 
-def resolve(text: str) -> Resolved:
+def resolve(text: str) -> ResolvedSubmission:
     """Find a submission.
 
     Args:
@@ -106,17 +104,17 @@ def resolve(text: str) -> Resolved:
     if text in submission_folders():
         return _resolve_named(text, submission_folders()[text])
     if is_algoperf(text):
-        return _written_for_algoperf(text)
+        return _resolve_algoperf(text)
     if ":" in text:
-        return _imported(text)
+        return _resolve_import_path(text)
     path = Path(text).expanduser()
     if path.is_dir():
-        return _folder(path.resolve())
+        return _resolve_folder(path.resolve())
     if path.is_file():
-        return _file(path.resolve())
-    if meant := _meant_as_import_path(text):
+        return _resolve_file(path.resolve())
+    if suggestion := _meant_as_import_path(text):
         raise HarnessError(
-            f"unknown submission '{text}'; did you mean '{meant}'?",
+            f"unknown submission '{text}'; did you mean '{suggestion}'?",
             "an import path has a colon between the module and what is in it",
         )
     hint = "or give the path of a folder or .py file, or an import path such as torch.optim:Adagrad"
@@ -125,7 +123,7 @@ def resolve(text: str) -> Resolved:
 
 def _meant_as_import_path(text: str) -> str:
     """A dotted name as an import path, if it leads beyond a module that is there; else empty."""
-    if not DOTTED.fullmatch(text) or not text.isascii() or text.endswith(".py"):
+    if not DOTTED_NAME.fullmatch(text) or not text.isascii() or text.endswith(".py"):
         return ""
     parts = text.split(".")
     for number in range(len(parts) - 1, 0, -1):
@@ -136,10 +134,10 @@ def _meant_as_import_path(text: str) -> str:
 
 def file_for(framework: Framework) -> str:
     """The name of the file that a submission's folder holds for a framework."""
-    return "submission.py" if framework == UNMARKED else f"submission_{framework}.py"
+    return "submission.py" if framework == DEFAULT_FRAMEWORK else f"submission_{framework}.py"
 
 
-class Located(NamedTuple):
+class LocatedSubmission(NamedTuple):
     """A planned submission as it is on this machine."""
 
     place: str
@@ -147,12 +145,12 @@ class Located(NamedTuple):
     files: str
     """The hash of its files' bytes."""
     contents: Contents
-    """Those files, as they were hashed; see `Resolved`."""
+    """Those files, as they were hashed; see `ResolvedSubmission`."""
     versions: Versions
-    """See `Resolved`."""
+    """See `ResolvedSubmission`."""
 
 
-def locate(ref: SubmissionRef, framework: Framework) -> Located:
+def locate(ref: SubmissionRef, framework: Framework) -> LocatedSubmission:
     """Find a planned submission on this machine.
 
     Raises:
@@ -165,12 +163,12 @@ def locate(ref: SubmissionRef, framework: Framework) -> Located:
             f"submission '{ref.name}' has changed since the trial was planned",
             "plan it again: `harness run` with the same flags makes new trials",
         )
-    shipped = str(SUBMISSIONS_ROOT.parent / ref.location)
-    place = shipped if _is_shipped(ref) else submission.ref.location
-    return Located(place, submission.files, submission.contents, submission.versions)
+    shipped_path = str(SUBMISSIONS_ROOT.parent / ref.location)
+    place = shipped_path if _is_shipped(ref) else submission.ref.location
+    return LocatedSubmission(place, submission.files, submission.contents, submission.versions)
 
 
-def placed(submission: Located, copy: Path) -> tuple[str, str]:
+def worker_paths(submission: LocatedSubmission, copy: Path) -> tuple[str, str]:
     """What a worker is told of a submission: where it finds it, and where to import it from.
 
     Args:
@@ -186,7 +184,7 @@ def placed(submission: Located, copy: Path) -> tuple[str, str]:
     return str(copy / place.name if place.is_file() else copy), imports
 
 
-def _resolve_ref(ref: SubmissionRef) -> Resolved:
+def _resolve_ref(ref: SubmissionRef) -> ResolvedSubmission:
     return resolve(ref.name if _is_shipped(ref) else ref.location)
 
 
@@ -194,15 +192,17 @@ def _is_shipped(ref: SubmissionRef) -> bool:
     return ":" not in ref.location and not Path(ref.location).is_absolute()
 
 
-def _resolve_named(name: str, folder: Path) -> Resolved:
-    submission = _folder(folder, name)
+def _resolve_named(name: str, folder: Path) -> ResolvedSubmission:
+    submission = _resolve_folder(folder, name)
     if folder.parent != SUBMISSIONS_ROOT:
         return submission
     location = folder.relative_to(SUBMISSIONS_ROOT.parent).as_posix()
-    shared = shared_contents(folder)
-    content_hash = submission.ref.content_hash[:32] + sha256_contents(shared)[:32]
+    shared_files = shared_contents(folder)
+    content_hash = submission.ref.content_hash[:32] + sha256_contents(shared_files)[:32]
     ref = SubmissionRef(name=name, location=location, content_hash=content_hash)
-    return replace(submission, ref=ref, files=submission.files[:32] + sha256_bytes(shared)[:32])
+    return replace(
+        submission, ref=ref, files=submission.files[:32] + sha256_bytes(shared_files)[:32]
+    )
 
 
 @cache
@@ -216,7 +216,7 @@ def shared_contents(folder: Path) -> Contents:
     return read_files(SUBMISSIONS_ROOT, reachable_files(SUBMISSIONS_ROOT, own) - own)
 
 
-def _folder(folder: Path, name: str = "") -> Resolved:
+def _resolve_folder(folder: Path, name: str = "") -> ResolvedSubmission:
     name = check_name("submission", name or folder.name)
     contents = read_folder(folder)
     has = [framework for framework in FRAMEWORKS.names if file_for(framework) in contents]
@@ -228,7 +228,7 @@ def _folder(folder: Path, name: str = "") -> Resolved:
     return _resolve_files(name, str(folder), space, tuple(has), contents)
 
 
-def _file(file: Path) -> Resolved:
+def _resolve_file(file: Path) -> ResolvedSubmission:
     if file.suffix != ".py":
         raise HarnessError(f"{file} is no Python file", "give a folder, a .py file or module:Class")
     name = check_name("submission", file.stem)
@@ -241,11 +241,11 @@ def _file(file: Path) -> Resolved:
 
 def _resolve_files(
     name: str, place: str, space: Space, frameworks: tuple[Framework, ...], contents: Contents
-) -> Resolved:
+) -> ResolvedSubmission:
     if not Path(place).is_relative_to(SUBMISSIONS_ROOT):
         contents = with_imports(contents, Path(place), PACKAGES if is_algoperf(place) else ())
     ref = SubmissionRef(name=name, location=place, content_hash=sha256_contents(contents))
-    return Resolved(ref, space, frameworks, sha256_bytes(contents), contents)
+    return ResolvedSubmission(ref, space, frameworks, sha256_bytes(contents), contents)
 
 
 def _space_of(contents: Contents, file: Path) -> Space:
@@ -268,19 +268,19 @@ def _check_declared(folder: Path, space: Space, has: Iterable[Framework]) -> Non
             )
 
 
-def _imported(text: str) -> Resolved:
+def _resolve_import_path(text: str) -> ResolvedSubmission:
     code, space = code_of(text), read_space(IMPORT_PATH_SPACE)
     ref = SubmissionRef(name=text, location=text, content_hash=code.content_hash)
-    return Resolved(ref, space, space.frameworks, code.files, code.contents)
+    return ResolvedSubmission(ref, space, space.frameworks, code.files, code.contents)
 
 
-def _written_for_algoperf(text: str) -> Resolved:
+def _resolve_algoperf(text: str) -> ResolvedSubmission:
     """A folder of AlgoPerf's: its files, and the frameworks that its entry imports."""
     file = entry_file(text)
     name, contents = name_of(file, FRAMEWORKS.names), read_folder(file.parent, LEFT_OUT)
     check_syntax(file, contents[file.name])
-    imported = imported_tops({file.name: contents[file.name]}) or imported_tops(contents)
-    has = tuple(framework for framework in FRAMEWORKS.names if framework in imported)
+    imported_names = imported_tops({file.name: contents[file.name]}) or imported_tops(contents)
+    has = tuple(framework for framework in FRAMEWORKS.names if framework in imported_names)
     if not has:
         raise HarnessError(
             f"{file} imports none of: {', '.join(FRAMEWORKS.names)}",
@@ -288,5 +288,5 @@ def _written_for_algoperf(text: str) -> Resolved:
         )
     space = Space(summary="Written for AlgoPerf", family="algoperf", frameworks=has, default={})
     if SPACE_FILE in contents:
-        space = with_searched(space, contents[SPACE_FILE], file.with_name(SPACE_FILE))
+        space = with_tuning_space(space, contents[SPACE_FILE], file.with_name(SPACE_FILE))
     return _resolve_files(name, f"{PREFIX}{file}", space, has, contents)

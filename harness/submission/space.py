@@ -160,8 +160,8 @@ class Space(Frozen):
     def _searched_names_have_defaults(self) -> Self:
         for name in self.space:
             if name not in self.default:
-                known = ", ".join(sorted(self.default)) or "nothing"
-                raise ValueError(f"'space.{name}' is not in [default], which holds: {known}")
+                names = ", ".join(sorted(self.default)) or "nothing"
+                raise ValueError(f"'space.{name}' is not in [default], which holds: {names}")
         return self
 
     @model_validator(mode="after")

@@ -52,8 +52,8 @@ class Replay:
         self._evaluations: Iterator[Evaluation] = iter(attempt.all(Evaluation))
         self._whole_points = set[int]()
         """Which snapshots were evaluated on the whole validation split so far."""
-        self._completed = attempt.all(OtherSplits)
-        self._referee_failed = bool(attempt.all(RefereeFailed))
+        self._other_splits = attempt.all(OtherSplits)
+        self._has_referee_failed = bool(attempt.all(RefereeFailed))
         self._end = end
         self._recorded_result = end.result
         self._schedule = EvalSchedule(trial)
@@ -120,15 +120,15 @@ class Replay:
         due_points = [hit.snapshot.grid] if hit else []
         if last and point >= self._schedule.points and last.grid not in due_points:
             due_points.append(last.grid)
-        points = [event.grid for event in self._completed]
-        is_cut_short = self._referee_failed and points == due_points[: len(points)]
+        points = [event.grid for event in self._other_splits]
+        is_cut_short = self._has_referee_failed and points == due_points[: len(points)]
         if points and points != due_points and not is_cut_short:
             raise MismatchError(f"other splits of grid points {points}; {due_points} are due")
 
     def _value(self, snapshot: HeldSnapshot, *, until: Certainty) -> Measurement:
         """The recorded value of the evaluation that is due now."""
         evaluation = next(self._evaluations, None)
-        if evaluation is None and self._referee_failed:
+        if evaluation is None and self._has_referee_failed:
             raise _RefereeFailedError
         if evaluation is None or evaluation.grid != snapshot.grid:
             what = "none" if evaluation is None else f"that of grid point {evaluation.grid}"
@@ -169,9 +169,9 @@ class Replay:
 
     def _check_state(self, point: int) -> None:
         state, hit = self._recorded_result.state, self._search.hit
-        if self._referee_failed and state != "crashed":
+        if self._has_referee_failed and state != "crashed":
             raise MismatchError(f"the state is '{state}', but the referee failed")
-        if self._is_over(point) and state != "diverged" and not self._referee_failed:
+        if self._is_over(point) and state != "diverged" and not self._has_referee_failed:
             due_state = "reached" if hit else "budget"
             if state != due_state:
                 raise MismatchError(f"the state is '{state}'; the events say '{due_state}'")

@@ -95,14 +95,20 @@ def verify_store(store: Path, *, replays: bool = True) -> Verification:
         )
     check = StoreCheck(store, replays=replays)
     records = tuple(record for path in paths if (record := check.record(path)) is not None)
-    unfinished = sum(record.result is None for record in records)
+    unfinished_count = sum(record.result is None for record in records)
     return Verification(
-        len(paths), records, check.findings, unfinished, check.reruns, check.texts, check.missing
+        len(paths),
+        records,
+        check.findings,
+        unfinished_count,
+        check.reruns,
+        check.texts,
+        check.missing,
     )
 
 
 @dataclass
-class Checked:
+class CheckedTrials:
     """What came of the trials that were checked; pickled, where another process checked them."""
 
     findings: list[Finding] = field(default_factory=list)
@@ -111,7 +117,7 @@ class Checked:
     runs: set[tuple[str, str, str]] = field(default_factory=set)
     """What their attempts ran, as `several_texts` takes it."""
 
-    def add(self, other: Checked) -> None:
+    def add(self, other: CheckedTrials) -> None:
         """Add what came of other trials of the store."""
         self.findings += other.findings
         self.folders |= other.folders
@@ -128,7 +134,7 @@ class StoreCheck:
 
     def __init__(self, store: Path, *, replays: bool = True) -> None:
         self._store, self._replays = store, replays
-        self.checked = Checked()
+        self.checked = CheckedTrials()
         entries, why = _read_ledger(store)
         self.audits = [entry for entry in entries if isinstance(entry, TrialAudited)]
         """Those in the ledger, in the order in which they were made."""
@@ -165,10 +171,12 @@ class StoreCheck:
         A withdrawn plan may be missing, if it has never begun.
         """
         has_begun = {e.identity for e in self._entries if isinstance(e, AttemptBegun)}
-        withdrawn = {e.identity for e in self._entries if isinstance(e, PlanWithdrawn)} - has_begun
+        withdrawn_identities = {
+            e.identity for e in self._entries if isinstance(e, PlanWithdrawn)
+        } - has_begun
         plans = {entry.identity: entry for entry in self._entries if isinstance(entry, Planned)}
         missing = (e for e in plans.values() if e.folder not in self.checked.folders)
-        return tuple(e.folder for e in missing if e.identity not in withdrawn)
+        return tuple(e.folder for e in missing if e.identity not in withdrawn_identities)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -193,7 +201,7 @@ class StoreCheck:
     def _check_log(self, record: TrialRecord, log: TrialLog) -> None:
         """Check a trial's events against its record and against the ledger."""
         if log.is_torn:
-            raise MismatchError(_torn(EVENTS_FILE))
+            raise MismatchError(_describe_torn_end(EVENTS_FILE))
         try:
             check_events(record, log, replays=self._replays)
             check_ledger(record, log, self._by_identity.get(record.identity, ()))
@@ -230,10 +238,10 @@ def _read_ledger(store: Path) -> tuple[list[LedgerEntry], str]:
     except HarnessError as error:
         return [], str(error)
     is_torn = bool(content) and not content.endswith(b"\n")
-    return entries, _torn(LEDGER_FILE) if is_torn else ""
+    return entries, _describe_torn_end(LEDGER_FILE) if is_torn else ""
 
 
-def _torn(name: str) -> str:
+def _describe_torn_end(name: str) -> str:
     """That a log has a torn end, which is a mismatch, too, though an interruption may leave one."""
     return f"{name}: the last line is torn; if an interruption left it, run the trial again"
 

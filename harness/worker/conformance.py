@@ -64,17 +64,17 @@ class Conformance(Generic[ArrayT]):
 
     def run(self, *, is_brief: bool) -> Checked:
         """All checks, or the first alone, which times the steps."""
-        first_step_s, step_s = self._timed()
+        first_step_s, step_s = self._step_times()
         memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         names: tuple[CheckName, ...] = ("steps",)
         if not is_brief and not self._has_failed:
             checks = self._checks()
             names += tuple(checks)
             for name, check in checks.items():
-                self._guarded(name, check, "warn" if name == "missing_gradients" else "fail")
+                self._guard(name, check, "warn" if name == "missing_gradients" else "fail")
         failed_checks = {finding.check for finding in self._findings}
-        passed = [Finding(check=name) for name in names if name not in failed_checks]
-        findings = tuple(self._findings + passed)
+        passes = [Finding(check=name) for name in names if name not in failed_checks]
+        findings = tuple(self._findings + passes)
         return Checked(
             findings=findings,
             first_step_s=first_step_s,
@@ -104,7 +104,7 @@ class Conformance(Generic[ArrayT]):
     def _has_failed(self) -> bool:
         return any(finding.verdict == "fail" for finding in self._findings)
 
-    def _guarded(
+    def _guard(
         self, name: CheckName, check: Callable[[], None], if_raised: Verdict = "fail"
     ) -> None:
         try:
@@ -119,10 +119,10 @@ class Conformance(Generic[ArrayT]):
     def _note(self, name: CheckName, verdict: Verdict, detail: str) -> None:
         self._findings.append(Finding(check=name, verdict=verdict, detail=detail[:2000]))
 
-    def _timed(self) -> tuple[float, float]:
+    def _step_times(self) -> tuple[float, float]:
         """The seconds of the first step, and of a later one; 0 if there was none."""
         times: list[float] = []
-        self._guarded("steps", lambda: self._time_steps(times))
+        self._guard("steps", lambda: self._time_steps(times))
         return (times[0], median(times[1:])) if len(times) > 1 else (0.0, 0.0)
 
     def _time_steps(self, times: list[float]) -> None:
@@ -141,7 +141,7 @@ class Conformance(Generic[ArrayT]):
         submission = self._begin()
         self._steps(submission, self.new_stream(), 0, STEPS)
         specs, before = self.problem.specs, self.start
-        looks = self._model(), self._evaluated(submission)  # an average may begin later
+        looks = self._model(), self._eval_parameters(submission)  # an average may begin later
         same = [n for n in specs if all(np.array_equal(look[n], before[n]) for look in looks)]
         if len(same) == len(specs):
             self._note("updates", "fail", f"no parameter has changed after {STEPS} steps")
@@ -172,12 +172,12 @@ class Conformance(Generic[ArrayT]):
         tensors = {name: array.copy() for name, array in flattener.tensors.items()}
         expected = self._next(submission, stream)
         state = cast("StateDict[ArrayT]", unflatten(text, tensors, self.backend.from_host))
-        resumed, again = self._begin(), self.new_stream()
+        restored_copy, again = self._begin(), self.new_stream()
         self.backend.load(self.problem, model)
-        resumed.load_state_dict(state_of(state, "submission"))
+        restored_copy.load_state_dict(state_of(state, "submission"))
         again.seek(position)
         self.backend.set_random_state(self.problem, state_of(state, "random"))
-        if other := _differing(expected, self._next(resumed, again)):
+        if other := _differing(expected, self._next(restored_copy, again)):
             self._note("state", "fail", f"restored, it trains on otherwise: {other}")
 
     def _check_determinism(self) -> None:
@@ -185,7 +185,7 @@ class Conformance(Generic[ArrayT]):
         for _ in range(2):
             submission = self._begin()
             self._steps(submission, self.new_stream(), 0, STEPS)
-            runs.append(self._evaluated(submission))
+            runs.append(self._eval_parameters(submission))
         if other := _differing(*runs):
             self._note("determinism", "warn", f"two runs from one start differ: {other}")
 
@@ -193,7 +193,7 @@ class Conformance(Generic[ArrayT]):
         """At parameters of zero most gradients are zero, and so is every norm of a weight."""
         submission = self._begin({name: np.zeros_like(a) for name, a in self.start.items()})
         self._steps(submission, self.new_stream(), 0, STEPS)
-        now = self._evaluated(submission)
+        now = self._eval_parameters(submission)
         if odd := [name for name in self.problem.specs if not np.isfinite(now[name]).all()]:
             self._note("zero_gradients", "warn", f"not finite from zero: {_listing(odd)}")
 
@@ -202,7 +202,7 @@ class Conformance(Generic[ArrayT]):
         with lacking:
             submission = self._begin()
             self._steps(submission, self.new_stream(), 0, STEPS)
-        now = self._evaluated(submission)
+        now = self._eval_parameters(submission)
         if odd := [name for name in self.problem.specs if not np.isfinite(now[name]).all()]:
             self._note("missing_gradients", "warn", f"not finite without: {_listing(odd)}")
 
@@ -240,9 +240,11 @@ class Conformance(Generic[ArrayT]):
     ) -> dict[str, npt.NDArray[np.float32]]:
         """The parameters after the step that follows the first ones."""
         self._steps(submission, stream, STEPS, 1)
-        return self._evaluated(submission)
+        return self._eval_parameters(submission)
 
-    def _evaluated(self, submission: Submission[ArrayT]) -> dict[str, npt.NDArray[np.float32]]:
+    def _eval_parameters(
+        self, submission: Submission[ArrayT]
+    ) -> dict[str, npt.NDArray[np.float32]]:
         return self.backend.export(submission.eval_parameters())
 
     def _model(self) -> dict[str, npt.NDArray[np.float32]]:

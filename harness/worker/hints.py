@@ -16,7 +16,7 @@ LOSS = (
 NAMES = "hyperparameters has the names of space.toml, [default] and [space], and no others"
 DICTIONARY = 'hyperparameters is a dictionary: hyperparameters["learning_rate"]'
 HELD_OUT = "a submission sees no held-out data and no name of its workload"
-CALLED = "call it: problem.model.parameters()"
+CALL_FORM = "call it: problem.model.parameters()"
 BUILD_FORM = "it is called as build(problem, hyperparameters)"
 CLASS_FORM = "they are called as setup(problem, hyperparameters) and step(stream)"
 EXITS = "a submission may not end its process: return, or raise what is wrong"
@@ -28,7 +28,7 @@ LOOKAHEAD = (
 HINTS: tuple[tuple[str, str, str], ...] = (
     ("TypeError: .*one of the params is str", "", PARAMETERS),
     ("AttributeError: 'str' object has no attribute '(grad|shape|data)'", "", PARAMETERS),
-    ("TypeError: .method. object is not iterable", "parameters", CALLED),
+    ("TypeError: .method. object is not iterable", "parameters", CALL_FORM),
     (r"TypeError: (\w+\.)*build\(\) (takes|missing)", "", BUILD_FORM),
     (r"TypeError: (\w+\.)*(setup|step)\(\) (takes|missing)", "", CLASS_FORM),
     (r"Problem' object has no attribute '\w*(valid|test|workload)", "", HELD_OUT),

@@ -53,7 +53,7 @@ class Stopwatch:
         return wrapper
 
 
-def profiled(
+def profile_steps(
     submission: Submission[ArrayT],
     stream: Stream[ArrayT],
     passes: Iterable[Place],

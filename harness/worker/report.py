@@ -44,7 +44,7 @@ def error_report(error: BaseException, folder: str = "") -> Failed:
     cause: Literal["exception", "out_of_memory"] = (
         "out_of_memory" if _is_out_of_memory(error) else "exception"
     )
-    return Failed(cause=cause, error=_shortened(text), frame=where[:4000])
+    return Failed(cause=cause, error=_shorten(text), frame=where[:4000])
 
 
 def _text_of(error: BaseException, line: str) -> str:
@@ -54,7 +54,7 @@ def _text_of(error: BaseException, line: str) -> str:
     return "; ".join(filter(None, (text, hint_of(text, line))))
 
 
-def _shortened(text: str) -> str:
+def _shorten(text: str) -> str:
     """A long message without its middle: a compiler says at the end what has failed."""
     return text if len(text) <= 4000 else f"{text[:1900]}\n[...]\n{text[-1900:]}"
 

@@ -51,7 +51,7 @@ from harness.worker.checkpoint import WorkerState, unpack_state
 from harness.worker.conformance import Conformance
 from harness.worker.connections import ConnectionLog
 from harness.worker.lines import Line
-from harness.worker.profile import profiled
+from harness.worker.profile import profile_steps
 from harness.worker.snapshots import Moment, SnapshotSender
 from harness.worker.warm_up import WARM_UP_STEPS, random_examples, random_parameters
 
@@ -267,7 +267,9 @@ class Worker(Generic[ArrayT]):
     def _profile(self, order: Profile) -> None:
         passes, limits = self._backend.passes(self._problem), (order.steps, order.cap_s)
         wait, agree = self._backend.synchronize, self._line.agree
-        self._line.send(profiled(self._submission, self._data, passes, wait, limits, agree=agree))
+        self._line.send(
+            profile_steps(self._submission, self._data, passes, wait, limits, agree=agree)
+        )
 
     def _conformance(self) -> Conformance[ArrayT]:
         examples = random_examples(self._trial)

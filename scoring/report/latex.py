@@ -14,7 +14,7 @@ SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$",
     "#": r"\#", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
 }  # fmt: skip
-NOT_REACHED = "--"
+NO_TIME = "--"
 
 
 def latex_tables(board: Scoreboard, sure: Uncertainty | None = None) -> str:
@@ -49,7 +49,7 @@ def _times(board: Scoreboard) -> pd.DataFrame:
 
 def _time(value: float, best: float) -> str:
     if not np.isfinite(value):
-        return NOT_REACHED if np.isinf(value) else ""
+        return NO_TIME if np.isinf(value) else ""
     return rf"\textbf{{{number(value)}}}" if value == best else number(value)
 
 

@@ -37,8 +37,8 @@ def panels(
     rows = math.ceil(count / in_row)
     figure.set_size_inches(width, tall + (rows - 1) * height)
     axes = list(figure.subplots(rows, in_row, sharey=share_y, squeeze=False).ravel())
-    for unused in axes[count:]:
-        unused.remove()
+    for spare in axes[count:]:
+        spare.remove()
     for lowest in axes[max(0, count - in_row) : count]:
         lowest.set_xlabel(x_label, fontsize=FONT)
     return axes[:count]

@@ -14,7 +14,7 @@ ADVICE = (
 )
 
 
-def nothing_reached(frame: pd.DataFrame) -> str:
+def no_hits_text(frame: pd.DataFrame) -> str:
     """Report that no trial reached its target, and how close each workload came.
 
     Returns:
@@ -31,13 +31,13 @@ def _nearest(workload: str, trials: pd.DataFrame) -> str:
     """One line about a workload's best trial."""
     first = trials.iloc[0]
     target = f"{displayable(str(first['metric']))} {first['target']:.4g}"
-    ranked = trials.dropna(subset=["best_metric"]).sort_values(
+    ranking = trials.dropna(subset=["best_metric"]).sort_values(
         "best_metric", ascending=first["direction"] == "minimize"
     )
     misses = f"  {workload}, target {target}: 0 of {len(trials)} trials"
-    if ranked.empty:
+    if ranking.empty:
         return f"{misses}, none of which was evaluated"
-    best = ranked.iloc[0]
+    best = ranking.iloc[0]
     nearest = displayable(str(best["submission"]))
     return (
         f"{misses}; nearest is {nearest} with {best['best_metric']:.4g} "

@@ -14,10 +14,10 @@ from harness.core.marks import MARKS, MEANINGS
 from scoring.attribution import Attribution, attributions
 from scoring.columns import CURVES
 from scoring.draws import METHODS
-from scoring.frame import prepare
+from scoring.frame import finished_trials, prepare
 from scoring.pairs import PairTable
 from scoring.pool import pool_sensitivity
-from scoring.report.misses import nothing_reached
+from scoring.report.misses import no_hits_text
 from scoring.report.tables import (
     CONTENTS,
     DESCRIPTIVE,
@@ -70,12 +70,12 @@ def render_page(
         workloads=_with_sources(board, frame),
         unranked=board.unranked.to_dict("records"),
         pairs=_pairs(board, sure),
-        sensitivity=sensitivity(frame[frame["state"] != "unfinished"]).to_dict("records"),
+        sensitivity=sensitivity(finished_trials(frame)).to_dict("records"),
         pool=_moved_ranks(board),
         attributions=_attributions(board, frame),
         trials=_with_links(trials, folder),
         figures=figures_of(board, frame, trials, curves),
-        misses=nothing_reached(frame).splitlines(),
+        misses=no_hits_text(frame).splitlines(),
     )
 
 
@@ -128,8 +128,8 @@ def _moved_ranks(board: Scoreboard) -> list[dict[str, object]]:
     if len(board.scores) < 3 or board.is_screening:
         return []
     table = pool_sensitivity(board)
-    moved = table[table["rank"] != table["rank_without"]]
-    return [{str(key): value for key, value in line.items()} for line in moved.to_dict("records")]
+    movers = table[table["rank"] != table["rank_without"]]
+    return [{str(key): value for key, value in line.items()} for line in movers.to_dict("records")]
 
 
 def write_page(text: str, path: Path) -> Path:
@@ -159,8 +159,8 @@ def _facts(frame: pd.DataFrame) -> Mapping[str, str]:
 
 def _with_sources(board: Scoreboard, frame: pd.DataFrame) -> list[dict[str, object]]:
     """The rows of the workload table with the trials behind each time."""
-    ended = frame[frame["state"] != "unfinished"]
-    best = study_table(ended, board.clock)
+    finished = finished_trials(frame)
+    best = study_table(finished, board.clock)
     sources = {
         key: list(part["identity"]) for key, part in best.groupby(["workload", "submission"])
     }

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.core.text import label
+from scoring.frame import finished_trials
 from scoring.pool import critical_difference
 from scoring.report.figures import curves_figure, profile_figure
 from scoring.report.layout import legend_below, lines_of, panels
@@ -50,7 +51,7 @@ class Drawing:
     @property
     def ended_trials(self) -> pd.DataFrame:
         """The trials that have ended."""
-        return self.frame[self.frame["state"] != "unfinished"]
+        return finished_trials(self.frame)
 
 
 def paper_figures(kind: str, drawing: Drawing) -> dict[str, Figure]:

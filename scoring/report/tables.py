@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from scoring.clock import CLOCKS
+from scoring.frame import finished_trials
 from scoring.profile import median_times, ratios_to_best, settle_missing
 from scoring.scoreboard import Scoreboard
 from scoring.screening import screening_error
@@ -37,7 +38,7 @@ def screening_text(board: Scoreboard) -> str:
 
 def entry_table(board: Scoreboard, sure: Uncertainty | None = None) -> pd.DataFrame:
     """One row per entry, best first, as formatted strings under the displayed column names."""
-    reached = np.isfinite(board.base_times).sum(axis=1)
+    hit_counts = np.isfinite(board.base_times).sum(axis=1)
     return pd.DataFrame(
         [
             {
@@ -45,7 +46,7 @@ def entry_table(board: Scoreboard, sure: Uncertainty | None = None) -> pd.DataFr
                 "score": f"{board.scores[row]:.4f}",
                 "range": _span(board.ranges[row], 3),
                 **(_surety(sure, row) if sure else {}),
-                "reached": f"{reached[row]} of {len(board.base)}",
+                "reached": f"{hit_counts[row]} of {len(board.base)}",
                 **_mark(board, row),
                 **_tries(board, row),
             }
@@ -137,11 +138,11 @@ def off_clock_s(frame: pd.DataFrame) -> dict[tuple[str, str], tuple[float, float
 
     Of the trials that stand for their studies by time, as the times beside them are.
     """
-    ended = frame[frame["state"] != "unfinished"]
-    if ended.empty:
+    trials = finished_trials(frame)
+    if trials.empty:
         return {}
-    best = study_table(ended, CLOCKS["seconds"])["identity"]
-    groups = ended[ended["identity"].isin(best)].groupby(["entry", "column"])
+    best = study_table(trials, CLOCKS["seconds"])["identity"]
+    groups = trials[trials["identity"].isin(best)].groupby(["entry", "column"])
     medians = groups[["setup_s", "warm_up_s"]].median()
     return {
         (str(entry), str(column)): (float(setup_s), float(warm_up_s))
@@ -159,7 +160,7 @@ def off_clock_text(setup_s: float, warm_up_s: float) -> str:
 
 
 def _median_steps(board: Scoreboard, frame: pd.DataFrame) -> Array:
-    times = steps_beside(frame[frame["state"] != "unfinished"], board.clock)
+    times = steps_beside(finished_trials(frame), board.clock)
     return median_times(settle_missing(times.hit, board.rules))
 
 

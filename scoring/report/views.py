@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from harness.core.text import label
+from scoring.frame import finished_trials
 from scoring.pool import CriticalDifference, critical_difference
 from scoring.relaxation import relaxation_curve
 from scoring.report.figures import SIZE, curves_figure, data_uri, profile_figure
@@ -39,11 +40,11 @@ def figures_of(
     ranks = critical_difference(board)
     if ranks is not None:
         figures["Critical difference"] = difference_figure(board, ranks)
-    ended = frame[frame["state"] != "unfinished"]
-    if ended.groupby(["entry", "column"]).size().max() > 1:
-        figures["Cost of tuning"] = tuning_figure(best_after_trials(ended), pen_of)
+    finished = finished_trials(frame)
+    if finished.groupby(["entry", "column"]).size().max() > 1:
+        figures["Cost of tuning"] = tuning_figure(best_after_trials(finished), pen_of)
     if len(board.scores) > 1 and not curves.empty and board.clock.name == "seconds":
-        curve = relaxation_curve(ended, curves, board.rules)
+        curve = relaxation_curve(finished, curves, board.rules)
         figures["Target relaxation"] = relaxation_figure(curve, pen_of)
     return {title: data_uri(figure) for title, figure in figures.items()}
 

@@ -60,11 +60,11 @@ def widths_figure(lines: Sequence[WidthSpeedup], reference: str) -> Figure:
 
 def _draw(panel: Axes, lines: Sequence[WidthSpeedup], pen: Pen) -> None:
     """An entry's line; where neither reached its target there is no point."""
-    decided = [line for line in sorted(lines, key=lambda one: one.width) if line.mark != "?"]
-    if not decided:
+    clear_lines = [line for line in sorted(lines, key=lambda one: one.width) if line.mark != "?"]
+    if not clear_lines:
         return
-    widths, speedups = [line.width for line in decided], [line.speedup for line in decided]
+    widths, speedups = [line.width for line in clear_lines], [line.speedup for line in clear_lines]
     panel.plot(widths, speedups, marker="o", markersize=4, label=label(lines[0].entry), **pen.line)
-    for line in decided:
+    for line in clear_lines:
         if not math.isnan(line.low):
             panel.plot([line.width] * 2, [line.low, line.high], color=pen.colour, linewidth=2)

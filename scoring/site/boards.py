@@ -12,7 +12,7 @@ import pandas as pd
 from harness.core.errors import HarnessError
 from scoring.clock import CLOCKS, Clock
 from scoring.evaluate import score_results, scored_trials, unranked_trials
-from scoring.frame import prepare
+from scoring.frame import finished_trials, prepare
 from scoring.profile import base_workloads
 from scoring.rules import Rules
 from scoring.scoreboard import Scoreboard
@@ -102,10 +102,10 @@ class Board:
     @property
     def counted_identities(self) -> frozenset[str]:
         """The trials that stand for their studies, by the referee's clock."""
-        ended = self.everything[self.everything["state"] != "unfinished"]
-        return frozenset(study_table(ended, CLOCKS["seconds"])["identity"]) if len(ended) else (
-            frozenset()
-        )  # fmt: skip
+        finished = finished_trials(self.everything)
+        if finished.empty:
+            return frozenset()
+        return frozenset(study_table(finished, CLOCKS["seconds"])["identity"])
 
 
 RULESETS = {"external": "external tuning", "self": "self-tuning"}
@@ -127,19 +127,19 @@ def _board(
 ) -> Board:
     views: dict[str, View] = {}
     gaps: list[Gap] = []
-    refusal, unranked = "", unranked_trials(frame, options.allow)
+    refusal, unranked_frame = "", unranked_trials(frame, options.allow)
     try:
         trials = scored_trials(frame, options.allow)
         views["seconds"] = _view(frame, CLOCKS["seconds"], material, options)
     except HarnessError as error:
-        refusal, trials, unranked = str(error), prepare(frame), unranked.iloc[:0]
+        refusal, trials, unranked_frame = str(error), prepare(frame), unranked_frame.iloc[:0]
     for name in SWITCH[1:] if views else ():
         try:
             _require_values(trials, CLOCKS[name])
             views[name] = _view(frame, CLOCKS[name], material, options)
         except HarnessError as error:
             gaps.append(Gap(f"the clock {name}", error.message))
-    with_pages = [trials, unranked]
+    with_pages = [trials, unranked_frame]
     entries, columns = (
         {str(value) for part in with_pages for value in part[name]} for name in ("entry", "column")
     )
@@ -147,15 +147,17 @@ def _board(
     withdrawn = tuple(
         one for one in material.withdrawn if (one.suite, one.ruleset) == (suite, ruleset)
     )
-    return Board(suite, ruleset, trials, unranked, withdrawn, views, refusal, layout, tuple(gaps))
+    return Board(
+        suite, ruleset, trials, unranked_frame, withdrawn, views, refusal, layout, tuple(gaps)
+    )
 
 
 def _require_values(frame: pd.DataFrame, clock: Clock) -> None:
     """Refuse a clock that some trial with a time lacks, which would pass for a miss."""
-    reached = frame[frame["state"] == "reached"]
-    if clock.column not in frame.columns or reached[clock.column].isna().any():
-        lacking = len(reached) if clock.column not in frame else reached[clock.column].isna().sum()
-        raise HarnessError(f"{lacking} of {len(reached)} trials that reached do not have it")
+    hits = frame[frame["state"] == "reached"]
+    if clock.column not in frame.columns or hits[clock.column].isna().any():
+        lacking = len(hits) if clock.column not in frame else hits[clock.column].isna().sum()
+        raise HarnessError(f"{lacking} of {len(hits)} trials that reached do not have it")
 
 
 def _view(frame: pd.DataFrame, clock: Clock, material: Material, options: Options) -> View:

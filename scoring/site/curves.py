@@ -49,12 +49,12 @@ def by_trial(curves: pd.DataFrame) -> dict[str, Points]:
     """The points of each trial."""
     if curves.empty:
         return {}
-    ordered = curves.sort_values(["identity", "time_s", "step"], kind="stable")
-    identities = ordered["identity"].to_numpy(dtype=np.object_)
-    kinds = (ordered["split"].astype(str) + " " + ordered["metric"].astype(str)).to_numpy(
+    rows = curves.sort_values(["identity", "time_s", "step"], kind="stable")
+    identities = rows["identity"].to_numpy(dtype=np.object_)
+    kinds = (rows["split"].astype(str) + " " + rows["metric"].astype(str)).to_numpy(
         dtype=np.object_
     )
-    values = ordered[["time_s", "step", "value"]].to_numpy(dtype=np.float64)
+    values = rows[["time_s", "step", "value"]].to_numpy(dtype=np.float64)
     starts = [0, *(np.flatnonzero(identities[1:] != identities[:-1]) + 1)]
     ends = [*starts[1:], len(identities)]
     return {

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scoring.frame import finished_trials
 from scoring.report.style import pens
 from scoring.report.tables import NEITHER, off_clock_s, off_clock_text
 from scoring.site.boards import Board, View, scored_columns
@@ -122,19 +123,21 @@ def _factors(view: View, row: int) -> list[list[float | str | None]] | None:
 
 
 def entry_data(
-    trials: pd.DataFrame, counted: Collection[str], material: Material
+    trials: pd.DataFrame, ranked_identities: Collection[str], material: Material
 ) -> dict[str, object]:
     """An entry's trials with all that their records say, and what tuning it costs.
 
     Args:
         trials: the entry's.
-        counted: identities of trials that stand for their studies.
+        ranked_identities: identities of trials that stand for their studies.
         material: what there is to show.
     """
     return {
         "name": str(trials.iloc[0]["entry"]),
         "trials": [
-            _trial(row, row["identity"] in counted, material.trials.get(str(row["identity"])))
+            _trial(
+                row, row["identity"] in ranked_identities, material.trials.get(str(row["identity"]))
+            )
             for row in trials.to_dict("records")
         ],
         "tuning": tuning_data(trials),
@@ -171,10 +174,10 @@ def _trial(
 
 def tuning_data(trials: pd.DataFrame) -> dict[str, list[list[float | None]]]:
     """The expected best time after k trials, by workload: numbers of trials and seconds."""
-    ended = trials[trials["state"] != "unfinished"]
-    if ended.empty:
+    finished = finished_trials(trials)
+    if finished.empty:
         return {}
-    table = best_after_trials(ended)
+    table = best_after_trials(finished)
     return {
         str(column): [part["trials"].tolist(), [short(float(v)) for v in part["expected_s"]]]
         for column, part in table.groupby("column")

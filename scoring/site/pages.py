@@ -10,7 +10,8 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.core.marks import MEANINGS
-from scoring.report.misses import nothing_reached
+from scoring.frame import finished_trials
+from scoring.report.misses import no_hits_text
 from scoring.report.tables import (
     number,
     off_clock_text,
@@ -77,18 +78,18 @@ class Pages:
         """The trials of each entry that has a page."""
         return {str(name): part for name, part in self.board.everything.groupby("entry")}
 
-    def front(self, tables: list[str], dated: list[str], *, is_dated: bool = False) -> str:
+    def front(self, tables: list[str], dated_tables: list[str], *, is_dated: bool = False) -> str:
         """The board's page, as it is now or as it stays under a date."""
         links = "../../" if is_dated else ""
         board, view = self.board, self.board.views.get("seconds")
         return self.render(
             "board.html",
             "../../../" if is_dated else "../",
-            links=links, is_dated=is_dated, dated=dated, tables=tables,
+            links=links, is_dated=is_dated, dated=dated_tables, tables=tables,
             facts=head_facts(board, self.material, self.date, self.version),
             gaps=[*self.material.gaps, *board.gaps], refusal=board.refusal,
             flags=() if view is None else view.board.flags,
-            misses=nothing_reached(board.frame).splitlines(),
+            misses=no_hits_text(board.frame).splitlines(),
             rows=[] if view is None else board_rows(board, view, links),
             heads=[] if view is None else heads(view), clocks=list(board.views),
             unranked=self._unranked_rows(links), meanings=meanings(board),
@@ -120,14 +121,14 @@ class Pages:
         for column, part in self.board.frame.groupby("column"):
             first = part.iloc[0]
             sign = "at least" if first["direction"] == "maximize" else "at most"
-            reached = part[part["state"] == "reached"]
-            fastest = reached.sort_values("time_to_target_s").head(1).to_dict("records")
+            hits = part[part["state"] == "reached"]
+            fastest = hits.sort_values("time_to_target_s").head(1).to_dict("records")
             lines.append(
                 {
                     "column": column, "href": links + self.board.layout.workload(str(column)),
                     "target": f"{first['metric']} {sign} {first['target']:g}",
                     "budget": number(float(first["budget_s"])), "trials": len(part),
-                    "reached": len(reached),
+                    "reached": len(hits),
                     "best": ", ".join(
                         f"{trial['entry']}, {number(float(trial['time_to_target_s']))} s"
                         for trial in fastest
@@ -159,7 +160,7 @@ class Pages:
         rows = [(column, self.times.row(entry, column)) for column in board.columns]
         columns = [column for column in board.columns if trials["column"].eq(column).any()]
         lines = trial_rows(board, trials, self.counted_identities, "../")
-        ended = trials[trials["state"] != "unfinished"]
+        finished = finished_trials(trials)
         return self.render(
             "submission.html", "../../", name=entry, slug=board.layout.entries[entry],
             summary=detail.summary if detail else "", files=detail.files if detail else {},
@@ -168,7 +169,7 @@ class Pages:
             column_slugs=[board.layout.columns[column] for column in columns],
             times=[row | {"href": board.layout.workload(c)} for c, row in rows if row],
             numbers=self._medians(trials, columns),
-            sensitivity=sensitivity(ended).to_dict("records") if len(ended) else [],
+            sensitivity=sensitivity(finished).to_dict("records") if len(finished) else [],
             failures=[r for r in lines if r["state"] not in ("reached", "budget", "unfinished")],
             trials=lines,
         )  # fmt: skip
@@ -186,8 +187,8 @@ class Pages:
             if view.ranking is not None:
                 same = int((view.ranking.ranks == view.ranking.ranks[row]).sum())
                 facts["Rank"] = f"{view.ranking.ranks[row]} ({same} entries share it)"
-        reached = int(trials["state"].eq("reached").sum())
-        facts["Trials"] = f"{len(trials)}, of which {reached} reached"
+        hits = int(trials["state"].eq("reached").sum())
+        facts["Trials"] = f"{len(trials)}, of which {hits} reached"
         facts["Searched"] = str(first["space"]) or "nothing"
         facts["Mark"] = f"{first['mark']}: {MEANINGS[first['mark']]}"
         return facts | ({"Why": str(first["mark_reason"])} if first["mark_reason"] else {})

@@ -52,22 +52,22 @@ def rank_entries(board: Scoreboard, draws: int = 2000, seed: int = 0) -> Ranking
 def _settle_pairs(board: Scoreboard, medians: npt.NDArray[np.float32]) -> Flags:
     """All pairs of entries from draws of medians (R, S, B)."""
     entries = medians.shape[1]
-    reached = np.isfinite(medians)
-    logs = np.log(np.where(reached, np.maximum(medians, TINY), 1.0), dtype=np.float32)
-    settled = np.zeros((entries, entries), dtype=np.bool_)
+    is_reached = np.isfinite(medians)
+    logs = np.log(np.where(is_reached, np.maximum(medians, TINY), 1.0), dtype=np.float32)
+    is_settled = np.zeros((entries, entries), dtype=np.bool_)
     own_limit, longest = _ends(board)
     for row in range(entries - 1):
         others = slice(row + 1, entries)
         limit = np.minimum(own_limit[row], own_limit[others])
         limit = np.where(np.isfinite(limit), limit, np.maximum(longest[row], longest[others]))
         limits = np.log(np.maximum(limit, TINY)).astype(np.float32)
-        wins, losses = _wins(logs, reached, row, others, limits)
+        wins, losses = _wins(logs, is_reached, row, others, limits)
         hits = board.times.hit[:, board.base_columns]
         ratios = ratios_within(hits[row], hits[others], limit)
         differs = p_values(moments(ratios)) <= 1 - LEVEL
-        settled[row, others] = differs & (wins >= (1 + LEVEL) / 2)
-        settled[others, row] = differs & (losses >= (1 + LEVEL) / 2)
-    return settled
+        is_settled[row, others] = differs & (wins >= (1 + LEVEL) / 2)
+        is_settled[others, row] = differs & (losses >= (1 + LEVEL) / 2)
+    return is_settled
 
 
 def _ends(board: Scoreboard) -> tuple[Array, Array]:
@@ -79,7 +79,7 @@ def _ends(board: Scoreboard) -> tuple[Array, Array]:
 
 def _wins(
     logs: npt.NDArray[np.float32],
-    reached: Flags,
+    is_reached: Flags,
     row: int,
     others: slice,
     limits: npt.NDArray[np.float32],
@@ -88,7 +88,7 @@ def _wins(
 
     What `scoring.speedup.compare_pair` says of one pair, from logs that are taken once.
     """
-    mine, theirs = reached[:, row, None], reached[:, others]
+    mine, theirs = is_reached[:, row, None], is_reached[:, others]
     low = np.float32(-np.inf)
     own = np.where(mine, logs[:, row, None], low)
     other = np.where(theirs, logs[:, others], low)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scoring.clock import CLOCKS
+from scoring.frame import finished_trials
 from scoring.profile import median_times, ratios_to_best, settle_missing
 from scoring.report.tables import NEITHER, number, off_clock_s, off_clock_text
 from scoring.scoreboard import Scoreboard
@@ -97,10 +98,10 @@ class Times:
 
     def __init__(self, board: Board) -> None:
         self._board = board
-        self._ended = board.everything[board.everything["state"] != "unfinished"]
-        self._free = off_clock_s(self._ended)
+        trials = finished_trials(board.everything)
+        self._free = off_clock_s(trials)
         self._marks = marks_of(board.everything)
-        studies = study_table(self._ended, CLOCKS["seconds"]) if len(self._ended) else None
+        studies = study_table(trials, CLOCKS["seconds"]) if len(trials) else None
         keys = ["submission", "workload"]
         self._studies = {} if studies is None else dict(list(studies.groupby(keys)))
         view = board.views.get("seconds")
@@ -111,7 +112,7 @@ class Times:
                 for place, column in enumerate(times.workloads):
                     cell = (float(view.board.medians[row, place]), float(ratios[row, place]))
                     self._medians[name, column] = cell
-        self._steps = {} if view is None else _median_steps(view.board, self._ended)
+        self._steps = {} if view is None else _median_steps(view.board, trials)
 
     def row(self, entry: str, column: str) -> Row | None:
         """An entry's times on a workload; None if it has no study of it."""
@@ -135,9 +136,9 @@ class Times:
         return {"study": line["study"], "text": text, "href": href}
 
 
-def _median_steps(board: Scoreboard, ended: pd.DataFrame) -> dict[tuple[str, str], float]:
+def _median_steps(board: Scoreboard, trials: pd.DataFrame) -> dict[tuple[str, str], float]:
     """The steps of the trials that the seconds are of, by entry and workload."""
-    times = steps_beside(ended, board.clock)
+    times = steps_beside(trials, board.clock)
     medians = median_times(settle_missing(times.hit, board.rules))
     return {
         (name, column): float(medians[row, place])
@@ -148,7 +149,7 @@ def _median_steps(board: Scoreboard, ended: pd.DataFrame) -> dict[tuple[str, str
 
 def trial_rows(board: Board, trials: pd.DataFrame, counted: Iterable[str], links: str) -> list[Row]:
     """The rows of a table of trials; `links` leads to the board's folder."""
-    ordered = trials.sort_values(["entry", "column", "study", "trial"])
+    sorted_trials = trials.sort_values(["entry", "column", "study", "trial"])
     stands = set(counted)
     return [
         {
@@ -158,7 +159,7 @@ def trial_rows(board: Board, trials: pd.DataFrame, counted: Iterable[str], links
             "point": point_text(line.get("point")),
             "href": links + board.layout.trial(str(line["entry"]), str(line["identity"])),
         }
-        for line in ordered.to_dict("records")
+        for line in sorted_trials.to_dict("records")
     ]  # fmt: skip
 
 

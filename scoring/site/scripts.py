@@ -38,8 +38,8 @@ def short(value: float | None, digits: int = 5) -> float | None:
     """A number to significant digits; None if it is not finite."""
     if value is None or not math.isfinite(value):
         return None
-    rounded = float(f"{value:.{digits}g}")
-    return int(rounded) if rounded.is_integer() and abs(rounded) < 2**53 else rounded
+    number = float(f"{value:.{digits}g}")
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
 def plain(value: object) -> object:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from harness.core.text import csv_text
+from scoring.frame import finished_trials
 from scoring.report.tables import trial_table, workload_table
 from scoring.site.boards import Board, View, reached_counts
 from scoring.site.material import Material
@@ -26,20 +27,20 @@ def board_tables(board: Board, material: Material) -> dict[str, pd.DataFrame]:
     tables = {"trials": trial_table(board.everything).drop(columns="record")}
     if len(board.unranked):
         tables["unranked"] = unranked_table(board.unranked)
-    ended = board.frame[board.frame["state"] != "unfinished"]
+    finished = finished_trials(board.frame)
     for name, view in board.views.items():
         tables[f"entries-{name}"] = entry_numbers(view)
         tables[f"times-{name}"] = workload_table(view.board, board.frame)
-        tables[f"studies-{name}"] = study_table(ended, view.board.clock).drop(columns="record")
-    if len(ended):
-        tables["tuning"] = best_after_trials(ended)
-        tables["sensitivity"] = sensitivity(ended)
+        tables[f"studies-{name}"] = study_table(finished, view.board.clock).drop(columns="record")
+    if len(finished):
+        tables["tuning"] = best_after_trials(finished)
+        tables["sensitivity"] = sensitivity(finished)
     if len(board.frame) <= MOST_CURVES:
-        tables["curves"] = measured(material.curves, board.frame)
+        tables["curves"] = select_measured(material.curves, board.frame)
     return {name: table for name, table in tables.items() if not table.empty}
 
 
-def measured(curves: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+def select_measured(curves: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     """What the referee measured along trials.
 
     What workers claim of every snapshot is fifteen times as much: charts show it, records hold it.

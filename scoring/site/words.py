@@ -74,8 +74,8 @@ def noise(board: Board, column: str) -> dict[str, str]:
 def entry_gaps(trials: pd.DataFrame, has_detail: bool) -> list[Gap]:
     """What an entry's page cannot show."""
     gaps = []
-    if unfinished := int(trials["state"].eq("unfinished").sum()):
-        gaps.append(Gap("trials", f"{unfinished} of {len(trials)} have not ended"))
+    if count := int(trials["state"].eq("unfinished").sum()):
+        gaps.append(Gap("trials", f"{count} of {len(trials)} have not ended"))
     if not has_detail:
         gaps.append(Gap("summary, family and code", "the records do not come with them"))
     return gaps
@@ -83,7 +83,7 @@ def entry_gaps(trials: pd.DataFrame, has_detail: bool) -> list[Gap]:
 
 def heads(view: View) -> list[Row]:
     """The heads of the board's columns, and how each is sorted first."""
-    fixed = [
+    constants = [
         {"text": "rank", "key": "rank", "n": True, "sort": "ascending", "title": RANKS},
         {"text": "submission", "key": "name", "n": False, "sort": "", "title": "By name"},
         {"text": "mark", "key": "mark", "n": False, "sort": "", "title": "What stands behind it"},
@@ -98,7 +98,7 @@ def heads(view: View) -> list[Row]:
     ]
     what = f"speed-up over {view.against}"
     columns = enumerate(scored_columns(view.board))
-    return fixed + [
+    return constants + [
         {"text": name, "key": f"w{at}", "n": True, "sort": "", "title": f"{name}: {what}"}
         for at, name in columns
     ]

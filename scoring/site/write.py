@@ -122,24 +122,24 @@ def _front_files(pages: Pages, out: Path) -> Iterator[tuple[str, str]]:
     """The front page with its data and tables, and the same under today's date, which stays."""
     board = pages.board
     tables = board_tables(board, pages.material)
-    shared: dict[str, str] = {
+    common_files: dict[str, str] = {
         "data/board.js": script("board", "", board_data(board, pages.material))
     }
     for clock, view in board.views.items():
-        shared[f"data/settled-{clock}.js"] = script("settled", clock, settled_bits(view))
+        common_files[f"data/settled-{clock}.js"] = script("settled", clock, settled_bits(view))
     texts: dict[str, str] = {}
     for name, text in table_files(tables):
         texts[f"tables/{name}"] = text
-    shared |= _shown_elsewhere(board, pages)
+    common_files |= _shown_elsewhere(board, pages)
     entry_tables = {
         name: text for name, text in texts.items() if "/entries" in name or "/times" in name
     }
     stays = sorted({name.removeprefix("tables/").rpartition(".")[0] for name in entry_tables})
-    yield from shared.items()
+    yield from common_files.items()
     yield from texts.items()
     date = pages.date
     under = f"dated/{date}/"
-    for name, text in (shared | entry_tables).items():
+    for name, text in (common_files | entry_tables).items():
         yield under + name, text
     yield f"{under}index.html", pages.front(stays, [], is_dated=True)
     folder = out / board.layout.folder / "dated"

@@ -70,8 +70,8 @@ def test_a_screening_settles_nothing_and_says_what_would() -> None:
     ],
 )  # fmt: skip
 def test_the_studies_of_a_board_decide_whose_are_missing(on_board: int, words: str) -> None:
-    known = board()[board()["study"] <= on_board]
-    lines = list(only(places(known, own(120.0, studies_count=1))).lines())
+    on_board_frame = board()[board()["study"] <= on_board]
+    lines = list(only(places(on_board_frame, own(120.0, studies_count=1))).lines())
     assert lines[-1] == words
 
 
@@ -106,8 +106,8 @@ def test_its_comparisons_are_those_of_harness_compare() -> None:
 
 
 def test_a_content_that_the_board_has_is_not_placed_and_a_name_is_told_apart() -> None:
-    known = board()
-    assert places(known, known[known["submission"].eq("a")]) == ()
+    on_board_frame = board()
+    assert places(on_board_frame, on_board_frame[on_board_frame["submission"].eq("a")]) == ()
     assert only(places(board(), own(28.0, name="a"))).entry == "a (this run)"
 
 
@@ -129,7 +129,7 @@ def test_seconds_of_another_machine_are_refused() -> None:
         places(board(), own(28.0), "seconds")
 
 
-def timed(name: str, study: int, begin: int, **other: Any) -> Row:
+def timed_row(name: str, study: int, begin: int, **other: Any) -> Row:
     """A trial of 1000 steps that began at a minute of the hour."""
     at = {"begun_at": f"2026-01-01T00:{begin:02}", "ended_at": f"2026-01-01T00:{begin + 1:02}"}
     return row(name, "mlp", study, **{"time_s": 10.0, "timed_s": 20.0, "steps": 1000} | at | other)
@@ -138,14 +138,14 @@ def timed(name: str, study: int, begin: int, **other: Any) -> Row:
 def elsewhere() -> pd.DataFrame:
     """`mine` on a machine that is half as fast: its first study between two trials of adamw."""
     slow = {"hardware": "box-2", "timed_s": 40.0, "time_s": 28.0}
-    rows = [timed("adamw", 1, 0, **slow), timed("mine", 1, 10, **slow)]
-    return prepare(pd.DataFrame([*rows, timed("adamw", 1, 20, trial=2, **slow)]))
+    rows = [timed_row("adamw", 1, 0, **slow), timed_row("mine", 1, 10, **slow)]
+    return prepare(pd.DataFrame([*rows, timed_row("adamw", 1, 20, trial=2, **slow)]))
 
 
 def reference_board() -> pd.DataFrame:
     """One study of each; in seconds `mine` lies between a and b, in steps behind both."""
-    rows = [timed("adamw", 1, 0, time_s=18.0), timed("a", 1, 5, time_s=12.0)]
-    return prepare(pd.DataFrame([*rows, timed("b", 1, 8, time_s=16.0)]))
+    rows = [timed_row("adamw", 1, 0, time_s=18.0), timed_row("a", 1, 5, time_s=12.0)]
+    return prepare(pd.DataFrame([*rows, timed_row("b", 1, 8, time_s=16.0)]))
 
 
 def test_seconds_come_from_the_reference_that_ran_before_and_after() -> None:
@@ -161,7 +161,7 @@ def test_a_reference_that_neither_has_is_refused_by_name(clock: str) -> None:
 
 
 def test_a_study_that_the_board_lacks_needs_no_reference() -> None:
-    later = prepare(pd.DataFrame([timed("mine", 2, 40, hardware="box-2")]))
+    later = prepare(pd.DataFrame([timed_row("mine", 2, 40, hardware="box-2")]))
     run = pd.concat([elsewhere(), later], ignore_index=True)
     assert only(shipped.places_of(run, reference_board(), "seconds")).faster == ["a"]
 
@@ -187,7 +187,7 @@ def test_a_board_that_is_written_is_read_back_to_the_last_bit(
 
 def test_a_board_has_the_studies_that_ended_on_every_workload() -> None:
     times = {("a", "mlp"): studies(10.0), ("a", "lm"): [10.0, 20.0], ("b", "mlp"): studies(20.0)}
-    found = shipped.whole_studies(frame(times), ("mlp", "lm"))
-    assert set(found["submission"]) == {"a"}
-    assert set(found["study"]) == {1, 2}
-    assert set(found["workload"]) == {"mlp", "lm"}
+    result = shipped.whole_studies(frame(times), ("mlp", "lm"))
+    assert set(result["submission"]) == {"a"}
+    assert set(result["study"]) == {1, 2}
+    assert set(result["workload"]) == {"mlp", "lm"}

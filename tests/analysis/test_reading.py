@@ -15,14 +15,14 @@ from harness.core.errors import HarnessError
 from harness.record.store import record_paths
 from harness.record.tables import curves_frame, results_frame
 from harness.verification.store import verify_store
-from tests.fuzz.mutations import mutated
-from tests.record.conftest import Made
+from tests.fuzz.mutations import mutate
+from tests.record.conftest import SampleStore
 
 
 def apart(store: Path) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...], tuple[str, ...]]:
     """The frames of a store and what does not fit in it, read one after the other."""
-    found = verify_store(store, replays=False)
-    return results_frame(store), curves_frame(store), found.mismatches, found.missing
+    verification = verify_store(store, replays=False)
+    return results_frame(store), curves_frame(store), verification.mismatches, verification.missing
 
 
 def at_once(store: Path) -> StoreReading | None:
@@ -47,12 +47,14 @@ def check_that_they_agree(store: Path) -> None:
 
 @given(st.data())
 @settings(max_examples=50)
-def test_of_a_damaged_store_they_say_the_same(shared_sample: Made, data: st.DataObject) -> None:
+def test_of_a_damaged_store_they_say_the_same(
+    shared_sample: SampleStore, data: st.DataObject
+) -> None:
     names = ["trial.json", "events.jsonl", "ledger.jsonl"]
     name = data.draw(st.sampled_from(names))
     path = (shared_sample.store if name == "ledger.jsonl" else shared_sample.folder) / name
     whole = path.read_bytes()
-    path.write_bytes(data.draw(mutated(whole)))
+    path.write_bytes(data.draw(mutate(whole)))
     try:
         check_that_they_agree(shared_sample.store)
     finally:
@@ -60,14 +62,14 @@ def test_of_a_damaged_store_they_say_the_same(shared_sample: Made, data: st.Data
 
 
 @pytest.mark.parametrize("lost", ["events.jsonl", "trial.json", "."])
-def test_of_a_store_that_lost_a_file_they_say_the_same(sample: Made, lost: str) -> None:
+def test_of_a_store_that_lost_a_file_they_say_the_same(sample: SampleStore, lost: str) -> None:
     place = sample.folder / lost
     shutil.copytree(sample.folder, sample.folder.with_name("trial_2-copied"))
     shutil.rmtree(place) if place.is_dir() else place.unlink()
     check_that_they_agree(sample.store)
 
 
-def test_curves_that_were_not_kept_are_read_when_they_are_asked_for(sample: Made) -> None:
+def test_curves_that_were_not_kept_are_read_when_they_are_asked_for(sample: SampleStore) -> None:
     reading = read_store(sample.store)
     pd.testing.assert_frame_equal(reading.curves(), curves_frame(sample.store))
 

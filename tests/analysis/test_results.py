@@ -12,16 +12,16 @@ import harness
 from harness.cli.app import app
 from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
-from tests.record.conftest import Made
+from tests.record.conftest import SampleStore
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trial of adamw and one of sgd on the same instance."""
-    made = Made(tmp_path_factory.mktemp("made") / "store")
-    (made.trial,) = plan(PlanRequest("mlp", "sgd", trials=1)).trials
-    made.run()
-    return made.store
+    sample = SampleStore(tmp_path_factory.mktemp("made") / "store")
+    (sample.trial,) = plan(PlanRequest("mlp", "sgd", trials=1)).trials
+    sample.run()
+    return sample.store
 
 
 def test_each_value_of_a_curve_says_whose_it_is(store: Path) -> None:

@@ -15,7 +15,7 @@ from harness.analysis.reading import StoreReading, gather, read_store
 from harness.cli.site_records import SiteRows
 from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
-from tests.record.conftest import GRID, Made
+from tests.record.conftest import GRID, SampleStore
 
 Read = Callable[[int], StoreReading]
 SetProcesses = Callable[[int], None]
@@ -24,11 +24,11 @@ SetProcesses = Callable[[int], None]
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of four ended trials."""
-    made = Made(tmp_path_factory.mktemp("written"))
+    sample = SampleStore(tmp_path_factory.mktemp("written"))
     for trial in plan(PlanRequest("mlp", "muon", trials=3)).trials:
-        made.trial = trial.model_copy(update={"grid": GRID})
-        made.run()
-    return made.store
+        sample.trial = trial.model_copy(update={"grid": GRID})
+        sample.run()
+    return sample.store
 
 
 @pytest.fixture
@@ -72,11 +72,11 @@ def test_frames_and_evidence_are_the_same(store: Path, read: Read) -> None:
 
 
 def test_what_a_site_shows_is_the_same(store: Path, set_processes: SetProcesses) -> None:
-    found = []
+    result = []
     for count in (1, 3):
         set_processes(count)
-        found.append(gather(store, SiteRows).beside)
-    one, three = found
+        result.append(gather(store, SiteRows).beside)
+    one, three = result
     assert len(one.details) == 4
     assert (one.details, one.trials, one.machines) == (three.details, three.trials, three.machines)
     pd.testing.assert_frame_equal(one.curves.frame(), three.curves.frame())
@@ -86,12 +86,12 @@ def test_what_a_site_shows_is_the_same(store: Path, set_processes: SetProcesses)
 def test_a_trial_that_cannot_be_read_is_the_same_error(store: Path, read: Read) -> None:
     log = last_record(store).with_name("events.jsonl")
     log.write_bytes(log.read_bytes()[50:])
-    said = []
+    output = []
     for processes in (1, 2):
         with pytest.raises(HarnessError, match="does not fit the chain") as error:
             read(processes)
-        said.append(str(error.value))
-    assert said[0] == said[1]
+        output.append(str(error.value))
+    assert output[0] == output[1]
 
 
 def test_a_process_that_dies_is_named(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:

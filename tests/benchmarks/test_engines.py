@@ -21,17 +21,17 @@ def engines() -> SimpleNamespace:
 
 def test_noise_that_rounds_share_is_no_difference(engines: SimpleNamespace) -> None:
     base = np.array([3.0, 6.1, 2.9, 4.4])  # what the machine does in a round, all ways meet with
-    found = engines.ratio(base * [1.01, 0.985, 1.0, 1.008], base)
-    assert found.holds_one
-    assert found.high - found.low < 0.04
+    result = engines.ratio(base * [1.01, 0.985, 1.0, 1.008], base)
+    assert result.holds_one
+    assert result.high - result.low < 0.04
 
 
 def test_a_way_that_takes_a_tenth_longer_is_seen(engines: SimpleNamespace) -> None:
     base = [3.0, 3.3, 2.9, 3.1]
     slower = [1.1 * 3.0, 1.12 * 3.3, 1.08 * 2.9, 1.1 * 3.1]
-    found = engines.ratio(slower, base)
-    assert not found.holds_one
-    assert found.mean == pytest.approx(1.1, rel=0.01)
+    result = engines.ratio(slower, base)
+    assert not result.holds_one
+    assert result.mean == pytest.approx(1.1, rel=0.01)
 
 
 def test_an_interval_among_many_is_wider(engines: SimpleNamespace) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from harness.frameworks.jax import backends
 from harness.machine import nvml
-from tests.machine.conftest import Made
+from tests.machine.conftest import SetDriver
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 
@@ -41,10 +41,10 @@ def test_what_is_done_is_not_repeated_and_what_failed_is(gpu: ModuleType, tmp_pa
     out.mkdir()
     note = f"open({str(log)!r}, 'a').write('.')"
     failing = (python(f"{note}; raise SystemExit(3)"), python("never"))
-    chosen = (gpu.Piece("good", 1, (python(note),)), gpu.Piece("bad", 1, failing))
+    pieces = (gpu.Piece("good", 1, (python(note),)), gpu.Piece("bad", 1, failing))
     for _ in range(2):
-        found = gpu.run_all(chosen, out, 60.0)
-    assert found == {"good": "done", "bad": "failed"} == states(out)
+        result = gpu.run_all(pieces, out, 60.0)
+    assert result == {"good": "done", "bad": "failed"} == states(out)
     assert log.read_text() == "..."
     assert [one.code for one in gpu.earlier(out / "bad.json").commands] == [3]
 
@@ -52,10 +52,10 @@ def test_what_is_done_is_not_repeated_and_what_failed_is(gpu: ModuleType, tmp_pa
 def test_a_piece_whose_time_is_over_is_interrupted_and_goes_on(
     gpu: ModuleType, tmp_path: Path
 ) -> None:
-    kept = tmp_path / "kept"
+    folder = tmp_path / "kept"
     code = f"""
 import pathlib, time
-kept = pathlib.Path({str(kept)!r})
+kept = pathlib.Path({str(folder)!r})
 if not kept.exists():
     kept.touch()
     print("begun", flush=True)
@@ -75,10 +75,10 @@ def test_in_one_call_a_piece_is_called_until_it_is_done(
 ) -> None:
     monkeypatch.setattr(gpu, "GRACE_S", 1.0)
     monkeypatch.setattr(gpu, "MOST_S", 3.0)
-    kept = tmp_path / "kept"
+    folder = tmp_path / "kept"
     code = f"""
 import pathlib, time
-kept = pathlib.Path({str(kept)!r})
+kept = pathlib.Path({str(folder)!r})
 calls = len(kept.read_text()) if kept.exists() else 0
 kept.write_text("x" * (calls + 1))
 time.sleep(0 if calls == 2 else 60)
@@ -89,8 +89,8 @@ time.sleep(0 if calls == 2 else 60)
 
 
 def test_no_piece_begins_that_would_not_end(gpu: ModuleType, tmp_path: Path) -> None:
-    chosen = (gpu.Piece("long", 100, (python(""),)), gpu.Piece("short", 1, (python(""),)))
-    assert gpu.run_all(chosen, tmp_path, 50.0) == {"long": "not begun", "short": "done"}
+    pieces = (gpu.Piece("long", 100, (python(""),)), gpu.Piece("short", 1, (python(""),)))
+    assert gpu.run_all(pieces, tmp_path, 50.0) == {"long": "not begun", "short": "done"}
     assert states(tmp_path) == {"short": "done"}
 
 
@@ -122,13 +122,13 @@ def test_the_pieces_of_a_card_are_of_the_workloads_that_are_meant_for_one(
 def test_every_test_that_needs_a_card_is_in_some_piece(gpu: ModuleType, tmp_path: Path) -> None:
     tests = FOLDER.parent / "tests"
     marked = {path for path in tests.rglob("test_*.py") if "@pytest.mark.gpu" in path.read_text()}
-    asked = {
+    files_run = {
         Path(command[-1])
         for piece in gpu.pieces(gpu.Setting(tmp_path, None))
         for command in piece.commands
         if "pytest" in command
     }
-    assert {path.parent for path in marked} - {Path(__file__).parent} == asked
+    assert {path.parent for path in marked} - {Path(__file__).parent} == files_run
 
 
 def test_without_a_driver_one_line_says_so_and_no_piece_is_begun(
@@ -142,19 +142,19 @@ def test_without_a_driver_one_line_says_so_and_no_piece_is_begun(
 
 
 def test_every_piece_sees_the_chosen_card_alone(
-    gpu: ModuleType, driver: Made, monkeypatch: pytest.MonkeyPatch
+    gpu: ModuleType, driver: SetDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver(gpus=3)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
     monkeypatch.setattr("torch.version.cuda", "13.0")
     monkeypatch.setattr(backends, "_is_installed", lambda _: True)
     gpu.show_card("cuda:2")
-    shown = gpu.run_command(python("import os; print(os.environ['CUDA_VISIBLE_DEVICES'])"), 10.0)
-    assert shown.lines == ["GPU-2"]
+    output = gpu.run_command(python("import os; print(os.environ['CUDA_VISIBLE_DEVICES'])"), 10.0)
+    assert output.lines == ["GPU-2"]
 
 
 def test_an_unknown_piece_is_named(tmp_path: Path) -> None:
     command = [sys.executable, str(FOLDER / "gpu.py"), "--only", "dctor", "--out", str(tmp_path)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "no such piece: dctor" in done.stderr
+    process = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert process.returncode == 1
+    assert "no such piece: dctor" in process.stderr

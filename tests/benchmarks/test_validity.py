@@ -51,8 +51,8 @@ def test_a_slower_entry_misses_where_its_time_is_beyond_the_limit(sources: Modul
 def test_adding_studies_rarely_settles_equal_entries_of_recorded_noise(
     checks: ModuleType, sources: ModuleType
 ) -> None:
-    found = checks.add_studies(sources.recorded_screenings(), 1.0, pairs=300, most=10)
-    assert found.settled <= 0.05
+    result = checks.add_studies(sources.recorded_screenings(), 1.0, pairs=300, most=10)
+    assert result.settled <= 0.05
 
 
 def test_pairs_of_real_runs_use_no_run_twice(checks: ModuleType) -> None:

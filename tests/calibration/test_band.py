@@ -32,9 +32,9 @@ def test_the_committed_band_follows_from_the_committed_curves(name: str) -> None
 
 @pytest.mark.parametrize("name", QUICK)
 def test_no_baseline_that_set_a_band_lies_beyond_it(name: str) -> None:
-    found = band(name, "quick")
-    assert found is not None
-    for each in (found.steps, found.seconds):
+    result = band(name, "quick")
+    assert result is not None
+    for each in (result.steps, result.seconds):
         assert each.edge < each.fastest <= each.median <= each.slowest
 
 

@@ -17,12 +17,12 @@ from harness.record.store import read_record, record_paths
 from harness.record.tables import results_frame
 from harness.verification.audit import TOLERANCE, AuditedTrial, audit_trial, fastest_trials
 from harness.verification.store import verify_store
-from tests.record.conftest import Made, ending
+from tests.record.conftest import SampleStore, ending
 
 
 @pytest.fixture
-def sample(tmp_path: Path) -> Made:
-    return Made(tmp_path / "store")
+def sample(tmp_path: Path) -> SampleStore:
+    return SampleStore(tmp_path / "store")
 
 
 def with_time(record: TrialRecord, time_s: float | None) -> TrialRecord:
@@ -32,13 +32,13 @@ def with_time(record: TrialRecord, time_s: float | None) -> TrialRecord:
     return record.model_copy(update={"result": record.result.model_copy(update=changes)})
 
 
-def record_of(sample: Made) -> TrialRecord:
+def record_of(sample: SampleStore) -> TrialRecord:
     return TrialRecord(
         identity=sample.trial.identity, trial=sample.trial, result=ending(sample.trial)
     )
 
 
-def test_only_the_instance_changes(sample: Made) -> None:
+def test_only_the_instance_changes(sample: SampleStore) -> None:
     repeated = audit_trial(sample.trial, "my own text")
     assert repeated.instance_seed != sample.trial.instance_seed
     assert audit_trial(sample.trial, "another").instance_seed != repeated.instance_seed
@@ -46,13 +46,13 @@ def test_only_the_instance_changes(sample: Made) -> None:
         assert getattr(repeated, name) == getattr(sample.trial, name)
 
 
-def test_an_unknown_variant_is_refused(sample: Made) -> None:
+def test_an_unknown_variant_is_refused(sample: SampleStore) -> None:
     assert audit_trial(sample.trial, "text", "wide").variant == "wide"
     with pytest.raises(UnknownNameError, match="wide"):
         audit_trial(sample.trial, "text", "wid")
 
 
-def test_the_deciding_trial_is_the_fastest_of_its_entry(sample: Made) -> None:
+def test_the_deciding_trial_is_the_fastest_of_its_entry(sample: SampleStore) -> None:
     record = record_of(sample)
     records = [with_time(record, time_s) for time_s in (3.0, None, 2.0, 5.0)]
     (fastest,) = fastest_trials(records)
@@ -66,7 +66,7 @@ def test_the_deciding_trial_is_the_fastest_of_its_entry(sample: Made) -> None:
 def test_a_time_agrees_within_the_tolerance(
     tmp_path_factory: pytest.TempPathFactory, claimed_s: float, found_s: float | None
 ) -> None:
-    record = record_of(Made(tmp_path_factory.mktemp("store")))
+    record = record_of(SampleStore(tmp_path_factory.mktemp("store")))
     verdict = AuditedTrial(with_time(record, claimed_s), with_time(record, found_s)).verdict
     if found_s is None:
         assert verdict == "not reached"
@@ -75,7 +75,7 @@ def test_a_time_agrees_within_the_tolerance(
 
 
 @pytest.mark.system
-def test_an_audit_runs_and_its_exit_code_tells(sample: Made, tmp_path: Path) -> None:
+def test_an_audit_runs_and_its_exit_code_tells(sample: SampleStore, tmp_path: Path) -> None:
     shortened = sample.trial.budget.model_copy(update={"runtime_s": 0.3, "scale": 0.02})
     sample.trial = sample.trial.model_copy(update={"budget": shortened})
     sample.run()
@@ -88,7 +88,7 @@ def test_an_audit_runs_and_its_exit_code_tells(sample: Made, tmp_path: Path) -> 
 
 
 def test_a_dry_run_of_an_audit_says_what_it_takes_and_leaves_nothing(
-    sample: Made, tmp_path: Path
+    sample: SampleStore, tmp_path: Path
 ) -> None:
     flags = ("--trial", sample.folder.name, "--seed", "mine", "--store", str(tmp_path / "audit"))
     result = CliRunner().invoke(app, ["audit", str(sample.store), *flags, "--dry-run"])
@@ -98,9 +98,9 @@ def test_a_dry_run_of_an_audit_says_what_it_takes_and_leaves_nothing(
 
 
 def test_an_audit_releases_what_the_band_holds(tmp_path: Path) -> None:
-    made = Made(tmp_path / "store", grid=None)  # much faster than any baseline
-    held = results_frame(made.store).iloc[0]
-    assert (held["mark"], "the band ends at" in held["mark_reason"]) == ("held", True)
+    made = SampleStore(tmp_path / "store", grid=None)  # much faster than any baseline
+    row = results_frame(made.store).iloc[0]
+    assert (row["mark"], "the band ends at" in row["mark_reason"]) == ("held", True)
     subject = subject_of(made.store)
     (record,) = subject.latest()
     rerun = record.model_copy(update={"trial": audit_trial(record.trial, "mine")})
@@ -109,7 +109,7 @@ def test_an_audit_releases_what_the_band_holds(tmp_path: Path) -> None:
     assert verify_store(made.store).findings == ()
 
 
-def test_of_a_name_with_several_contents_the_latest_is_audited(sample: Made) -> None:
+def test_of_a_name_with_several_contents_the_latest_is_audited(sample: SampleStore) -> None:
     other = sample.trial.submission.model_copy(update={"content_hash": "0" * 64})
     sample.trial = sample.trial.model_copy(update={"submission": other})
     sample.run()

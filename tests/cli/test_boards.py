@@ -25,28 +25,28 @@ from harness.submission.resolution import locate
 from harness.verification.audit import AuditedTrial, audit_trial
 from harness.verification.store import verify_store
 from tests.kit import write_submission
-from tests.record.conftest import GRID, Made
+from tests.record.conftest import GRID, SampleStore
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Made:
-    return Made(tmp_path / "store")
+def sample(tmp_path: Path) -> SampleStore:
+    return SampleStore(tmp_path / "store")
 
 
 @pytest.fixture
-def archive(made: Made, tmp_path: Path) -> Path:
-    write_bundle(made.store, tmp_path / "mine.tar.gz", "0")
+def archive(sample: SampleStore, tmp_path: Path) -> Path:
+    write_bundle(sample.store, tmp_path / "mine.tar.gz", "0")
     return tmp_path / "mine.tar.gz"
 
 
 def another(tmp_path: Path, submission: str) -> Path:
     """A bundle of another submission's trial on the same instance."""
-    made, name = Made.__new__(Made), Path(submission).name
-    made.store = tmp_path / f"store of {name}"
-    (planned,) = plan(PlanRequest("mlp", submission, trials=1)).trials
-    made.trial = planned.model_copy(update={"grid": GRID})
-    made.run()
-    write_bundle(made.store, tmp_path / f"{name}.tar.gz", "0")
+    sample, name = SampleStore.__new__(SampleStore), Path(submission).name
+    sample.store = tmp_path / f"store of {name}"
+    (trial,) = plan(PlanRequest("mlp", submission, trials=1)).trials
+    sample.trial = trial.model_copy(update={"grid": GRID})
+    sample.run()
+    write_bundle(sample.store, tmp_path / f"{name}.tar.gz", "0")
     return tmp_path / f"{name}.tar.gz"
 
 
@@ -65,29 +65,33 @@ def rewritten(archive: Path, change: dict[str, bytes]) -> Path:
     return path
 
 
-def test_a_bundle_verifies_as_its_folder_does(archive: Path, made: Made) -> None:
+def test_a_bundle_verifies_as_its_folder_does(archive: Path, sample: SampleStore) -> None:
     with ExitStack() as stack:
         assert verify_store(opened_store(archive, stack)).findings == ()
     of_bundle, of_folder = (
-        CliRunner().invoke(app, ["verify", str(path)]) for path in (archive, made.store)
+        CliRunner().invoke(app, ["verify", str(path)]) for path in (archive, sample.store)
     )
     assert of_bundle.output == of_folder.output
     assert of_bundle.exit_code == of_folder.exit_code
 
 
-def test_the_same_records_make_the_same_bundle(made: Made, archive: Path, tmp_path: Path) -> None:
-    name = write_bundle(made.store, tmp_path / "again.tar.gz", "0")
+def test_the_same_records_make_the_same_bundle(
+    sample: SampleStore, archive: Path, tmp_path: Path
+) -> None:
+    name = write_bundle(sample.store, tmp_path / "again.tar.gz", "0")
     assert (tmp_path / "again.tar.gz").read_bytes() == archive.read_bytes()
     assert len(name) == 64
 
 
-def test_a_bundle_has_the_code_of_its_entries(archive: Path, tmp_path: Path, made: Made) -> None:
+def test_a_bundle_has_the_code_of_its_entries(
+    archive: Path, tmp_path: Path, sample: SampleStore
+) -> None:
     unpack_bundle(archive, tmp_path / "unpacked")
-    code = tmp_path / "unpacked/submissions" / made.trial.submission.content_hash
+    code = tmp_path / "unpacked/submissions" / sample.trial.submission.content_hash
     assert (code / "space.toml").is_file()
     with ExitStack() as stack:
         detail = read_sources([archive], stack).material.entries
-    assert "submission.py" in detail[made.trial.submission.content_hash].files
+    assert "submission.py" in detail[sample.trial.submission.content_hash].files
 
 
 @pytest.mark.parametrize("name", ["store/ledger.jsonl", "store/more.txt", "../out.txt", MANIFEST])
@@ -107,16 +111,16 @@ def test_a_bundle_is_added_once_and_shown(archive: Path, tmp_path: Path) -> None
     board = BoardFolder(tmp_path / "board")
     assert board.add(archive) is not None
     assert board.add(archive) is None
-    found = read_sources([board.path], ExitStack()).material
-    assert found.frame["submission"].tolist() == ["adamw"]
-    assert found.changes[0].kind == "added"
+    result = read_sources([board.path], ExitStack()).material
+    assert result.frame["submission"].tolist() == ["adamw"]
+    assert result.changes[0].kind == "added"
     assert not list(board.path.glob(".draft-*"))
 
 
-def test_records_that_do_not_fit_are_refused_by_name(made: Made, tmp_path: Path) -> None:
-    path = made.folder / "trial.json"
+def test_records_that_do_not_fit_are_refused_by_name(sample: SampleStore, tmp_path: Path) -> None:
+    path = sample.folder / "trial.json"
     path.write_text(path.read_text().replace('"trial": 1', '"trial": 2'))
-    write_bundle(made.store, tmp_path / "bad.tar.gz", "0")
+    write_bundle(sample.store, tmp_path / "bad.tar.gz", "0")
     board = BoardFolder(tmp_path / "board")
     with pytest.raises(HarnessError, match="rule 'unverified'"):
         board.add(tmp_path / "bad.tar.gz")
@@ -126,7 +130,7 @@ def test_records_that_do_not_fit_are_refused_by_name(made: Made, tmp_path: Path)
 def test_what_does_not_fit_the_board_is_refused_by_the_rule(archive: Path, tmp_path: Path) -> None:
     board = BoardFolder(tmp_path / "board")
     board.add(archive)
-    other = Made.__new__(Made)
+    other = SampleStore.__new__(SampleStore)
     other.store = tmp_path / "jax"
     (other.trial,) = plan(PlanRequest("mlp", "adamw", framework="jax", trials=1)).trials
     other.run()
@@ -159,8 +163,8 @@ def test_what_is_withdrawn_is_kept_and_the_reason_shown(archive: Path, tmp_path:
     material = read_sources([board.path], ExitStack()).material
     assert material.frame.empty
     assert material.changes[0].reason == "measured under load"
-    (gone,) = material.withdrawn
-    assert (gone.submission, gone.reason) == ("adamw", "measured under load")
+    (withdrawal,) = material.withdrawn
+    assert (withdrawal.submission, withdrawal.reason) == ("adamw", "measured under load")
 
 
 def test_a_bundle_takes_anothers_place(archive: Path, tmp_path: Path) -> None:
@@ -174,7 +178,9 @@ def test_a_bundle_takes_anothers_place(archive: Path, tmp_path: Path) -> None:
         board.withdraw(old[:8], "again")
 
 
-def test_a_mark_is_of_a_content_that_is_shown(archive: Path, tmp_path: Path, made: Made) -> None:
+def test_a_mark_is_of_a_content_that_is_shown(
+    archive: Path, tmp_path: Path, sample: SampleStore
+) -> None:
     board = BoardFolder(tmp_path / "board")
     board.add(archive)
     board.mark("adamw", "verified", "rerun by the organisers")
@@ -200,7 +206,7 @@ def test_only_an_audit_and_a_withdrawal_give_the_marks_of_their_names(
 
 
 def test_what_is_disqualified_is_shown_with_its_evidence(
-    archive: Path, made: Made, tmp_path: Path
+    archive: Path, sample: SampleStore, tmp_path: Path
 ) -> None:
     board, out = BoardFolder(tmp_path / "board"), tmp_path / "site"
     board.add(archive)
@@ -211,10 +217,12 @@ def test_what_is_disqualified_is_shown_with_its_evidence(
     front = (out / "quick-external/index.html").read_text()
     assert "disqualified: adamw is not ranked: it ships weights" in front
     assert "it ships weights" in (out / "quick-external/s/adamw.html").read_text()
-    assert made.trial.identity[:16] in (out / "quick-external/data/e/adamw.js").read_text()
+    assert sample.trial.identity[:16] in (out / "quick-external/data/e/adamw.js").read_text()
 
 
-def test_an_audit_of_a_board_is_kept_in_its_log(archive: Path, made: Made, tmp_path: Path) -> None:
+def test_an_audit_of_a_board_is_kept_in_its_log(
+    archive: Path, sample: SampleStore, tmp_path: Path
+) -> None:
     board = BoardFolder(tmp_path / "board")
     board.add(archive)
     subject = subject_of(board.path)
@@ -226,13 +234,15 @@ def test_an_audit_of_a_board_is_kept_in_its_log(archive: Path, made: Made, tmp_p
     assert subject.marks([AuditedTrial(record, rerun)]) == ["adamw is audited: 1 fresh instance"]
 
 
-def test_an_authors_own_audit_proves_nothing_on_a_board(made: Made, tmp_path: Path) -> None:
-    subject = subject_of(made.store)
+def test_an_authors_own_audit_proves_nothing_on_a_board(
+    sample: SampleStore, tmp_path: Path
+) -> None:
+    subject = subject_of(sample.store)
     (record,) = subject.latest()
     rerun = record.model_copy(update={"trial": audit_trial(record.trial, "mine")})
     subject.note([AuditedTrial(record, rerun)])
-    assert results_frame(made.store)["mark"].tolist() == ["audited"]
-    write_bundle(made.store, tmp_path / "own.tar.gz", "0")
+    assert results_frame(sample.store)["mark"].tolist() == ["audited"]
+    write_bundle(sample.store, tmp_path / "own.tar.gz", "0")
     board = BoardFolder(tmp_path / "board")
     board.add(tmp_path / "own.tar.gz")
     frame = read_sources([board.path], ExitStack()).material.frame

@@ -24,10 +24,10 @@ class Shell:
 
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
         self._monkeypatch.setattr(sys, "argv", ["harness", *arguments])
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as error:
             main()
         output = self._capsys.readouterr()
-        return int(ended.value.code or 0), output.out, output.err
+        return int(error.value.code or 0), output.out, output.err
 
 
 @pytest.fixture
@@ -109,8 +109,8 @@ def test_a_missing_space_prints_one_to_paste(harness: Shell, tmp_path: Path) -> 
     (tmp_path / "mine" / "submission.py").write_text("")
     code, _, error = harness("run", "--workload", "mlp", "--submission", "./mine")
     assert code == 2
-    shown = error.partition("summary =")
-    assert parse_space(f"{shown[1]}{shown[2]}").space.keys() == {"learning_rate"}
+    parts = error.partition("summary =")
+    assert parse_space(f"{parts[1]}{parts[2]}").space.keys() == {"learning_rate"}
 
 
 def test_a_malformed_space_names_file_and_key(harness: Shell, tmp_path: Path) -> None:
@@ -128,20 +128,20 @@ def test_a_malformed_space_names_file_and_key(harness: Shell, tmp_path: Path) ->
 def test_a_trial_of_unknown_names_makes_no_folder(
     harness: Shell, tmp_path: Path, key: str, name: str
 ) -> None:
-    (planned,) = plan(PlanRequest("mlp", "adamw", ruleset="self")).trials
-    (tmp_path / "trial.json").write_text(planned.model_copy(update={key: name}).model_dump_json())
-    status, _, said = harness("trial", "trial.json", "--store", "store")
-    assert (status, f"unknown {key} '{name}'" in said) == (2, True)
+    (trial,) = plan(PlanRequest("mlp", "adamw", ruleset="self")).trials
+    (tmp_path / "trial.json").write_text(trial.model_copy(update={key: name}).model_dump_json())
+    status, _, output = harness("trial", "trial.json", "--store", "store")
+    assert (status, f"unknown {key} '{name}'" in output) == (2, True)
     assert [path.name for path in tmp_path.iterdir()] == ["trial.json"]
 
 
 def test_a_shell_completes_commands_and_flags() -> None:
     code = "import sys; sys.argv[0] = 'harness'\nfrom harness.cli.app import main; main()"
-    for words, wanted in (("harness che", "check"), ("harness run --subm", "--submission")):
-        asked = {"_HARNESS_COMPLETE": "complete_bash", "COMP_WORDS": words}
+    for words, completion in (("harness che", "check"), ("harness run --subm", "--submission")):
+        variables = {"_HARNESS_COMPLETE": "complete_bash", "COMP_WORDS": words}
         process = subprocess.run(
             [sys.executable, "-c", code],
-            env={**os.environ, **asked, "COMP_CWORD": str(words.count(" "))},
+            env={**os.environ, **variables, "COMP_CWORD": str(words.count(" "))},
             capture_output=True, text=True, check=False,
         )  # fmt: skip
-        assert wanted in process.stdout.split()
+        assert completion in process.stdout.split()

@@ -59,10 +59,10 @@ def record(trial: Trial, store: Path) -> None:
         result = observe(trial, log)
         log.append(End(result=result, clock={"timed_s": result.timed_s}, machine=machine_change()))
     head = read_events(log_file)[-1].hash
-    ended = AttemptEnded(identity=identity, attempt=1, state=result.state, events=head)
-    Ledger(store).note_once(ended)
-    done = TrialRecord(identity=identity, trial=trial, result=result)
-    write_record(store / trial.folder, done)
+    end = AttemptEnded(identity=identity, attempt=1, state=result.state, events=head)
+    Ledger(store).note_once(end)
+    process = TrialRecord(identity=identity, trial=trial, result=result)
+    write_record(store / trial.folder, process)
 
 
 def observe(trial: Trial, log: EventLog) -> TrialResult:
@@ -122,9 +122,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_revealed_round_fits_the_architectures_that_were_run(played: Path) -> None:
     assert "whose seed is not known" in harness("verify", played / "records").output
     assert harness("round", "reveal", played / "r.secret.json").exit_code == 0
-    told = harness("verify", played / "records", "--round", played / "r.round.json")
-    assert told.exit_code == 0, told.output
-    assert "everything fits" in told.output
+    process = harness("verify", played / "records", "--round", played / "r.round.json")
+    assert process.exit_code == 0, process.output
+    assert "everything fits" in process.output
 
 
 def test_a_trial_on_an_architecture_of_its_own_choice_is_named(
@@ -133,9 +133,9 @@ def test_a_trial_on_an_architecture_of_its_own_choice_is_named(
     seed = seed_of(f"@{played / 'r.secret.json'}")
     request = replace(PlanRequest("mlp", "sgd", round_seed=seed), variant="drawn-0123456789abcdef")
     record(plan(request).trials[0], tmp_path)
-    told = harness("verify", tmp_path, "--round", played / "r.secret.json")
-    assert told.exit_code == 1
-    assert "its architecture is not the round's" in told.output
+    process = harness("verify", tmp_path, "--round", played / "r.secret.json")
+    assert process.exit_code == 1
+    assert "its architecture is not the round's" in process.output
 
 
 def test_the_baseline_sets_the_target_and_a_miss_costs_the_base(played: Path) -> None:

@@ -23,7 +23,7 @@ def harness(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments))
 
 
-def succeed(*arguments: str) -> str:
+def run_harness(*arguments: str) -> str:
     result = harness(*arguments)
     assert result.exit_code == 0, f"{result.output}\n{result.exception!r}"
     return result.output
@@ -41,27 +41,27 @@ def played(tmp_path_factory: pytest.TempPathFactory, data_cache: Path) -> Iterat
 
 def play(folder: Path) -> None:
     """Commit to a round, and run its two entries."""
-    succeed("round", "new", "r", "--folder", str(folder))
+    run_harness("round", "new", "r", "--folder", str(folder))
     seed = ("--seed", f"@{folder / 'r.secret.json'}", "--out", str(folder / "records"))
     for submission in ("adamw", "sgd"):
         for variant in ("base", "drawn"):
-            succeed(*RUN, "--submission", submission, "--variant", variant, *seed)
+            run_harness(*RUN, "--submission", submission, "--variant", variant, *seed)
 
 
 def test_before_the_reveal_nobody_can_draw_the_architecture_again(played: Path) -> None:
     assert read_round(played / "r.round.json").seed is None
-    told = succeed("verify", str(played / "records"))
-    assert "4 trials of a round whose seed is not known here" in told
+    output = run_harness("verify", str(played / "records"))
+    assert "4 trials of a round whose seed is not known here" in output
 
 
 def test_all_entries_met_the_architecture_that_the_revealed_seed_draws(played: Path) -> None:
-    succeed("round", "reveal", str(played / "r.secret.json"))
+    run_harness("round", "reveal", str(played / "r.secret.json"))
     public = played / "r.round.json"
-    told = succeed("verify", str(played / "records"), "--round", str(public))
-    assert "everything fits" in told
+    output = run_harness("verify", str(played / "records"), "--round", str(public))
+    assert "everything fits" in output
     trials = [read_record(path).trial for path in record_paths(played / "records")]
-    due = drawn_variant(seed_of(f"@{public}"), "quick", "mlp")
-    assert sorted(trial.variant for trial in trials) == ["base", "base", due, due]
+    variant = drawn_variant(seed_of(f"@{public}"), "quick", "mlp")
+    assert sorted(trial.variant for trial in trials) == ["base", "base", variant, variant]
 
 
 def test_drawn_trials_end_at_their_budget_and_are_timed_by_the_baseline(played: Path) -> None:
@@ -69,7 +69,7 @@ def test_drawn_trials_end_at_their_budget_and_are_timed_by_the_baseline(played: 
     drawn = [record for record in records if record.trial.variant != "base"]
     assert {record.result.state for record in drawn if record.result} == {"budget"}
     scores = played / "scores.json"
-    succeed("score", str(played / "records"), *UNSCORED, "--json", str(scores))
+    run_harness("score", str(played / "records"), *UNSCORED, "--json", str(scores))
     medians = json.loads(scores.read_text())["median_times"]["adamw"]
     (column,) = (name for name in medians if name.startswith("mlp_drawn-"))
     budget_s = drawn[0].trial.budget.runtime_s
@@ -78,6 +78,6 @@ def test_drawn_trials_end_at_their_budget_and_are_timed_by_the_baseline(played: 
 
 def test_without_the_baseline_there_is_no_target(played: Path, tmp_path: Path) -> None:
     seed = ("--seed", f"@{played / 'r.secret.json'}", "--out", str(tmp_path))
-    succeed(*RUN, "--submission", "sgd", "--variant", "drawn", *seed)
+    run_harness(*RUN, "--submission", "sgd", "--variant", "drawn", *seed)
     result = harness("score", str(tmp_path), *UNSCORED)
     assert "missing-baselines" in str(result.exception)

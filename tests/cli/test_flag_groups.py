@@ -45,11 +45,11 @@ def test_a_flag_that_is_left_out_has_its_default() -> None:
 
 
 def test_a_field_without_a_default_is_a_required_flag() -> None:
-    code, said = invoke("--loud")
-    assert (code, "--width" in said, heard) == (2, True, [])
+    code, output = invoke("--loud")
+    assert (code, "--width" in output, heard) == (2, True, [])
 
 
 def test_help_has_the_texts_of_command_and_flags() -> None:
-    _, said = invoke("--help")
-    assert "Say a size." in said
-    assert "How wide." in said
+    _, output = invoke("--help")
+    assert "Say a size." in output
+    assert "How wide." in output

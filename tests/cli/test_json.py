@@ -40,17 +40,17 @@ def test_lists_hold_what_can_be_run_by_name(kind: str, name: str, key: str) -> N
 def test_a_comparison_has_its_verdict_and_no_number_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "times.csv").write_text(TIMES)
     allow = ("--allow", "missing-workloads", "--allow", "missing-studies")
-    found = document("compare", "mine", "theirs", "--times", str(tmp_path / "times.csv"), *allow)
-    assert (found["a"], found["b"], found["studies"]) == ("mine", "theirs", 2)
-    assert found["workloads"]["mlp"]["a_s"] == pytest.approx(1.05)
-    assert found["workloads"]["mlp"]["b_s"] is None
-    assert found["verdict"] and found["workloads"]["mlp"]["mark"] == ">="
+    result = document("compare", "mine", "theirs", "--times", str(tmp_path / "times.csv"), *allow)
+    assert (result["a"], result["b"], result["studies"]) == ("mine", "theirs", 2)
+    assert result["workloads"]["mlp"]["a_s"] == pytest.approx(1.05)
+    assert result["workloads"]["mlp"]["b_s"] is None
+    assert result["verdict"] and result["workloads"]["mlp"]["mark"] == ">="
 
 
 def test_a_doctor_says_whether_this_is_the_target() -> None:
-    found = document("doctor")
-    assert found["is_target"] == (not found["differences"])
-    assert "quick" in found["rows"]["suite"]
+    result = document("doctor")
+    assert result["is_target"] == (not result["differences"])
+    assert "quick" in result["rows"]["suite"]
 
 
 @pytest.mark.parametrize("words", [["-h"], ["run", "-h"], ["data", "prepare", "-h"]])

@@ -22,16 +22,16 @@ def _in_a_folder(tmp_path: Path, data_cache: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("XDG_CACHE_HOME", str(data_cache))
 
 
-def checked(
+def check_submission(
     location: str, framework: str = "torch", workload: str = "mlp"
 ) -> dict[str, tuple[str, str]]:
     """Verdict and detail of each check."""
     words = ["check", location, "--workload", workload, "--framework", framework, "--json"]
     result = CliRunner().invoke(app, [*words, "--threads", "1"])
-    (found,) = json.loads(result.stdout)["workloads"]
-    failed = any(finding["verdict"] == "fail" for finding in found["findings"])
+    (outcome,) = json.loads(result.stdout)["workloads"]
+    failed = any(finding["verdict"] == "fail" for finding in outcome["findings"])
     assert result.exit_code == failed
-    return {f["check"]: (f["verdict"], f["detail"]) for f in found["findings"]}
+    return {f["check"]: (f["verdict"], f["detail"]) for f in outcome["findings"]}
 
 
 WRITTEN = list(product(("torch", "jax"), WAYS))
@@ -41,11 +41,11 @@ WRITTEN = list(product(("torch", "jax"), WAYS))
     ("framework", "way"), nightly_but([*WRITTEN[: len(WAYS)], ("jax", "build")], WRITTEN)
 )
 def test_what_is_written_passes_every_check(tmp_path: Path, framework: str, way: Way) -> None:
-    written = new_submission("mine_too", framework, way, tmp_path)
-    found = checked(written.location, framework)
-    assert {verdict for verdict, _ in found.values()} == {"pass"}
-    assert ("missing_gradients" in found) == (framework == "torch")
-    assert any(path.name == "test_mine_too.py" for path in written.files)
+    submission = new_submission("mine_too", framework, way, tmp_path)
+    result = check_submission(submission.location, framework)
+    assert {verdict for verdict, _ in result.values()} == {"pass"}
+    assert ("missing_gradients" in result) == (framework == "torch")
+    assert any(path.name == "test_mine_too.py" for path in submission.files)
 
 
 @pytest.mark.parametrize("workload", ["mlp", "resnet"])
@@ -55,9 +55,9 @@ def test_what_is_written_passes_every_check(tmp_path: Path, framework: str, way:
 def test_a_class_for_matrices_gets_the_hidden_ones(
     tmp_path: Path, of: str, flag: str, workload: str
 ) -> None:
-    written = new_submission("mine", "torch", "build", tmp_path, of=of, flag=flag)
-    found = checked(written.location, workload=workload)
-    assert {name: found[name][0] for name in ("steps", "updates", "state")} == {
+    submission = new_submission("mine", "torch", "build", tmp_path, of=of, flag=flag)
+    result = check_submission(submission.location, workload=workload)
+    assert {name: result[name][0] for name in ("steps", "updates", "state")} == {
         "steps": "pass", "updates": "pass", "state": "pass"
     }  # fmt: skip
 
@@ -130,9 +130,9 @@ def test_mistakes_are_found(
     tmp_path: Path, optimizer: str, check: str, verdict: str, detail: str
 ) -> None:
     write_submission(tmp_path / "mine", BUILD.format(optimizer=optimizer))
-    found = checked("./mine")
-    assert found[check][0] == verdict
-    assert detail in found[check][1]
+    result = check_submission("./mine")
+    assert result[check][0] == verdict
+    assert detail in result[check][1]
 
 
 BARE = """
@@ -163,8 +163,8 @@ def test_a_missing_gradient_is_tried(
     tmp_path: Path, gradient: str, verdict: str, detail: str
 ) -> None:
     write_submission(tmp_path / "mine", BARE.format(gradient=gradient))
-    found = checked("./mine")["missing_gradients"]
-    assert (found[0], detail in found[1]) == (verdict, True)
+    result = check_submission("./mine")["missing_gradients"]
+    assert (result[0], detail in result[1]) == (verdict, True)
 
 
 SLOW = """
@@ -179,7 +179,7 @@ def build(problem, hyperparameters):
 
 def test_an_average_that_has_not_moved_yet_is_no_idle_submission(tmp_path: Path) -> None:
     write_submission(tmp_path / "mine", SLOW)
-    assert checked("./mine")["updates"] == ("pass", "")
+    assert check_submission("./mine")["updates"] == ("pass", "")
 
 
 CALLING = """
@@ -196,7 +196,7 @@ def build(problem, hyperparameters):
 
 def test_a_connection_is_found_even_if_it_fails(tmp_path: Path) -> None:
     write_submission(tmp_path / "mine", CALLING)
-    verdict, detail = checked("./mine")["no_network"]
+    verdict, detail = check_submission("./mine")["no_network"]
     assert verdict == "fail"
     assert "127.0.0.1:9 (submission.py:6)" in detail
 
@@ -204,13 +204,13 @@ def test_a_connection_is_found_even_if_it_fails(tmp_path: Path) -> None:
 def test_memory_is_shown_beside_the_references(tmp_path: Path) -> None:
     write_submission(tmp_path / "mine", BUILD.format(optimizer=WIDE))
     words = ["check", "./mine", "--workload", "mlp", "--json", "--threads", "1"]
-    (found,) = json.loads(CliRunner().invoke(app, words).stdout)["workloads"]
-    assert found["memory_bytes"] - found["reference_memory_bytes"] > 200 * 2**20
+    (result,) = json.loads(CliRunner().invoke(app, words).stdout)["workloads"]
+    assert result["memory_bytes"] - result["reference_memory_bytes"] > 200 * 2**20
 
 
 def test_a_state_that_is_not_all_is_found(tmp_path: Path) -> None:
-    written = new_submission("mine", "torch", "class", tmp_path)
-    code = written.files[0].read_text().replace('{"moments": self.moments}', '{"moments": {}}')
-    written.files[0].write_text(code.replace('state["moments"].items()', "self.moments.items()"))
-    verdict, detail = checked("./mine")["state"]
+    submission = new_submission("mine", "torch", "class", tmp_path)
+    code = submission.files[0].read_text().replace('{"moments": self.moments}', '{"moments": {}}')
+    submission.files[0].write_text(code.replace('state["moments"].items()', "self.moments.items()"))
+    verdict, detail = check_submission("./mine")["state"]
     assert (verdict, "restored, it trains on otherwise" in detail) == ("fail", True)

@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from harness.cli.app import app
 from harness.providers import registry
-from tests.record.conftest import Made
+from tests.record.conftest import SampleStore
 
 
-def test_from_records_to_a_page(sample: Made, tmp_path: Path) -> None:
+def test_from_records_to_a_page(sample: SampleStore, tmp_path: Path) -> None:
     out = tmp_path / "site"
     result = CliRunner().invoke(app, ["site", str(sample.store), "--out", str(out)])
     assert result.exit_code == 0, result.output
@@ -27,7 +27,7 @@ def test_from_records_to_a_page(sample: Made, tmp_path: Path) -> None:
 
 
 def test_a_workloads_page_says_what_is_held_for_being_too_good(
-    sample: Made, tmp_path: Path
+    sample: SampleStore, tmp_path: Path
 ) -> None:
     out = tmp_path / "site"
     CliRunner().invoke(app, ["site", str(sample.store), "--out", str(out)])
@@ -38,7 +38,7 @@ def test_a_workloads_page_says_what_is_held_for_being_too_good(
 
 
 def test_a_folder_of_an_older_schema_makes_a_page_that_says_so(
-    sample: Made, tmp_path: Path
+    sample: SampleStore, tmp_path: Path
 ) -> None:
     path = sample.folder / "trial.json"
     path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 1'))
@@ -48,7 +48,7 @@ def test_a_folder_of_an_older_schema_makes_a_page_that_says_so(
     assert "schema_version 1, this version reads 2" in (out / "index.html").read_text()
 
 
-def test_a_figure_is_drawn_from_records(sample: Made, tmp_path: Path) -> None:
+def test_a_figure_is_drawn_from_records(sample: SampleStore, tmp_path: Path) -> None:
     place = str(sample.store)
     arguments = ["plot", "diagnostics", place, "--out", str(tmp_path), "--format", "svg"]
     result = CliRunner().invoke(app, arguments)
@@ -58,15 +58,15 @@ def test_a_figure_is_drawn_from_records(sample: Made, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", [["site"], ["plot", "diagnostics"]])
 def test_pages_and_figures_read_each_record_once(
-    command: list[str], sample: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: list[str], sample: SampleStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read, counts = Path.read_bytes, Counter[Path]()
 
-    def counted(path: Path) -> bytes:
+    def count_page(path: Path) -> bytes:
         counts[path] += 1
         return read(path)
 
-    monkeypatch.setattr(Path, "read_bytes", counted)
+    monkeypatch.setattr(Path, "read_bytes", count_page)
     result = CliRunner().invoke(app, [*command, str(sample.store), "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
     assert (counts[sample.log], counts[sample.folder / "trial.json"]) == (1, 1)

@@ -12,13 +12,13 @@ import pytest
 from harness.cli.app import main
 
 FLAGS = ["--workload", "mlp", "--submission", "adamw", "--trials", "2", "--budget-scale", "0.5"]
-Asked = Callable[..., str]
+Ask = Callable[..., str]
 
 
 @pytest.fixture
 def asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Asked:
+) -> Ask:
     monkeypatch.chdir(tmp_path)
 
     def ask(command: str, *flags: str, given: Sequence[str] = FLAGS) -> str:
@@ -31,13 +31,13 @@ def asked(
     return ask
 
 
-def test_a_plan_names_trials_time_memory_disk_and_price(asked: Asked) -> None:
+def test_a_plan_names_trials_time_memory_disk_and_price(asked: Ask) -> None:
     text = asked("plan", "--rate", "3")
     for part in ("2 trials, 2 to run", "--executor local", "time:", "memory:", "disk:", "price:"):
         assert part in text
 
 
-def test_a_dry_run_says_the_same_and_leaves_nothing_behind(asked: Asked, tmp_path: Path) -> None:
+def test_a_dry_run_says_the_same_and_leaves_nothing_behind(asked: Ask, tmp_path: Path) -> None:
     of_run: dict[str, Any] = json.loads(asked("run", "--dry-run", "--json"))
     assert of_run == json.loads(asked("plan", "--json"))
     assert of_run["pending"] == 2
@@ -52,7 +52,7 @@ def test_a_dry_run_says_the_same_and_leaves_nothing_behind(asked: Asked, tmp_pat
     ],
 )
 def test_whatever_else_starts_trials_says_what_they_take(
-    asked: Asked, tmp_path: Path, command: str, trials: str, steps: str
+    asked: Ask, tmp_path: Path, command: str, trials: str, steps: str
 ) -> None:
     text = asked(*command.split(), "--dry-run", given=())
     assert re.search(trials, text)
@@ -61,10 +61,10 @@ def test_whatever_else_starts_trials_says_what_they_take(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_experiment_without_trials_has_none_to_plan(asked: Asked) -> None:
+def test_an_experiment_without_trials_has_none_to_plan(asked: Ask) -> None:
     text = asked("experiment", "projection", "--quick", "--dry-run", given=())
     assert "trains nothing" in text
 
 
-def test_an_unknown_executor_is_named(asked: Asked) -> None:
+def test_an_unknown_executor_is_named(asked: Ask) -> None:
     assert "unknown executor 'clouds'" in asked("plan", "--executor", "clouds")

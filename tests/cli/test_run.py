@@ -30,7 +30,7 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-c", "from harness.cli.app import main; main()", *arguments]
 
 
-Ended = subprocess.CompletedProcess[str]
+Process = subprocess.CompletedProcess[str]
 
 
 class Harness:
@@ -39,12 +39,12 @@ class Harness:
     def __init__(self, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self._patch, self._capsys = patch, capsys
 
-    def __call__(self, *arguments: str) -> Ended:
+    def __call__(self, *arguments: str) -> Process:
         self._patch.setattr(sys, "argv", ["harness", *arguments])
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as error:
             main()
         output = self._capsys.readouterr()
-        return Ended(arguments, int(ended.value.code or 0), output.out, output.err)
+        return Process(arguments, int(error.value.code or 0), output.out, output.err)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def states(store: Path) -> list[str | None]:
     return [record.result.state if record.result else None for record in records]
 
 
-Ran = tuple[Path, tuple[str, ...], Ended]
+Ran = tuple[Path, tuple[str, ...], Process]
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +69,10 @@ def ran(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -
     """A store after one run, the run's flags and what it showed."""
     store = tmp_path_factory.mktemp("store")
     flags = ("run", *BASE, "--submission", "adamw", "--trials", "1", "--out", str(store))
-    ended = subprocess.run(
+    process = subprocess.run(
         command(*flags), capture_output=True, text=True, check=False, env=environment
     )
-    return store, flags, ended
+    return store, flags, process
 
 
 @pytest.mark.smoke
@@ -104,9 +104,11 @@ def test_several_workloads_are_planned_run_and_summed_up(tmp_path: Path, harness
     flags = ("--submission", "sgd", "--trials", "1", "--set", "learning_rate=0.01")
     process = harness("run", *BASE, "--workload", "rnn", *flags, "--out", str(tmp_path))
     assert process.returncode == 0, process.stderr
-    told = process.stdout
-    assert told.index("sgd (torch) on rnn") < told.index("\non mlp\n") < told.index("\non rnn\n")
-    assert re.search(r"^rnn +0 of 1 +0 of 1 +-$", told, re.MULTILINE)
+    output = process.stdout
+    assert (
+        output.index("sgd (torch) on rnn") < output.index("\non mlp\n") < output.index("\non rnn\n")
+    )
+    assert re.search(r"^rnn +0 of 1 +0 of 1 +-$", output, re.MULTILINE)
     records = [read_record(path) for path in record_paths(tmp_path)]
     assert [record.trial.point["learning_rate"] for record in records] == [0.01, 0.01]
 
@@ -151,11 +153,11 @@ def test_a_submission_that_does_not_import_shows_its_own_last_frame(
 
 
 def test_the_body_runs_a_planned_trial(ran: Ran, tmp_path: Path, harness: Harness) -> None:
-    (planned,) = record_paths(ran[0])
-    process = harness("trial", str(planned), "--store", str(tmp_path), "--threads", "1")
+    (path,) = record_paths(ran[0])
+    process = harness("trial", str(path), "--store", str(tmp_path), "--threads", "1")
     assert process.returncode == 0, process.stderr
     assert states(tmp_path) == ["budget"]
-    assert read_record(planned).identity == read_record(record_paths(tmp_path)[0]).identity
+    assert read_record(path).identity == read_record(record_paths(tmp_path)[0]).identity
 
 
 @pytest.fixture
@@ -205,11 +207,11 @@ def build(problem, hyperparameters):
 """
     folder, store = write_submission(tmp_path / "mine", source), tmp_path / "store"
     flags = ("--submission", str(folder), "--trials", "1", "--out", str(store))
-    shown = harness("run", *BASE, *flags, "--budget-scale", "0.2")
-    assert shown.returncode == 3, shown.stderr
+    process = harness("run", *BASE, *flags, "--budget-scale", "0.2")
+    assert process.returncode == 3, process.stderr
     assert states(store) == ["crashed"]
-    told = shown.stdout.partition("the end of ")[2]
-    assert "RuntimeError: after its warm-up" in told
+    output = process.stdout.partition("the end of ")[2]
+    assert "RuntimeError: after its warm-up" in output
 
 
 def test_with_the_reference_adamw_runs_before_and_after(tmp_path: Path, harness: Harness) -> None:
@@ -217,9 +219,9 @@ def test_with_the_reference_adamw_runs_before_and_after(tmp_path: Path, harness:
     process = harness("run", *BASE, *flags)
     assert process.returncode == 0, process.stderr
     assert "note: adamw runs before and after each study" in process.stdout
-    begun = results_frame(tmp_path).sort_values("begun_at")
-    assert begun["submission"].tolist() == ["adamw", "sgd", "adamw"]
-    assert begun["budget_s"].nunique() == 1
+    frame = results_frame(tmp_path).sort_values("begun_at")
+    assert frame["submission"].tolist() == ["adamw", "sgd", "adamw"]
+    assert frame["budget_s"].nunique() == 1
 
 
 @pytest.mark.parametrize(

@@ -36,10 +36,10 @@ def test_a_picture_holds_the_pixels() -> None:
 
 @pytest.mark.parametrize(("name", "side"), [("resnet", 16), ("mlp", 16)])
 def test_generated_images_are_pictures_with_their_class(name: str, side: int) -> None:
-    shown = samples(name)
-    assert len(shown) == COUNT
-    assert {pixels(sample.picture).shape for sample in shown} == {(side, side, 3)}
-    assert all(0 <= int(sample.label) < 10 for sample in shown)
+    rows = samples(name)
+    assert len(rows) == COUNT
+    assert {pixels(sample.picture).shape for sample in rows} == {(side, side, 3)}
+    assert all(0 <= int(sample.label) < 10 for sample in rows)
 
 
 def test_sequences_are_text() -> None:
@@ -56,9 +56,9 @@ def test_a_text_begins_as_its_file_does(tmp_path: Path) -> None:
 
 
 def test_the_page_shows_them_and_escapes_what_is_text(tmp_path: Path) -> None:
-    shown = (Sample(picture="data:image/png;base64,AA==", label="3"), Sample(text="<b>", label="x"))
+    rows = (Sample(picture="data:image/png;base64,AA==", label="3"), Sample(text="<b>", label="x"))
     of = material(results(["adamw"], workloads=1, studies=1, trials=1))
-    detail = WorkloadDetail("", {}, shown)
+    detail = WorkloadDetail("", {}, rows)
     page = site(tmp_path, replace(of, workloads={"quick/w0": detail})) / "w" / "w0.html"
     text = page.read_text()
     assert '<img src="data:image/png;base64,AA==" alt="an example of class 3">' in text

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from harness.cli.app import app
 from harness.core.errors import HarnessError
-from tests.record.conftest import Made
+from tests.record.conftest import SampleStore
 
 
 def harness(*words: str) -> tuple[int, str]:
@@ -18,11 +18,11 @@ def harness(*words: str) -> tuple[int, str]:
 
 
 def test_a_whole_store_fits(tmp_path: Path) -> None:
-    code, output = harness("verify", str(Made(tmp_path / "store", grid=None).store))
+    code, output = harness("verify", str(SampleStore(tmp_path / "store", grid=None).store))
     assert (code, "everything fits" in output) == (0, True)
 
 
-def test_the_first_mismatch_is_named_and_the_exit_code_says_so(sample: Made) -> None:
+def test_the_first_mismatch_is_named_and_the_exit_code_says_so(sample: SampleStore) -> None:
     path = sample.folder / "trial.json"
     path.write_text(path.read_text().replace('"steps": 1000', '"steps": 1001'))
     code, output = harness("verify", str(sample.store))
@@ -31,7 +31,7 @@ def test_the_first_mismatch_is_named_and_the_exit_code_says_so(sample: Made) -> 
 
 
 def test_a_score_that_the_records_do_not_give_is_named(tmp_path: Path) -> None:
-    sample = Made(tmp_path / "store", grid=None)
+    sample = SampleStore(tmp_path / "store", grid=None)
     file, allowed = tmp_path / "score.json", ("missing-studies", "held-entries")
     flags = [part for name in allowed for part in ("--allow", name)]
     assert harness("score", str(sample.store), "--json", str(file), *flags)[0] == 0
@@ -44,14 +44,14 @@ def test_a_score_that_the_records_do_not_give_is_named(tmp_path: Path) -> None:
     assert "'scores' is" in output
 
 
-def test_a_rerun_is_said_at_the_next_verify(sample: Made) -> None:
+def test_a_rerun_is_said_at_the_next_verify(sample: SampleStore) -> None:
     flags = ("--trial", sample.folder.name, "--reason", "a test")
     assert "open again" in harness("rerun", str(sample.store), *flags)[1]
     sample.run()
     assert "1 reruns by command" in harness("verify", str(sample.store))[1]
 
 
-def test_a_round_from_draw_to_check(sample: Made, tmp_path: Path) -> None:
+def test_a_round_from_draw_to_check(sample: SampleStore, tmp_path: Path) -> None:
     folder = str(tmp_path)
     assert harness("round", "new", "r", "--folder", folder)[0] == 0
     public, secret = f"{folder}/r.round.json", f"{folder}/r.secret.json"
@@ -61,7 +61,7 @@ def test_a_round_from_draw_to_check(sample: Made, tmp_path: Path) -> None:
     assert "not of this one" in output
 
 
-def test_a_folder_is_not_normalised_by_itself(sample: Made) -> None:
+def test_a_folder_is_not_normalised_by_itself(sample: SampleStore) -> None:
     result = CliRunner().invoke(app, ["score", str(sample.store), "--normalise", str(sample.store)])
     assert isinstance(result.exception, HarnessError)
     assert "both folders are of machine" in result.exception.message

@@ -1,6 +1,5 @@
 """The sandbox `docker` on a real engine: starts, freezes, measures and ends workers."""
 
-import json
 import os
 import signal
 import subprocess
@@ -34,7 +33,7 @@ from harness.sandboxes.docker.process import VIEW, ContainerWorkerProcess
 from harness.sandboxes.docker.sandbox import DockerSandbox
 from harness.verification.store import verify_store
 from tests.devices_kit import KNOCKING, Bench, assert_same_curves, trial_on
-from tests.kit import endless_trials, space, write_submission
+from tests.kit import assert_quick_study, endless_trials, space, write_submission
 from workloads.spec import Grid
 
 pytestmark = pytest.mark.containers
@@ -56,8 +55,8 @@ def worker(worker_image: str, tmp_path: Path) -> Iterator[ContainerWorkerProcess
 
 
 def of_this_process(engine: docker.DockerClient) -> list[str]:
-    found = engine.containers.list(all=True, filters={"label": LABEL})
-    return [each.id or "" for each in found if each.labels[LABEL].startswith(f"{os.getpid()}:")]
+    result = engine.containers.list(all=True, filters={"label": LABEL})
+    return [each.id or "" for each in result if each.labels[LABEL].startswith(f"{os.getpid()}:")]
 
 
 def test_a_worker_is_frozen_and_stays_so_until_it_is_thawed(worker: ContainerWorkerProcess) -> None:
@@ -146,9 +145,9 @@ def test_a_missing_image_is_named_with_the_command_that_builds_it(
     engine: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(IMAGE_VARIABLE, "guided-descent:nobody-built")
-    with pytest.raises(HarnessError, match="no image 'guided-descent:nobody-built'") as told:
+    with pytest.raises(HarnessError, match="no image 'guided-descent:nobody-built'") as error:
         DockerSandbox()
-    assert "harness container build" in told.value.hint
+    assert "harness container build" in error.value.hint
 
 
 def test_a_trial_trains_in_a_container_and_its_record_names_the_image(
@@ -170,7 +169,7 @@ def test_the_quick_mlp_study_runs_in_containers(
     worker_image: str, tmp_path: Path, data_cache: Path
 ) -> None:
     flags = f"--sandbox docker --out {tmp_path} --json"
-    done = subprocess.run(
+    process = subprocess.run(
         [
             sys.executable,
             "-m",
@@ -182,13 +181,9 @@ def test_the_quick_mlp_study_runs_in_containers(
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    states = [record["result"]["state"] for record in json.loads(done.stdout)]
-    assert len(states) == 3
-    assert set(states) <= {"reached", "budget"}
-    assert "reached" in states, "the whole budget, and a point that trains"
-    found = verify_store(tmp_path)
-    assert (found.trials, found.findings) == (3, ())
+    assert_quick_study(process)
+    verification = verify_store(tmp_path)
+    assert (verification.trials, verification.findings) == (3, ())
     assert set(results_frame(tmp_path)["sandbox"]) == {"docker"}
 
 

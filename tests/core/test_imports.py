@@ -23,7 +23,7 @@ SHED = {"shed/tools.py"}
 """A folder without `__init__.py`, which can be imported from all the same."""
 
 
-def reached(root: Path, *start: Path) -> set[str]:
+def reach(root: Path, *start: Path) -> set[str]:
     return {file.relative_to(root).as_posix() for file in reachable_files(root, start)}
 
 
@@ -40,12 +40,12 @@ def write(folder: Path, texts: Mapping[str, str]) -> Path:
 
 
 def test_imports_are_followed_also_inside_of_functions_and_in_circles(house: Path) -> None:
-    files = reached(house, house / "attic.py")
+    files = reach(house, house / "attic.py")
     assert files == {"attic.py", "kitchen/__init__.py", "kitchen/stove.py", "garden.py", *SHED}
 
 
 def test_what_nothing_imports_is_left_out(house: Path) -> None:
-    assert "cellar.py" not in reached(house, house / "kitchen/sink.py")
+    assert "cellar.py" not in reach(house, house / "kitchen/sink.py")
 
 
 def test_code_from_elsewhere_reaches_in(house: Path, tmp_path: Path) -> None:
@@ -58,4 +58,4 @@ def test_code_from_elsewhere_reaches_in(house: Path, tmp_path: Path) -> None:
 
 def test_a_file_that_does_not_parse_reaches_nothing(house: Path) -> None:
     (house / "cellar.py").write_text("import house.garden (\n")
-    assert reached(house, house / "cellar.py") == {"cellar.py"}
+    assert reach(house, house / "cellar.py") == {"cellar.py"}

@@ -8,7 +8,7 @@ import pytest
 from harness.core.removal import remove_tree
 
 
-def buried(folder: Path, depth: int) -> None:
+def make_deep(folder: Path, depth: int) -> None:
     """Make folders within folders, each with a file."""
     here = os.open(folder, os.O_RDONLY)
     for _ in range(depth):
@@ -22,7 +22,7 @@ def buried(folder: Path, depth: int) -> None:
 
 def test_no_depth_stops_it(tmp_path: Path) -> None:
     (folder := tmp_path / "folder").mkdir()
-    buried(folder, 3000)  # longer than a path may be, deeper than Python's calls
+    make_deep(folder, 3000)  # longer than a path may be, deeper than Python's calls
     remove_tree(folder)
     assert not folder.exists()
 

@@ -94,15 +94,15 @@ def test_the_plain_display_thins_evaluations(trial: Trial) -> None:
 
 def test_what_other_programs_took_is_said_at_the_end_and_in_the_table(trial: Trial) -> None:
     took = "other programs took 60 % of its processors"
-    ended = record(trial, REACHED.model_copy(update={"contention": took}))
+    end = record(trial, REACHED.model_copy(update={"contention": took}))
     screen = console()
     display = PlainDisplay(screen)
     display.begin(1, 1, trial)
-    display.finish(ended)
+    display.finish(end)
     assert "60 % of its processors, so it trained more slowly" in " ".join(text_of(screen).split())
-    screen.print(results_table([ended]))
+    screen.print(results_table([end]))
     assert "reached, flagged" in text_of(screen)
-    assert reasons([ended]) == (f"study 1 trial 1, flagged: {took}",)
+    assert reasons([end]) == (f"study 1 trial 1, flagged: {took}",)
 
 
 def test_the_live_display_leaves_one_line_a_trial(trial: Trial) -> None:

@@ -22,13 +22,13 @@ from harness.display.watch import spark, store_view
 from harness.record.log import EventLog
 from harness.record.plan import write_plan
 from harness.record.store import EVENTS_FILE
-from tests.record.conftest import Curve, Made, beginning
+from tests.record.conftest import Curve, SampleStore, beginning
 
 EVENTS = 8
 """Of a trial that trains still: its start, snapshots, and the first evaluation among them."""
 
 
-def begin_another(made: Made) -> None:
+def begin_another(made: SampleStore) -> None:
     """Plan the store's trial once more as study 2, and write its first events."""
     trial = made.trial.model_copy(update={"study": 2})
     write_plan([trial], made.store)
@@ -38,20 +38,20 @@ def begin_another(made: Made) -> None:
             log.append(event, by)
 
 
-def shown(store: Path) -> str:
+def show(store: Path) -> str:
     console = PlainConsole(width=80, record=True, file=io.StringIO())
     console.print(store_view("store", StoreReader(store).read()))
     return console.export_text()
 
 
 @pytest.fixture
-def sample(tmp_path: Path) -> Made:
-    return Made(tmp_path)
+def sample(tmp_path: Path) -> SampleStore:
+    return SampleStore(tmp_path)
 
 
-def test_it_shows_the_trial_that_trains_and_those_that_have_ended(sample: Made) -> None:
+def test_it_shows_the_trial_that_trains_and_those_that_have_ended(sample: SampleStore) -> None:
     begin_another(sample)
-    text = shown(sample.store)
+    text = show(sample.store)
     assert "1 of 2 trials ended in store" in text
     assert "adamw on mlp, study 2 trial 1: " in text
     assert re.search(r"step \d+, \d+\.\d s left", text)
@@ -59,7 +59,7 @@ def test_it_shows_the_trial_that_trains_and_those_that_have_ended(sample: Made) 
     assert max(map(len, text.splitlines())) <= 80
 
 
-def test_an_ended_trial_is_read_once(sample: Made) -> None:
+def test_an_ended_trial_is_read_once(sample: SampleStore) -> None:
     reader = StoreReader(sample.store)
     (first,), (again,) = reader.read(), reader.read()
     assert first.trials[0] is again.trials[0]
@@ -76,7 +76,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.system
-def test_q_ends_it_in_a_terminal(sample: Made) -> None:
+def test_q_ends_it_in_a_terminal(sample: SampleStore) -> None:
     begin_another(sample)
     terminal, its_end = pty.openpty()
     environment = os.environ | {"COLUMNS": "80", "LINES": "24", "TERM": "xterm"}

@@ -20,21 +20,21 @@ NAMES = sorted(set(re.findall(rf"`((?:{'|'.join(PACKAGES)})(?:\.\w+)+)`", PAGE))
 FILES = sorted(set(re.findall(r"`((?:\w+/)+\w+\.\w+)`", PAGE)))
 
 
-def imported(file: str) -> set[str]:
+def imports_of(file: str) -> set[str]:
     """The modules that a file imports, those that it imports within a function among them."""
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    found = set[str]()
+    result = set[str]()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
+            result |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return result
 
 
 def module_of(file: str) -> str:
     return file.removesuffix(".py").replace("/", ".")
 
 
-def provided() -> set[str]:
+def provided_modules() -> set[str]:
     """The modules that are loaded by the names of what ships."""
     kinds = (table.EXECUTORS, table.SANDBOXES)
     return {value.partition(":")[0] for kind in kinds for value in kind.shipped_values.values()}
@@ -42,12 +42,12 @@ def provided() -> set[str]:
 
 def test_a_trial_goes_through_at_most_twelve_files() -> None:
     assert 2 <= len(PATH) == len(set(PATH)) <= 12
-    assert "harness.runs.run" in imported("harness/cli/run.py")
+    assert "harness.runs.run" in imports_of("harness/cli/run.py")
 
 
 @pytest.mark.parametrize("place", range(1, len(PATH)))
 def test_each_file_of_the_path_is_called_by_one_before_it(place: int) -> None:
-    called = set[str]().union(*map(imported, PATH[:place])) | provided()
+    called = set[str]().union(*map(imports_of, PATH[:place])) | provided_modules()
     assert module_of(PATH[place]) in called
 
 

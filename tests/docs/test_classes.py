@@ -19,7 +19,7 @@ SAMPLE = 3
 """Of each package so many that run and so many that do not are tried again."""
 
 
-def listed(part: str) -> tuple[list[str], list[str]]:
+def listed_classes(part: str) -> tuple[list[str], list[str]]:
     """The names that run, and those that are refused."""
     running = part.partition("Run: ")[2].partition("\n")[0]
     return re.findall(r"`(\w+)`", running), re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)
@@ -38,8 +38,8 @@ def test_every_class_of_a_package_has_its_line(module: str) -> None:
     if not is_installed(PARTS[module]):
         pytest.skip(f"{module} is not installed in the page's version")
     (package,) = [package for package in classes.PACKAGES if package.module == module]
-    running, refused = listed(PARTS[module])
-    assert sorted([*running, *refused]) == classes.names_of(package)
+    running, refusals = listed_classes(PARTS[module])
+    assert sorted([*running, *refusals]) == classes.names_of(package)
 
 
 @pytest.mark.slow
@@ -52,6 +52,6 @@ def test_classes_do_what_the_page_says(
         pytest.skip(f"{module} is not installed in the page's version")
     (package,) = [package for package in classes.PACKAGES if package.module == module]
     options = RunOptions(threads=1, cache_dir=data_cache)
-    for names, runs in zip(listed(PARTS[module]), (True, False), strict=True):
+    for names, runs in zip(listed_classes(PARTS[module]), (True, False), strict=True):
         for name in names[:SAMPLE]:
             assert classes.row_of(package, name, options).runs is runs, name

@@ -17,7 +17,7 @@ from harness.cli.app import app
 from harness.providers.registry import submission_folders, suite_names, workload_names
 from harness.submission.space import parse_space
 
-from .pages import PAGES, ROOT, commands, fenced, mentioned
+from .pages import PAGES, ROOT, commands, fenced_blocks, mentioned_commands
 
 NOT_RUN = {
     "pip install .": "would change the environment that the tests run in",
@@ -48,10 +48,10 @@ def is_placeholder(name: str) -> bool:
 def test_harness_parses_the_command(line: str) -> None:
     command, arguments = subcommand(shlex.split(line)[1:])
     values = command.make_context(line, arguments).params
-    for kind, known in (("workload", workload_names()), ("suite", suite_names())):
-        given = values.get(kind) or ()
-        names = [given] if isinstance(given, str) else given
-        assert all(is_placeholder(name) or name in known for name in names)
+    for kind, names_known in (("workload", workload_names()), ("suite", suite_names())):
+        choices = values.get(kind) or ()
+        names = [choices] if isinstance(choices, str) else choices
+        assert all(is_placeholder(name) or name in names_known for name in names)
     submission = values.get("submission") or "NAME"
     if submission.startswith("algoperf:"):
         assert is_placeholder(submission.removeprefix("algoperf:"))
@@ -62,7 +62,7 @@ def test_harness_parses_the_command(line: str) -> None:
         assert is_placeholder(submission) or submission in submission_folders()
 
 
-@pytest.mark.parametrize("line", mentioned("harness"))
+@pytest.mark.parametrize("line", mentioned_commands("harness"))
 def test_harness_has_the_command_and_flags_of_a_mention(line: str) -> None:
     command, arguments = subcommand(line.split()[1:])
     flags = {flag for parameter in command.params for flag in parameter.opts} | {"--help"}
@@ -71,7 +71,7 @@ def test_harness_has_the_command_and_flags_of_a_mention(line: str) -> None:
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 @pytest.mark.parametrize(
-    "line", sorted({*(c for c in commands() if c.startswith("make")), *mentioned("make")})
+    "line", sorted({*(c for c in commands() if c.startswith("make")), *mentioned_commands("make")})
 )
 def test_make_has_the_target(line: str, tmp_path: Path) -> None:
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
@@ -86,7 +86,7 @@ def test_every_other_command_has_a_reason_not_to_run() -> None:
 
 
 def test_every_search_space_shown_is_one() -> None:
-    spaces = [text for page in PAGES for text in fenced(page, "toml") if "[default]" in text]
+    spaces = [text for page in PAGES for text in fenced_blocks(page, "toml") if "[default]" in text]
     assert len(spaces) >= 2
     for text in spaces:
         assert parse_space(text).space

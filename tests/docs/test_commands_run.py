@@ -19,7 +19,7 @@ from harness.plan.plan import PlanRequest, plan
 from scoring.rules import load_rules
 from tests.frameworks.algoperf_kit import TEXTS, location
 from tests.kit import space, write_submission
-from tests.record.conftest import GRID, Made
+from tests.record.conftest import GRID, SampleStore
 from tests.scoring.made_logs import write_trial
 from tests.tiers import nightly_but
 from tests.workloads.cifar_made import write_folder
@@ -88,11 +88,11 @@ AT_EACH_COMMIT = [line for line in ALONE if line not in ON_ALL]
 
 def record(store: Path, submission: str, grid: Grid | None = GRID) -> None:
     """A store with an ended trial of a submission on the instance of all others."""
-    made = Made.__new__(Made)
-    made.store = store
-    (planned,) = plan(PlanRequest("mlp", submission, trials=1)).trials
-    made.trial = planned.model_copy(update={"grid": grid or planned.grid})
-    made.run()
+    sample = SampleStore.__new__(SampleStore)
+    sample.store = store
+    (trial,) = plan(PlanRequest("mlp", submission, trials=1)).trials
+    sample.trial = trial.model_copy(update={"grid": grid or trial.grid})
+    sample.run()
 
 
 class Reader:

@@ -20,7 +20,7 @@ from harness.plan.trial import Result, TrialRecord
 from harness.protocol.messages import Finding
 from harness.runs.check import MENDS, WorkloadCheck
 from scoring.widths import WidthSpeedup
-from tests.record.conftest import Made
+from tests.record.conftest import SampleStore
 
 PAGE = (Path(__file__).parents[2] / "docs" / "JSON.md").read_text()
 TIMES = """submission,workload,study,time_to_target_s
@@ -32,14 +32,14 @@ theirs,mlp,2,inf
 ALLOW = ("--allow", "missing-workloads", "--allow", "missing-studies")
 
 
-def documented(heading: str) -> set[str]:
+def documented_keys(heading: str) -> set[str]:
     """The keys in the first column of the table below a heading."""
     part = re.split(r"^#+ ", PAGE.partition(f" {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
     cells = re.findall(r"^\| (`.*?) \|", part, re.MULTILINE)
     return {key for cell in cells for key in re.findall(r"`(\w+)`", cell)}
 
 
-def printed(*words: str) -> Any:
+def printed_document(*words: str) -> Any:
     result = CliRunner().invoke(app, [*words, "--json"])
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
@@ -52,57 +52,57 @@ def times(tmp_path: Path) -> str:
 
 
 def test_a_trial_and_its_result() -> None:
-    assert documented("`harness run`") == set(TrialRecord.model_fields)
-    assert documented("`result`") == set(Result.model_fields)
+    assert documented_keys("`harness run`") == set(TrialRecord.model_fields)
+    assert documented_keys("`result`") == set(Result.model_fields)
 
 
 def test_a_check() -> None:
     finding = Finding(check="steps", verdict="fail", detail="why")
-    found = WorkloadCheck(
+    result = WorkloadCheck(
         workload="mlp", findings=(finding,), first_step_s=1.0, step_s=0.1, reference_step_s=0.1,
         memory_bytes=1, reference_memory_bytes=1,
     )  # fmt: skip
-    said = document("mine", "torch", [found])
-    assert documented("`harness check`") == said.keys()
-    (workload,) = json.loads(json.dumps(said))["workloads"]
-    assert documented("`workloads[]`") == workload.keys()
-    assert said["mends"] == MENDS
+    output = document("mine", "torch", [result])
+    assert documented_keys("`harness check`") == output.keys()
+    (workload,) = json.loads(json.dumps(output))["workloads"]
+    assert documented_keys("`workloads[]`") == workload.keys()
+    assert output["mends"] == MENDS
 
 
 def test_a_probes_outcome() -> None:
-    assert documented("`harness probe`") == set(Outcome.model_fields)
+    assert documented_keys("`harness probe`") == set(Outcome.model_fields)
 
 
 def test_a_width_whose_speed_up_is_unknown() -> None:
     nan = float("nan")
-    said = document_of_width(WidthSpeedup("mlp", 128, "muon", 1, nan, "?", nan, nan))
-    assert documented("`harness widths`") == said.keys()
-    assert said["speedup"] is said["low"] is said["high"] is None
+    output = document_of_width(WidthSpeedup("mlp", 128, "muon", 1, nan, "?", nan, nan))
+    assert documented_keys("`harness widths`") == output.keys()
+    assert output["speedup"] is output["low"] is output["high"] is None
 
 
 def test_a_score(times: str, tmp_path: Path) -> None:
     words = ["score", "--times", times, *ALLOW, "--reference", "theirs"]
     result = CliRunner().invoke(app, [*words, "--json", str(tmp_path / "score.json")])
     assert result.exit_code == 0, result.output
-    found = json.loads((tmp_path / "score.json").read_text())
-    assert documented("`harness score`") == found.keys()
+    outcome = json.loads((tmp_path / "score.json").read_text())
+    assert documented_keys("`harness score`") == outcome.keys()
 
 
 def test_a_comparison(times: str) -> None:
-    found = printed("compare", "mine", "theirs", "--times", times, *ALLOW)
-    assert documented("`harness compare`") == found.keys()
+    result = printed_document("compare", "mine", "theirs", "--times", times, *ALLOW)
+    assert documented_keys("`harness compare`") == result.keys()
     line = next(line for line in PAGE.splitlines() if line.startswith("| `sequential`"))
-    assert set(re.findall(r"`(\w+)`", line)) - {"sequential"} == found["sequential"].keys()
+    assert set(re.findall(r"`(\w+)`", line)) - {"sequential"} == result["sequential"].keys()
 
 
 def test_a_doctors_findings() -> None:
-    assert documented("`harness doctor`") == printed("doctor").keys()
+    assert documented_keys("`harness doctor`") == printed_document("doctor").keys()
 
 
 def test_a_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     words = ("--submission", "adamw", "--workload", "mlp", "--budget-scale", "0.1", "--rate", "2")
-    assert documented("`harness plan`") == printed("plan", *words).keys()
+    assert documented_keys("`harness plan`") == printed_document("plan", *words).keys()
 
 
 def test_every_check_is_described() -> None:
@@ -114,7 +114,7 @@ def test_every_check_is_described() -> None:
 
 def test_the_program_reads_a_folder_of_records(tmp_path: Path) -> None:
     (source,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    results = load(Made(tmp_path / "store").store)
+    results = load(SampleStore(tmp_path / "store").store)
     columns, *_ = re.findall(r"results\.trials\[(\[.*?\])\]", source)
     assert len(results.trials[json.loads(columns)]) == 1
     (query,) = re.findall(r'query\("(.*?)"\)', source)

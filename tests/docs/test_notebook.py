@@ -33,10 +33,10 @@ def test_its_verdict_is_that_of_the_command(
         cwd=tmp_path, env=os.environ, capture_output=True, text=True, check=True,
     )  # fmt: skip
     document = json.loads(process.stdout)
-    assert printed(notebook, "compare") == [f"{document['factor']:.3f}", document["verdict"]]
+    assert printed_lines(notebook, "compare") == [f"{document['factor']:.3f}", document["verdict"]]
 
 
-def printed(notebook: object, cell_id: str) -> list[str]:
+def printed_lines(notebook: object, cell_id: str) -> list[str]:
     """The lines that a cell has printed."""
     (cell,) = [cell for cell in notebook.cells if cell["id"] == cell_id]  # type: ignore[attr-defined]
     return [line for output in cell["outputs"] for line in output["text"].splitlines()]

@@ -38,22 +38,22 @@ def run_of(folder: Path, submission: str, verdict: Verdict, probes: tuple[str, .
 
 
 def test_a_run_of_one_submission_leaves_the_verdicts_of_the_others(tmp_path: Path) -> None:
-    module, kept = runpy.run_path(str(DOCS / "probes.py")), tmp_path / "kept"
+    module, folder = runpy.run_path(str(DOCS / "probes.py")), tmp_path / "kept"
     for name, verdict, date in (
         ("sgd", "fail", "2026-01-01"), ("muon", "pass", "2026-01-02"),
         ("sgd", "fail", "2026-01-03"), ("muon", "fail", "2026-01-04"),
     ):  # fmt: skip
         run = run_of(tmp_path / date, name, cast(Verdict, verdict), probe_names())
-        module["take_over"](run, kept, date)
-    found = pd.read_csv(kept / "verdicts.csv").groupby("submission").first()
-    assert found["verdict"].to_dict() == {"muon": "fail", "sgd": "fail"}
-    assert found["measured"].to_dict() == {"muon": "2026-01-04", "sgd": "2026-01-01"}
-    assert "2 submissions" in module["page"](kept)
-    assert (kept / "figure.svg").stat().st_size > 0
+        module["take_over"](run, folder, date)
+    result = pd.read_csv(folder / "verdicts.csv").groupby("submission").first()
+    assert result["verdict"].to_dict() == {"muon": "fail", "sgd": "fail"}
+    assert result["measured"].to_dict() == {"muon": "2026-01-04", "sgd": "2026-01-01"}
+    assert "2 submissions" in module["page"](folder)
+    assert (folder / "figure.svg").stat().st_size > 0
 
 
 def test_a_submission_that_was_not_tried_on_all_probes_is_not_taken_over(tmp_path: Path) -> None:
-    module, kept = runpy.run_path(str(DOCS / "probes.py")), tmp_path / "kept"
-    module["take_over"](run_of(tmp_path / "a", "sgd", "fail", probe_names()), kept, "2026-01-01")
-    module["take_over"](run_of(tmp_path / "b", "sgd", "pass", ("saddle",)), kept, "2026-01-02")
-    assert set(pd.read_csv(kept / "verdicts.csv")["verdict"]) == {"fail"}
+    module, folder = runpy.run_path(str(DOCS / "probes.py")), tmp_path / "kept"
+    module["take_over"](run_of(tmp_path / "a", "sgd", "fail", probe_names()), folder, "2026-01-01")
+    module["take_over"](run_of(tmp_path / "b", "sgd", "pass", ("saddle",)), folder, "2026-01-02")
+    assert set(pd.read_csv(folder / "verdicts.csv")["verdict"]) == {"fail"}

@@ -21,7 +21,7 @@ from harness.execution.ray.executor import RayExecutor
 from harness.plan.plan import PlanRequest, plan
 from harness.record.plan import write_plan
 from harness.verification.store import verify_store
-from tests.record.conftest import Made
+from tests.record.conftest import SampleStore
 
 SCALE = Path(__file__).parents[2] / "benchmarks" / "scale.py"
 URL = "memory://bucket/runs"
@@ -36,40 +36,42 @@ def memory() -> Iterator[AbstractFileSystem]:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Made:
-    return Made(tmp_path / "store")
+def sample(tmp_path: Path) -> SampleStore:
+    return SampleStore(tmp_path / "store")
 
 
 def names(files: AbstractFileSystem) -> list[str]:
     return [str(path).removeprefix("/bucket/runs/") for path in files.find("/bucket")]
 
 
-def test_a_copy_on_a_file_system_is_a_store_that_fits(made: Made, tmp_path: Path) -> None:
-    copy = StoreCopy(made.store, f"file://{tmp_path}/copy")
-    copy.put(made.trial)
-    copy.complete([made.trial])
+def test_a_copy_on_a_file_system_is_a_store_that_fits(sample: SampleStore, tmp_path: Path) -> None:
+    copy = StoreCopy(sample.store, f"file://{tmp_path}/copy")
+    copy.put(sample.trial)
+    copy.complete([sample.trial])
     assert verify_store(tmp_path / "copy").findings == ()
 
 
-def test_a_trial_is_copied_without_its_lock(made: Made, memory: AbstractFileSystem) -> None:
-    (made.folder / ".lock").touch()
-    StoreCopy(made.store, URL).put(made.trial)
-    folder = made.trial.folder
+def test_a_trial_is_copied_without_its_lock(
+    sample: SampleStore, memory: AbstractFileSystem
+) -> None:
+    (sample.folder / ".lock").touch()
+    StoreCopy(sample.store, URL).put(sample.trial)
+    folder = sample.trial.folder
     assert names(memory) == [f"{folder}/events.jsonl", f"{folder}/trial.json"]
-    assert memory.cat(f"/bucket/runs/{folder}/events.jsonl") == made.log.read_bytes()
+    assert memory.cat(f"/bucket/runs/{folder}/events.jsonl") == sample.log.read_bytes()
 
 
 def test_what_is_missing_is_copied_in_the_end_and_nothing_else(
-    made: Made, memory: AbstractFileSystem
+    sample: SampleStore, memory: AbstractFileSystem
 ) -> None:
-    copy, folder = StoreCopy(made.store, f"{URL}/"), f"/bucket/runs/{made.trial.folder}"
-    copy.complete([made.trial])
+    copy, folder = StoreCopy(sample.store, f"{URL}/"), f"/bucket/runs/{sample.trial.folder}"
+    copy.complete([sample.trial])
     memory.pipe(f"{folder}/events.jsonl", b"left alone")
-    copy.complete([made.trial])
+    copy.complete([sample.trial])
     assert memory.cat(f"{folder}/events.jsonl") == b"left alone"
     memory.rm(f"{folder}/trial.json")
-    copy.complete([made.trial])
-    assert memory.cat(f"{folder}/events.jsonl") == made.log.read_bytes()
+    copy.complete([sample.trial])
+    assert memory.cat(f"{folder}/events.jsonl") == sample.log.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -85,9 +87,9 @@ def test_what_cannot_be_served_is_named_with_what_to_install(
 ) -> None:
     if package is not None:
         monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(HarnessError, match=f"cannot copy records to {url}: .*{words}") as told:
+    with pytest.raises(HarnessError, match=f"cannot copy records to {url}: .*{words}") as error:
         StoreCopy(tmp_path, url)
-    assert "pip install 'guided-descent[fsspec]'" in told.value.hint
+    assert "pip install 'guided-descent[fsspec]'" in error.value.hint
 
 
 def test_a_place_that_takes_no_files_is_named(tmp_path: Path) -> None:
@@ -112,11 +114,11 @@ def test_missing_credentials_are_named_before_the_first_trial(tmp_path: Path) ->
     profile.write_text("copy_to = 'locked://bucket'\n")
     scale = SimpleNamespace(**runpy.run_path(str(SCALE)))
     with (
-        pytest.raises(HarnessError, match="unable to locate credentials") as told,
+        pytest.raises(HarnessError, match="unable to locate credentials") as error,
         scale.SimulatedExecutor(store, RemoteDisplay(print), profile=profile) as executor,
     ):
         executor.run(trials, RunOptions())
-    assert "credentials" in told.value.hint
+    assert "credentials" in error.value.hint
     assert not list(store.rglob("events.jsonl"))
 
 
@@ -138,5 +140,5 @@ def test_what_ray_brings_home_is_copied(tmp_path: Path) -> None:
     with scale.SimulatedExecutor(store, RemoteDisplay(print), profile=profile) as executor:
         records = executor.run(trials, RunOptions())
     assert all(record.result is not None for record in records)
-    found = verify_store(tmp_path / "copy", replays=False)
-    assert (found.trials, found.findings, found.unfinished) == (12, (), 0)
+    verification = verify_store(tmp_path / "copy", replays=False)
+    assert (verification.trials, verification.findings, verification.unfinished) == (12, (), 0)

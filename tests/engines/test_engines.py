@@ -31,7 +31,7 @@ from harness.record.ledger import Ledger
 from harness.record.store import is_held, lock_trial
 from harness.runs.remote import prepare_there
 from harness.verification.store import verify_store
-from tests.record.conftest import Made
+from tests.record.conftest import SampleStore
 
 SILENT = EndingsDisplay(lambda _: None)
 TIMED = Resources(cores=2, gpus=0, memory_gib=12.0, is_timed=True)
@@ -59,11 +59,11 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     with (
-        pytest.raises(HarnessError, match=f"needs the package {package}") as told,
+        pytest.raises(HarnessError, match=f"needs the package {package}") as error,
         executor(name, tmp_path, SILENT),
     ):
         pass
-    assert told.value.hint == f"pip install 'guided-descent[{name}]'"
+    assert error.value.hint == f"pip install 'guided-descent[{name}]'"
 
 
 @pytest.mark.parametrize("name", ["slurm", "ray"])
@@ -146,9 +146,9 @@ def test_workloads_for_different_devices_are_refused_before_a_machine_is_asked(
 ) -> None:
     on_cpu = PlanRequest("mlp", "adamw", suite="standard")
     on_gpu = replace(on_cpu, workload="resnet", device="cuda:0")
-    with pytest.raises(HarnessError, match=r"mlp on cpu; resnet on cuda:0") as told:
+    with pytest.raises(HarnessError, match=r"mlp on cpu; resnet on cuda:0") as error:
         prepare_there([on_cpu, on_gpu], RunOptions(), [], RayExecutor(tmp_path, SILENT), print)
-    assert told.value.hint == "one command for each: --workload mlp; --workload resnet"
+    assert error.value.hint == "one command for each: --workload mlp; --workload resnet"
 
 
 def test_a_users_error_travels_with_its_hint() -> None:
@@ -156,9 +156,9 @@ def test_a_users_error_travels_with_its_hint() -> None:
         raise HarnessError("what is wrong", "what to do")
 
     assert outcome_of(len, [1, 2]) == Outcome(2)
-    with pytest.raises(HarnessError) as told:
+    with pytest.raises(HarnessError) as error:
         outcome_of(refuse).result()
-    assert (told.value.message, told.value.hint) == ("what is wrong", "what to do")
+    assert (error.value.message, error.value.hint) == ("what is wrong", "what to do")
 
 
 def test_a_trial_is_given_up_only_if_it_came_no_further(tmp_path: Path) -> None:
@@ -187,13 +187,13 @@ def test_a_trials_command_says_all_that_decides_how_it_runs(tmp_path: Path) -> N
 
 
 def test_a_trial_that_was_shipped_fits_the_store_that_it_comes_to(tmp_path: Path) -> None:
-    made, here = Made(tmp_path / "node"), tmp_path / "here"
-    Ledger(here).plan([made.trial])
-    sent = Shipment.of(made.trial, here, Ledger(here))
-    back = Shipment.of(made.trial, made.store, Ledger(made.store))
-    back.take_back(here, Ledger(here), sent)
+    sample, here = SampleStore(tmp_path / "node"), tmp_path / "here"
+    Ledger(here).plan([sample.trial])
+    shipment = Shipment.of(sample.trial, here, Ledger(here))
+    back = Shipment.of(sample.trial, sample.store, Ledger(sample.store))
+    back.take_back(here, Ledger(here), shipment)
     assert not verify_store(here).findings
-    assert (here / made.trial.folder / "events.jsonl").read_bytes() == made.log.read_bytes()
+    assert (here / sample.trial.folder / "events.jsonl").read_bytes() == sample.log.read_bytes()
 
 
 def test_a_trial_is_held_while_a_process_runs_it(tmp_path: Path) -> None:

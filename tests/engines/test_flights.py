@@ -15,7 +15,7 @@ from harness.display.endings import RemoteDisplay
 from harness.execution.base import RunOptions
 from harness.execution.ray.shipping import Shipment
 from harness.plan.plan import PlanRequest, plan
-from harness.record.plan import unfinished, write_plan
+from harness.record.plan import unfinished_trials, write_plan
 
 SCALE: Any = SimpleNamespace(
     **runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "scale.py"))
@@ -28,12 +28,12 @@ class OneFails(SCALE.SimulatedEngine):  # type: ignore[misc]
     has_failed = False
 
     def outcome(self, reference: int) -> Any:
-        found = super().outcome(reference)
-        if self.has_failed or not isinstance(found, Shipment):
-            return found
+        result = super().outcome(reference)
+        if self.has_failed or not isinstance(result, Shipment):
+            return result
         self.has_failed = True
         output = "no space left\nfree some"
-        return replace(found, files={}, entries=found.entries[:-1], output=output)
+        return replace(result, files={}, entries=result.entries[:-1], output=output)
 
 
 def test_trials_that_run_meanwhile_come_home_before_an_error_is_raised(tmp_path: Path) -> None:
@@ -41,11 +41,11 @@ def test_trials_that_run_meanwhile_come_home_before_an_error_is_raised(tmp_path:
     write_plan(trials, tmp_path)
     with SCALE.SimulatedExecutor(tmp_path, RemoteDisplay(print)) as executor:
         executor._engine = OneFails(seed=0)
-        with pytest.raises(HarnessError, match="has no result: no space left") as told:
+        with pytest.raises(HarnessError, match="has no result: no space left") as error:
             executor.run(trials, RunOptions())
-        assert told.value.hint == "free some"
-        (left,) = unfinished(trials, tmp_path)
+        assert error.value.hint == "free some"
+        (left,) = unfinished_trials(trials, tmp_path)
         executor._engine = SCALE.SimulatedEngine(seed=0)
         executor.run(trials, RunOptions())
     assert left in trials
-    assert unfinished(trials, tmp_path) == ()
+    assert unfinished_trials(trials, tmp_path) == ()

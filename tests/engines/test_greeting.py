@@ -26,9 +26,9 @@ def answer(listener: socket.socket, words: bytes) -> bytes:
     """Serve one connection; what it said first."""
     connection, _ = listener.accept()
     with connection:
-        said = connection.recv(len(PREFACE), socket.MSG_WAITALL)
+        output = connection.recv(len(PREFACE), socket.MSG_WAITALL)
         connection.sendall(words)
-    return said
+    return output
 
 
 @pytest.mark.parametrize("words", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
@@ -50,9 +50,9 @@ def test_a_silent_server_is_not_waited_for(
 @pytest.mark.parametrize("scheme", ["", "ray://"])
 def test_a_server_of_http_2_is_left_to_ray(listener: socket.socket, scheme: str) -> None:
     with ThreadPoolExecutor(1) as pool:
-        said = pool.submit(answer, listener, SETTINGS)
+        output = pool.submit(answer, listener, SETTINGS)
         greet(scheme + address_of(listener))
-        assert said.result() == PREFACE
+        assert output.result() == PREFACE
 
 
 def test_an_address_without_a_port_is_left_to_ray() -> None:

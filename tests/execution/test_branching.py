@@ -51,10 +51,10 @@ class Branching:
             workload, submission, "landscapes", ruleset="self", framework=framework,
             settings={**CONSTANT, **(settings or {})},
         )  # fmt: skip
-        (planned,) = plan(request).trials
-        budget = planned.budget.model_copy(update={"steps": steps, "runtime_s": 600.0})
+        (only_trial,) = plan(request).trials
+        budget = only_trial.budget.model_copy(update={"steps": steps, "runtime_s": 600.0})
         own = {"budget": budget, "stop_rule": "budget", "grid": Grid(even=2, look_from=0.5, kept=1)}
-        return planned.model_copy(update=own | changes)
+        return only_trial.model_copy(update=own | changes)
 
     def losses(self, trial: Trial) -> list[float | None]:
         """What the referee evaluates of a trial, which is run."""
@@ -104,9 +104,9 @@ def test_the_record_names_the_checkpoint_that_the_trunks_log_names(branching: Br
     trunk = branching.trial(keeps_end=True)
     branch = branching.trial(branch=Branch(trunk=trunk))
     branching.losses(trunk), branching.losses(branch)
-    written = of_type(read_log(branching.store / trunk.folder).events, CheckpointWritten)
+    checkpoints = of_type(read_log(branching.store / trunk.folder).events, CheckpointWritten)
     (begin,) = of_type(read_log(branching.store / branch.folder).events, Begin)
-    assert begin.trunk_checkpoint == written[-1].sha256 == end_of(trunk, branching.store).sha256
+    assert begin.trunk_checkpoint == checkpoints[-1].sha256 == end_of(trunk, branching.store).sha256
     assert not list((branching.store / branch.folder).glob("*.safetensors"))
     shutil.rmtree(branching.store / trunk.folder)
     findings = "\n".join(map(str, verify_store(branching.store).findings))

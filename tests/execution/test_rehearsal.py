@@ -51,9 +51,9 @@ def test_a_submission_that_cannot_train_leaves_no_trial(
 def test_what_a_submission_does_not_look_up_is_named(tmp_path: Path, data_cache: Path) -> None:
     submission = str(write_submission(tmp_path / "mine", TEMPLATE.format(first="pass")))
     request = PlanRequest("mlp", submission, trials=1, budget_scale=0.01)
-    planned = plan(request)
+    own_plan = plan(request)
     options = RunOptions(threads=1, cache_dir=data_cache)
-    unread = rehearse(resolve_trial(planned.trials[0], options), options)
+    unread = rehearse(resolve_trial(own_plan.trials[0], options), options)
     assert unread.startswith("mine has not looked up learning_rate")
     adagrad = plan(PlanRequest("mlp", "torch.optim:Adagrad", trials=1, budget_scale=0.01))
     assert rehearse(resolve_trial(adagrad.trials[0], options), options) == ""
@@ -119,8 +119,8 @@ def test_local_modules_run_from_their_copies(
     write_submission(tmp_path / "mine", source)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
-    planned = plan(PlanRequest("mlp", named, trials=1, budget_scale=0.01)).trials[0]
+    own_plan = plan(PlanRequest("mlp", named, trials=1, budget_scale=0.01)).trials[0]
     options = RunOptions(threads=1, cache_dir=data_cache)
-    resolved = resolve_trial(planned, options)
+    resolved = resolve_trial(own_plan, options)
     inner.unlink()
     rehearse(resolved, options)

@@ -29,8 +29,8 @@ def trials(values: Values) -> pd.DataFrame:
 
 def finding(values: Values, **claim: object) -> Finding:
     declared = Claim.model_validate({"says": "It does.", "entry": "new", **claim})
-    (found,) = findings([declared], trials(values), pd.DataFrame(), LOSS)
-    return found
+    (result,) = findings([declared], trials(values), pd.DataFrame(), LOSS)
+    return result
 
 
 def points(frame: pd.DataFrame) -> dict[tuple[str, str], str]:
@@ -46,8 +46,8 @@ GRID: Values = {
 
 
 def test_the_best_point_is_each_variants_own() -> None:
-    chosen = points(best_points(trials(GRID), LOSS))
-    assert chosen == {("new", "left"): "fast", ("new", "right"): "middle"}
+    best_points_of = points(best_points(trials(GRID), LOSS))
+    assert best_points_of == {("new", "left"): "fast", ("new", "right"): "middle"}
 
 
 def test_a_shared_point_has_the_best_mean_rank() -> None:
@@ -96,8 +96,8 @@ def test_a_claim_may_hold_a_swept_value_fixed() -> None:
 
 def test_one_entry_at_two_swept_values_is_compared_with_itself() -> None:
     values: Values = {("new", "left", "slow"): [3.0], ("new", "left", "fast"): [1.0]}
-    held = finding(values, at={"rate": "fast"}, than_at={"rate": "slow"})
-    assert (held.verdict, held.evidence) == ("held", "left: 1 against 3")
+    verdict = finding(values, at={"rate": "fast"}, than_at={"rate": "slow"})
+    assert (verdict.verdict, verdict.evidence) == ("held", "left: 1 against 3")
 
 
 def test_near_is_an_interval_within_the_margin() -> None:
@@ -108,7 +108,7 @@ def test_near_is_an_interval_within_the_margin() -> None:
             ("inside", [1.1, 2.1, 2.9]), ("outside", [2.0, 3.1, 4.0]), ("across", [1.2, 2.2, 4.0])
         )
     }  # fmt: skip
-    assert [found.verdict for found in verdicts.values()] == ["held", "did not hold", "undecided"]
+    assert [result.verdict for result in verdicts.values()] == ["held", "did not hold", "undecided"]
 
 
 def test_two_that_did_not_train_are_not_near_each_other() -> None:
@@ -127,8 +127,8 @@ def test_another_metric_is_taken_at_the_point_that_is_best_by_the_measure() -> N
     claim = Claim.model_validate(
         {"says": "It rises.", "entry": "new", "is": "above", "metric": "norm", "than_when": 0.5}
     )
-    (found,) = findings([claim], trials(values), pd.DataFrame(rows), LOSS)
-    assert (found.verdict, found.evidence) == ("held", "left: 7 against 5")
+    (result,) = findings([claim], trials(values), pd.DataFrame(rows), LOSS)
+    assert (result.verdict, result.evidence) == ("held", "left: 7 against 5")
 
 
 def test_a_claim_may_be_about_some_variants() -> None:
@@ -137,8 +137,8 @@ def test_a_claim_may_be_about_some_variants() -> None:
 
 
 def test_an_untested_claim_says_why() -> None:
-    found = finding({("new", "left", "p"): [1.0]}, entry="", untested="no such method")
-    assert (found.verdict, found.evidence) == ("not tested", "no such method")
+    result = finding({("new", "left", "p"): [1.0]}, entry="", untested="no such method")
+    assert (result.verdict, result.evidence) == ("not tested", "no such method")
 
 
 def test_the_interval_is_that_of_a_t_test() -> None:

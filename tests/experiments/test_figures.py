@@ -18,21 +18,21 @@ X_OF = {"sgd": 0.5, "adamw": -0.5}
 
 def drawing(figure: Figure) -> Drawing:
     """Three steps of two entries to a point of their own, at one rate each."""
-    chosen = experiment().model_copy(update={"figure": figure})
+    spec = experiment().model_copy(update={"figure": figure})
     rows = [
         {"entry": e, "variant": v, "instance": 1, "point": "p", "step": s, "metric": m, "value": x}
         for e, end in X_OF.items()
-        for v in chosen.full.variants
+        for v in spec.full.variants
         for s in (1, 2, 3)
         for m, x in (("x", end * s / 3), ("y", 1.0), ("loss", 10.0**-s))
     ]
     trials = [
         {"entry": e, "variant": v, "instance": 1, "point": "p", "learning_rate": 0.1, "value": 1e-3}
         for e in X_OF
-        for v in chosen.full.variants
+        for v in spec.full.variants
     ]
-    best = best_points(pd.DataFrame(trials), chosen.measure)
-    return Drawing(chosen, pd.DataFrame(rows), pd.DataFrame(trials), best, chosen.full)
+    best = best_points(pd.DataFrame(trials), spec.measure)
+    return Drawing(spec, pd.DataFrame(rows), pd.DataFrame(trials), best, spec.full)
 
 
 def test_a_path_leads_from_the_start_to_the_last_point() -> None:
@@ -70,16 +70,16 @@ def test_another_metric_of_a_sweep_is_drawn_at_the_point_that_is_best_by_the_mea
 
 
 def test_a_sweep_over_variants_has_a_place_for_each_in_their_order() -> None:
-    chosen = Figure(kind="sweep", over="variant", names={"base": "start"})
-    (panel,) = KINDS["sweep"](drawing(chosen)).axes
+    spec = Figure(kind="sweep", over="variant", names={"base": "start"})
+    (panel,) = KINDS["sweep"](drawing(spec)).axes
     assert [text.get_text() for text in panel.get_xticklabels()] == ["start", "upper right"]
     assert [np.size(line.get_xdata()) for line in panel.lines if line.get_marker() == "o"] == [2, 2]
 
 
 def test_a_legend_of_long_names_stays_within_the_figure() -> None:
     names = {"x": "a distance with a long name", "y": "another one, just as long as that"}
-    chosen = Figure(kind="curves", lines="metric", panels="entry", metrics=("x", "y"), names=names)
-    figure = KINDS["curves"](drawing(chosen))
+    spec = Figure(kind="curves", lines="metric", panels="entry", metrics=("x", "y"), names=names)
+    figure = KINDS["curves"](drawing(spec))
     figure.draw_without_rendering()
     (legend,) = figure.legends
     box = legend.get_window_extent()
@@ -87,8 +87,8 @@ def test_a_legend_of_long_names_stays_within_the_figure() -> None:
 
 
 def test_metrics_may_be_lines_and_entries_panels() -> None:
-    chosen = Figure(kind="curves", lines="metric", panels="entry", metrics=("x", "y"))
-    figure = KINDS["curves"](drawing(chosen))
+    spec = Figure(kind="curves", lines="metric", panels="entry", metrics=("x", "y"))
+    figure = KINDS["curves"](drawing(spec))
     assert len(figure.axes) == 4  # two variants of two entries
     labels = [str(line.get_label()) for line in figure.axes[0].lines]
     assert labels == ["x", "y"]
@@ -105,9 +105,9 @@ def test_an_experiment_of_which_nothing_trained_has_an_empty_figure(kind: dict[s
 def test_a_submission_has_one_colour_and_its_entries_differ_by_dashes() -> None:
     entries = experiment().entries
     twin = entries[0].model_copy(update={"label": "sgd again"})
-    chosen = drawing(Figure(kind="paths"))
-    several = chosen.experiment.model_copy(update={"entries": (*entries, twin)})
-    drawn = Drawing(several, chosen.evaluations, chosen.trials, chosen.best, chosen.form).pens
+    spec = drawing(Figure(kind="paths"))
+    several = spec.experiment.model_copy(update={"entries": (*entries, twin)})
+    drawn = Drawing(several, spec.evaluations, spec.trials, spec.best, spec.form).pens
     assert drawn["sgd"].colour == drawn["sgd again"].colour != drawn["adamw"].colour
     assert drawn["sgd"].dash != drawn["sgd again"].dash
 
@@ -123,8 +123,8 @@ def test_ranks_are_means_over_instances_with_the_best_first() -> None:
     columns = ["entry", "variant", "instance", "step", "metric", "value"]
     measure = Measure(metric="loss", direction="minimize")
     ranks = ranks_of(pd.DataFrame(rows, columns=columns), measure)
-    found = ranks.set_index(["entry", "step"])["rank"].to_dict()
-    assert found == {("a", 1): 1.5, ("b", 1): 1.5, ("a", 2): 2.0, ("b", 2): 1.0}
+    result = ranks.set_index(["entry", "step"])["rank"].to_dict()
+    assert result == {("a", 1): 1.5, ("b", 1): 1.5, ("a", 2): 2.0, ("b", 2): 1.0}
 
 
 def test_a_figure_of_ranks_has_the_first_at_the_top() -> None:

@@ -58,13 +58,13 @@ kind = "curves"
 
 
 def test_every_entry_branches_off_one_trunk_in_each_order() -> None:
-    chosen = parse_toml(TEXT, "test.toml", Experiment)
-    placed = plan_experiment(chosen, chosen.full)
-    (trunk,) = trunks_of(placed)
+    spec = parse_toml(TEXT, "test.toml", Experiment)
+    placed_trials = plan_experiment(spec, spec.full)
+    (trunk,) = trunks_of(placed_trials)
     assert (trunk.budget.steps, trunk.keeps_end, trunk.branch) == (30, True, None)
-    assert [each.order for each in placed] == [1, 2, 3] * 2
-    assert [each.trial.budget.steps for each in placed] == [10] * 3 + [20] * 3
-    assert {each.trial.instance_seed for each in placed} == {trunk.instance_seed}
+    assert [each.order for each in placed_trials] == [1, 2, 3] * 2
+    assert [each.trial.budget.steps for each in placed_trials] == [10] * 3 + [20] * 3
+    assert {each.trial.instance_seed for each in placed_trials} == {trunk.instance_seed}
 
 
 @pytest.mark.parametrize(

@@ -18,17 +18,21 @@ ACCURACIES = {100: 0.2, 200: 0.5, 300: 0.9, 400: 0.8}
 
 def value(state: State = "budget", **measure: object) -> float:
     """The measure of one trial with these accuracies."""
-    chosen = experiment()
-    (placed, *_) = plan_experiment(chosen, chosen.quick)
+    spec = experiment()
+    (placed_trial, *_) = plan_experiment(spec, spec.quick)
     result = Result(state=state, reason="", timed_s=1.0, steps=400)
-    record = TrialRecord(identity=placed.trial.identity, trial=placed.trial, result=result)
+    record = TrialRecord(
+        identity=placed_trial.trial.identity, trial=placed_trial.trial, result=result
+    )
     rows = [
         {"entry": "sgd", "variant": "base", "instance": 1, "metric": "accuracy", "step": step,
          "point": "learning_rate=0.1, momentum=0.0", "value": accuracy}
         for step, accuracy in ACCURACIES.items()
     ]  # fmt: skip
     declared = {"metric": "accuracy", "direction": "maximize", **measure}
-    frame = trials_frame([placed], [record], pd.DataFrame(rows), Measure.model_validate(declared))
+    frame = trials_frame(
+        [placed_trial], [record], pd.DataFrame(rows), Measure.model_validate(declared)
+    )
     return float(frame["value"].item())
 
 

@@ -77,9 +77,9 @@ def test_the_best_point_gives_the_verdict(
 
 
 def test_an_outcome_has_the_steps_to_the_target_and_the_best_value_of_all_points() -> None:
-    found = outcome_of(records("budget", "reached", None))
-    assert (found.points, found.steps, found.best) == (2, 90, 0.3)
-    assert found.reason == "it was reached"
+    result = outcome_of(records("budget", "reached", None))
+    assert (result.points, result.steps, result.best) == (2, 90, 0.3)
+    assert result.reason == "it was reached"
 
 
 def test_probes_are_planned_as_any_trial_and_not_scored() -> None:
@@ -109,8 +109,8 @@ def test_the_heat_map_has_the_most_passes_first() -> None:
 
 
 def test_without_a_name_the_probes_are_listed() -> None:
-    listed = CliRunner().invoke(app, ["probe"]).output.splitlines()
-    assert [line.split()[0] for line in listed] == list(probe_names())
+    lines = CliRunner().invoke(app, ["probe"]).output.splitlines()
+    assert [line.split()[0] for line in lines] == list(probe_names())
     document = json.loads(CliRunner().invoke(app, ["probe", "--json"]).output)
     assert document["one_nan"] == "One target is NaN, at the twentieth step"
 
@@ -132,14 +132,14 @@ def test_a_submission_is_probed_and_goes_on_where_it_stopped(
     arguments = ["probe", "sgd", "--only", "undisturbed", "--only", "huge_gradients",
                  "--threads", "1", "--framework", framework, "--out", str(out),
                  "--json"]  # fmt: skip
-    found = json.loads(CliRunner().invoke(app, arguments).stdout)
-    verdicts = {each["probe"]: (each["verdict"], each["points"]) for each in found}
+    result = json.loads(CliRunner().invoke(app, arguments).stdout)
+    verdicts = {each["probe"]: (each["verdict"], each["points"]) for each in result}
     assert verdicts == {"undisturbed": ("pass", 1), "huge_gradients": ("diverged", 3)}
     assert list(pd.read_csv(out / "verdicts.csv")["verdict"]) == ["pass", "diverged"]
     assert not verify_store(out / "records").findings
     again = CliRunner().invoke(app, arguments)
     assert "sgd on" not in again.stderr
-    assert json.loads(again.stdout) == found
+    assert json.loads(again.stdout) == result
 
 
 def test_after_the_time_limit_nothing_is_begun_and_what_is_undecided_is_left_out(
@@ -147,12 +147,12 @@ def test_after_the_time_limit_nothing_is_begun_and_what_is_undecided_is_left_out
 ) -> None:
     store = tmp_path / "records"
     plans = plan_probes([REQUEST, PlanRequest("", "adamw")], ("undisturbed", "saddle"))
-    ended: list[tuple[State | None, ...]] = [
+    outcomes_of: list[tuple[State | None, ...]] = [
         ("reached", None, None), ("budget",) * 3, ("reached", None, None), ("budget", None, None),
     ]  # fmt: skip
-    for plan, states in zip(plans, ended, strict=True):
-        for trial, made in zip(plan.trials, records(*states), strict=True):
-            record = TrialRecord(identity=trial.identity, trial=trial, result=made.result)
+    for plan, states in zip(plans, outcomes_of, strict=True):
+        for trial, record_made in zip(plan.trials, records(*states), strict=True):
+            record = TrialRecord(identity=trial.identity, trial=trial, result=record_made.result)
             write_record(store / trial.folder, record)
     place = LocalExecutor(store, EndingsDisplay(pytest.fail))
     outcomes = run_probes(plans, store, RunOptions(), place, until_s=0.0)

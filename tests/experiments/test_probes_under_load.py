@@ -16,7 +16,7 @@ from harness.plan.plan import PlanRequest
 from harness.plan.trial import Result, State, Trial, TrialRecord
 from harness.record.ledger import Ledger
 from harness.record.log import EventLog, read_events
-from harness.record.plan import record_of, unfinished, write_plan
+from harness.record.plan import record_of, unfinished_trials, write_plan
 from harness.record.schema import End
 from harness.record.schema.ledger import AttemptBegun, AttemptEnded
 from harness.record.store import EVENTS_FILE, last_attempt, write_record
@@ -61,7 +61,7 @@ class Machine:
         pass
 
     def run(self, trials: Sequence[Trial], options: RunOptions) -> tuple[TrialRecord, ...]:
-        for trial in unfinished(trials, self.store):
+        for trial in unfinished_trials(trials, self.store):
             end(self.store, trial, self.state, self.flags)
         return tuple(record_of(trial, self.store) for trial in trials)
 

@@ -48,12 +48,12 @@ def test_distances_are_kept_in_the_mean_and_better_in_more_dimensions(images: Im
 
 
 def test_the_verdict_is_about_random_projections_alone(images: Images) -> None:
-    chosen = read_experiment("projection")
-    assert isinstance(chosen, ProjectionExperiment)
-    table = errors(images, (48,)).assign(dimension=chosen.shown)
+    spec = read_experiment("projection")
+    assert isinstance(spec, ProjectionExperiment)
+    table = errors(images, (48,)).assign(dimension=spec.shown)
     by_method = table.set_index("method")["error"]
-    like_pca = chosen.model_copy(update={"stated_error": by_method["pca"]})
-    like_raw = chosen.model_copy(update={"stated_error": by_method["raw"]})
+    like_pca = spec.model_copy(update={"stated_error": by_method["pca"]})
+    like_raw = spec.model_copy(update={"stated_error": by_method["raw"]})
     assert verdict_of(like_pca, table).startswith("**did not hold**")
     assert verdict_of(like_raw, table).startswith("**held**")
 

@@ -56,9 +56,11 @@ def test_an_experiment_of_ones_own_runs_and_goes_on_where_it_stopped(tmp_path: P
         events = read_events(path.parent / "events.jsonl")
         places = [(e.step, sorted(e.values)) for e in of_type(events, Diagnostics)]
         assert places == [(e.step, ["distance", "x", "y"]) for e in of_type(events, Evaluation)]
-    written = {path: path.stat().st_mtime_ns for path in record_paths(out / "records")}
+    times_written = {path: path.stat().st_mtime_ns for path in record_paths(out / "records")}
     assert "3 of them finished" in run(tmp_path, TEXT + CLAIM, "--threads", "1")
-    assert {path: path.stat().st_mtime_ns for path in record_paths(out / "records")} == written
+    assert {
+        path: path.stat().st_mtime_ns for path in record_paths(out / "records")
+    } == times_written
 
 
 @pytest.mark.system

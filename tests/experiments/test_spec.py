@@ -49,37 +49,39 @@ def experiment(old: str = "", new: str = "", more: str = "") -> Experiment:
 
 def refusal(old: str = "", new: str = "", more: str = "", text: str = TEXT) -> str:
     with pytest.raises(HarnessError) as error:
-        chosen = parse_toml(text.replace(old, new) + more, "test.toml", Experiment)
-        plan_experiment(chosen, chosen.full)
+        spec = parse_toml(text.replace(old, new) + more, "test.toml", Experiment)
+        plan_experiment(spec, spec.full)
     return str(error.value)
 
 
 def test_every_combination_is_tried_on_every_variant_and_instance() -> None:
-    chosen = experiment()
-    placed = plan_experiment(chosen, chosen.full)
-    places = {(p.entry, p.trial.variant, p.instance, tuple(p.swept.values())) for p in placed}
-    assert len(placed) == len(places) == 2 * 2 * (3 * 2 + 1)
-    assert len({each.trial.identity for each in placed}) == len(placed)
+    spec = experiment()
+    placed_trials = plan_experiment(spec, spec.full)
+    places = {
+        (p.entry, p.trial.variant, p.instance, tuple(p.swept.values())) for p in placed_trials
+    }
+    assert len(placed_trials) == len(places) == 2 * 2 * (3 * 2 + 1)
+    assert len({each.trial.identity for each in placed_trials}) == len(placed_trials)
 
 
 def test_entries_meet_the_same_instances() -> None:
-    chosen = experiment()
-    placed = plan_experiment(chosen, chosen.full)
-    seeds = {(each.instance, each.trial.instance_seed) for each in placed}
+    spec = experiment()
+    placed_trials = plan_experiment(spec, spec.full)
+    seeds = {(each.instance, each.trial.instance_seed) for each in placed_trials}
     assert len(seeds) == 2
 
 
 def test_trials_are_counted_in_steps_and_train_to_their_end() -> None:
-    chosen = experiment()
-    (first, *_) = plan_experiment(chosen, chosen.full)
+    spec = experiment()
+    (first, *_) = plan_experiment(spec, spec.full)
     assert (first.trial.budget.steps, first.trial.stop_rule) == (10, "budget")
     assert first.trial.grid.points == 5
     assert not first.trial.is_scored
 
 
 def test_the_quick_form_thins_the_sweeps() -> None:
-    chosen = experiment()
-    swept = [each.swept for each in plan_experiment(chosen, chosen.quick) if each.entry == "sgd"]
+    spec = experiment()
+    swept = [each.swept for each in plan_experiment(spec, spec.quick) if each.entry == "sgd"]
     assert swept == [
         {"learning_rate": 0.1, "momentum": 0.0},
         {"learning_rate": 0.3, "momentum": 0.0},
@@ -87,41 +89,41 @@ def test_the_quick_form_thins_the_sweeps() -> None:
 
 
 def test_a_rehearsal_meets_the_ends_of_every_sweep_of_numbers() -> None:
-    chosen = experiment()
-    trials = list(select_rehearsals(plan_experiment(chosen, chosen.full)))
-    met = {(t.submission.name, t.point["learning_rate"], t.point.get("momentum")) for t in trials}
-    assert {rate for name, rate, _ in met if name == "sgd"} == {0.1, 0.3}
-    assert {momentum for name, _, momentum in met if name == "sgd"} == {0.0, 0.9}
-    assert len([name for name, *_ in met if name == "adamw"]) == 1
+    spec = experiment()
+    trials = list(select_rehearsals(plan_experiment(spec, spec.full)))
+    points_met = {
+        (t.submission.name, t.point["learning_rate"], t.point.get("momentum")) for t in trials
+    }
+    assert {rate for name, rate, _ in points_met if name == "sgd"} == {0.1, 0.3}
+    assert {momentum for name, _, momentum in points_met if name == "sgd"} == {0.0, 0.9}
+    assert len([name for name, *_ in points_met if name == "adamw"]) == 1
     assert len(trials) < 7
 
 
 def test_a_rehearsal_meets_every_text_of_a_sweep() -> None:
-    chosen = experiment("momentum = [0.0, 0.9]", 'schedule = ["cosine", "linear", "constant"]')
-    met = {
-        trial.point["schedule"] for trial in select_rehearsals(plan_experiment(chosen, chosen.full))
+    spec = experiment("momentum = [0.0, 0.9]", 'schedule = ["cosine", "linear", "constant"]')
+    points_met = {
+        trial.point["schedule"] for trial in select_rehearsals(plan_experiment(spec, spec.full))
     }
-    assert met >= {"cosine", "linear", "constant"}
+    assert points_met >= {"cosine", "linear", "constant"}
 
 
 def test_a_batch_size_is_swept_like_a_hyperparameter_and_is_the_trials() -> None:
-    chosen = experiment("momentum = [0.0, 0.9]", "batch_size = [16, 64]")
-    trials = [each.trial for each in plan_experiment(chosen, chosen.full) if each.entry == "sgd"]
+    spec = experiment("momentum = [0.0, 0.9]", "batch_size = [16, 64]")
+    trials = [each.trial for each in plan_experiment(spec, spec.full) if each.entry == "sgd"]
     assert {trial.batch_size for trial in trials} == {16, 64}
     assert not any("batch_size" in trial.point for trial in trials)
 
 
 def test_a_form_may_thin_one_sweep_alone() -> None:
-    chosen = experiment("every = 2", "every = { learning_rate = 3 }")
-    swept = [each.swept for each in plan_experiment(chosen, chosen.quick) if each.entry == "sgd"]
+    spec = experiment("every = 2", "every = { learning_rate = 3 }")
+    swept = [each.swept for each in plan_experiment(spec, spec.quick) if each.entry == "sgd"]
     assert swept == [{"learning_rate": 0.1, "momentum": m} for m in (0.0, 0.9)]
 
 
 def test_trials_measure_what_the_experiment_declares() -> None:
-    chosen = experiment('question = "Which?"', 'question = "Which?"\ndiagnostics = ["weights"]')
-    assert {each.trial.diagnostics for each in plan_experiment(chosen, chosen.quick)} == {
-        ("weights",)
-    }
+    spec = experiment('question = "Which?"', 'question = "Which?"\ndiagnostics = ["weights"]')
+    assert {each.trial.diagnostics for each in plan_experiment(spec, spec.quick)} == {("weights",)}
 
 
 @pytest.mark.parametrize(
@@ -134,16 +136,16 @@ def test_trials_measure_what_the_experiment_declares() -> None:
 def test_curvature_that_cannot_be_computed_is_refused_before_anything_runs(
     changes: dict[str, object], words: str
 ) -> None:
-    chosen = experiment('question = "Which?"', 'question = "Which?"\ndiagnostics = ["curvature"]')
-    form = chosen.full.model_copy(update={"workload": "small_mlp", **changes})
+    spec = experiment('question = "Which?"', 'question = "Which?"\ndiagnostics = ["curvature"]')
+    form = spec.full.model_copy(update={"workload": "small_mlp", **changes})
     with pytest.raises(HarnessError, match=words):
-        plan_experiment(chosen, form)
+        plan_experiment(spec, form)
 
 
 def test_every_submission_of_an_experiment_has_a_colour_of_its_own() -> None:
     shipped_ones = [e for e in shipped_experiments().values() if isinstance(e, Experiment)]
-    used = {entry.submission for each in shipped_ones for entry in each.entries}
-    assert used <= set(ORDER)
+    names_used = {entry.submission for each in shipped_ones for entry in each.entries}
+    assert names_used <= set(ORDER)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +195,7 @@ def test_an_unknown_name_says_the_nearest() -> None:
 @pytest.mark.parametrize("name", [name for name in experiment_names() if name != "projection"])
 @pytest.mark.parametrize("is_quick", [True, False])
 def test_what_ships_can_be_planned(name: str, is_quick: bool) -> None:
-    chosen = read_experiment(name)
-    assert isinstance(chosen, Experiment)
-    assert plan_experiment(chosen, chosen.form(is_quick=is_quick))
-    assert chosen.figure.kind in KINDS
+    spec = read_experiment(name)
+    assert isinstance(spec, Experiment)
+    assert plan_experiment(spec, spec.form(is_quick=is_quick))
+    assert spec.figure.kind in KINDS

@@ -35,7 +35,7 @@ def kit_of(generation: str) -> Kit:
     return kit
 
 
-def begun(kit: Kit, folder: Path, generation: str, **point: object) -> Any:
+def begin(kit: Kit, folder: Path, generation: str, **point: object) -> Any:
     return kit.submission(location(folder, TEXTS[generation]), learning_rate=RATE, **point)
 
 
@@ -58,7 +58,7 @@ def momentum_by_hand(kit: Kit) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_it_trains_as_its_rule_says(tmp_path: Path, generation: str) -> None:
     kit = kit_of(generation)
-    expected, submission = momentum_by_hand(kit), begun(kit, tmp_path, generation)
+    expected, submission = momentum_by_hand(kit), begin(kit, tmp_path, generation)
     stream = kit.stream()
     for _ in range(STEPS):
         submission.step(stream)
@@ -70,7 +70,7 @@ def test_it_trains_as_its_rule_says(tmp_path: Path, generation: str) -> None:
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_restored_it_trains_on_bit_for_bit(tmp_path: Path, generation: str) -> None:
     kit = kit_of(generation)
-    submission, stream = begun(kit, tmp_path, generation), kit.stream()
+    submission, stream = begin(kit, tmp_path, generation), kit.stream()
     for _ in range(3):
         submission.step(stream)
     flattener = Flattener(kit.backend.to_host)
@@ -79,7 +79,7 @@ def test_restored_it_trains_on_bit_for_bit(tmp_path: Path, generation: str) -> N
     submission.step(stream)
     expected = weights(kit, submission)
     other = kit_of(generation)
-    resumed, again = begun(other, tmp_path, generation), other.stream()
+    resumed, again = begin(other, tmp_path, generation), other.stream()
     resumed.load_state_dict(unflatten(text, tensors, other.backend.from_host))
     again.seek(3 * 32)
     resumed.step(again)
@@ -109,7 +109,7 @@ def test_state_that_an_optimizer_would_lose_is_not_taken_for_all(tmp_path: Path)
 
 def test_its_modules_are_there_for_it_alone(tmp_path: Path) -> None:
     assert not {"algoperf", "algorithmic_efficiency"} & sys.modules.keys()
-    begun(kit_of("torch"), tmp_path, "torch")
+    begin(kit_of("torch"), tmp_path, "torch")
     assert sys.modules["algoperf.spec"].ForwardPassMode is spec.ForwardPassMode
 
 
@@ -140,7 +140,7 @@ def prepare_for_eval(workload, current_param_container, current_params_types, mo
 )
 
 
-def prepared(kit: Kit, folder: Path) -> tuple[Any, list[tuple[Any, ...]]]:
+def prepare(kit: Kit, folder: Path) -> tuple[Any, list[tuple[Any, ...]]]:
     text = f"import {kit.framework}\n" + PREPARED
     submission = kit.submission(location(folder, text))
     return submission, submission._module.calls
@@ -149,7 +149,7 @@ def prepared(kit: Kit, folder: Path) -> tuple[Any, list[tuple[Any, ...]]]:
 def test_an_evaluation_is_prepared_once_after_an_update_which_goes_on_from_it(
     kit: Kit, tmp_path: Path
 ) -> None:
-    submission, calls = prepared(kit, tmp_path)
+    submission, calls = prepare(kit, tmp_path)
     stream = kit.stream()
     submission.eval_parameters()
     submission.step(stream)
@@ -160,7 +160,7 @@ def test_an_evaluation_is_prepared_once_after_an_update_which_goes_on_from_it(
 
 
 def test_after_its_training_is_complete_no_update_is_made(kit: Kit, tmp_path: Path) -> None:
-    submission, calls = prepared(kit, tmp_path)
+    submission, calls = prepare(kit, tmp_path)
     stream = kit.stream()
     for _ in range(5):
         submission.step(stream)
@@ -170,14 +170,14 @@ def test_after_its_training_is_complete_no_update_is_made(kit: Kit, tmp_path: Pa
 
 def test_it_is_told_how_much_of_the_budget_is_spent(kit: Kit, tmp_path: Path) -> None:
     kit.problem.budget_s = 40.0
-    submission, calls = prepared(kit, tmp_path)
+    submission, calls = prepare(kit, tmp_path)
     submission.step(kit.stream())
     assert calls[0][3]["accumulated_submission_time"] == pytest.approx(20.0)
     assert submission._workload.max_allowed_runtime_sec == 40.0
 
 
 def test_the_workload_has_the_facts_under_algoperfs_names(kit: Kit, tmp_path: Path) -> None:
-    workload = prepared(kit, tmp_path)[0]._workload
+    workload = prepare(kit, tmp_path)[0]._workload
     shapes = {name: shape.shape_tuple for name, shape in workload.param_shapes.items()}
     assert shapes == {name: one.shape for name, one in kit.problem.specs.items()}
     assert workload.loss_type is spec.LossType.SOFTMAX_CROSS_ENTROPY
@@ -195,7 +195,7 @@ def test_a_missing_hyperparameter_is_named_with_the_way_to_give_it(tmp_path: Pat
 
 
 def test_pytorch_setup_gives_the_trials_device(tmp_path: Path) -> None:
-    submission = begun(kit_of("torch"), tmp_path, "torch")
+    submission = begin(kit_of("torch"), tmp_path, "torch")
     assert submission._problem.device == submission._module.DEVICE
     assert submission._module.pytorch_setup()[0] is False
 

@@ -30,7 +30,7 @@ def test_running_statistics_move_only_if_they_are_to(framework: str, tmp_path: P
         _, state = workload.model_fn(
             container, batch, state, spec.ForwardPassMode.TRAIN, bridge.random(1)[1], moves
         )
-        bridge.updated(container, state)
+        bridge.take_update(container, state)
         same = [np.array_equal(before[n], value) for n, value in normed.buffers().items()]
         assert all(same) if not moves else not any(same)
 
@@ -128,9 +128,9 @@ def test_a_rate_that_an_update_is_traced_with_is_the_points(
 
     def logits(rate: float) -> jax.Array:
         inputs, key = np.zeros((2, 6), int), jax.random.PRNGKey(0)
-        passed = workload.model_fn(container, {"inputs": inputs}, state, TRAIN, key, True, rate)
-        found: jax.Array = passed[0]
-        return found
+        outputs = workload.model_fn(container, {"inputs": inputs}, state, TRAIN, key, True, rate)
+        result: jax.Array = outputs[0]
+        return result
 
     if point:
         assert jax.eval_shape(logits, 0.5).shape == (2, 6, 7)

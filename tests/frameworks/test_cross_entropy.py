@@ -70,11 +70,11 @@ def test_no_more_than_one_part_stands_in_float32(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_compiled_pass_keeps_no_float32_logits_for_its_backward_pass() -> None:
-    kept: list[Tensor] = []
+    tensors: list[Tensor] = []
 
     def note(graph: torch.fx.GraphModule, _: list[Tensor]) -> Callable[..., object]:
         output = next(node for node in graph.graph.nodes if node.op == "output")
-        kept.extend(node.meta["val"] for node in output.args[0] if node is not None)
+        tensors.extend(node.meta["val"] for node in output.args[0] if node is not None)
         compiled: Callable[..., object] = boxed(graph.forward)
         return compiled
 
@@ -87,8 +87,10 @@ def test_a_compiled_pass_keeps_no_float32_logits_for_its_backward_pass() -> None
     )
     torch.compile(mean_cross_entropy, backend=back_end)(logits(), TARGETS).backward()
     torch._dynamo.reset()
-    raised = [one for one in kept if one.dtype == torch.float32 and one.numel() >= ROWS * CLASSES]
-    assert kept and not raised
+    raised = [
+        one for one in tensors if one.dtype == torch.float32 and one.numel() >= ROWS * CLASSES
+    ]
+    assert tensors and not raised
 
 
 @pytest.mark.gpu

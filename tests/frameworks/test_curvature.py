@@ -31,18 +31,18 @@ def gradient_by_hand(flat: np.ndarray) -> np.ndarray:
     ends = np.cumsum([np.prod(shape) for shape in shapes.values()])[:-1]
     parts = zip(shapes.items(), np.split(flat, ends.astype(int)), strict=True)
     w = {name: part.reshape(shape) for (name, shape), part in parts}
-    layers, seen = ("hidden_1", "hidden_2", "output"), [BATCH.inputs.astype(np.float64)]
+    layers, layer_inputs = ("hidden_1", "hidden_2", "output"), [BATCH.inputs.astype(np.float64)]
     for name in layers:
-        values = seen[-1] @ w[f"{name}.weight"].T + w[f"{name}.bias"]
-        seen.append(values if name == "output" else np.tanh(values))
-    chances = np.exp(seen[-1]) / np.exp(seen[-1]).sum(1, keepdims=True)
+        values = layer_inputs[-1] @ w[f"{name}.weight"].T + w[f"{name}.bias"]
+        layer_inputs.append(values if name == "output" else np.tanh(values))
+    chances = np.exp(layer_inputs[-1]) / np.exp(layer_inputs[-1]).sum(1, keepdims=True)
     back = (chances - np.eye(SIZES["classes"])[BATCH.targets]) / len(BATCH.targets)
-    found = {}
+    result = {}
     for place in (2, 1, 0):
         name = layers[place]
-        found[f"{name}.weight"], found[f"{name}.bias"] = back.T @ seen[place], back.sum(0)
-        back = back @ w[f"{name}.weight"] * (1 - seen[place] ** 2)
-    return np.concatenate([found[name].ravel() for name in shapes])
+        result[f"{name}.weight"], result[f"{name}.bias"] = back.T @ layer_inputs[place], back.sum(0)
+        back = back @ w[f"{name}.weight"] * (1 - layer_inputs[place] ** 2)
+    return np.concatenate([result[name].ravel() for name in shapes])
 
 
 def test_the_hessians_eigenvalues_are_those_of_differences_of_gradients() -> None:
@@ -51,8 +51,8 @@ def test_the_hessians_eigenvalues_are_those_of_differences_of_gradients() -> Non
     rows = [gradient_by_hand(flat + step) - gradient_by_hand(flat - step) for step in steps]
     hessian = np.stack(rows) / 2e-5
     spectrum = np.linalg.eigvalsh((hessian + hessian.T) / 2)
-    found = curvature(parameters())
-    assert (found["hessian_min"], found["hessian_max"]) == pytest.approx(
+    result = curvature(parameters())
+    assert (result["hessian_min"], result["hessian_max"]) == pytest.approx(
         (spectrum[0], spectrum[-1]), rel=1e-6
     )
 
@@ -65,23 +65,23 @@ def test_without_hidden_layers_the_gauss_newton_matrix_is_the_hessian() -> None:
     source = replace(SOURCE, package="workloads.landscapes.separable", sizes={"inputs": 6})
     batch = Examples(BATCH.inputs, BATCH.targets % 2)
     weights = {"output.weight": np.linspace(-1, 1, 12, dtype=np.float32).reshape(2, 6)}
-    found = curvature(weights, batch, source)
-    assert found["gauss_newton_error"] < 1e-12
-    assert found["hessian_max"] == pytest.approx(found["fisher_max"])
-    assert found["blocks_distance"] == pytest.approx(0.0, abs=1e-6)
+    result = curvature(weights, batch, source)
+    assert result["gauss_newton_error"] < 1e-12
+    assert result["hessian_max"] == pytest.approx(result["fisher_max"])
+    assert result["blocks_distance"] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_of_one_example_the_kronecker_factors_are_exact() -> None:
     one = Examples(BATCH.inputs[:1], BATCH.targets[:1])
-    found = curvature(parameters(), one)
+    result = curvature(parameters(), one)
     for name in ("kfac", "ekfac", "shampoo_squared"):
-        assert found[f"{name}_distance"] == pytest.approx(0.0, abs=1e-6)
-    assert found["diagonal_distance"] > 0.1
+        assert result[f"{name}_distance"] == pytest.approx(0.0, abs=1e-6)
+    assert result["diagonal_distance"] > 0.1
 
 
 def test_no_approximation_in_kfacs_eigenbasis_is_nearer_than_ekfac() -> None:
-    found = curvature(parameters())
-    distances = {name: found[f"{name}_distance"] for name in APPROXIMATIONS}
+    result = curvature(parameters())
+    distances = {name: result[f"{name}_distance"] for name in APPROXIMATIONS}
     assert 0.0 < distances["ekfac"] <= distances["kfac"] < 1.0
     assert all(0.0 < distance < 1.0 for distance in distances.values())
 

@@ -35,11 +35,11 @@ def test_both_frameworks_agree_on_logits_and_loss(torch_kit: Kit, jax_kit: Kit) 
 
 def finite_difference(gradient: Gradient, step: float = 3e-3) -> dict[str, np.ndarray]:
     """The directional derivative of a gradient, by central differences."""
-    moved = {
+    direction = {
         sign: gradient({n: v + sign * step * DIRECTION[n] for n, v in parameters().items()})
         for sign in (1.0, -1.0)
     }
-    return {n: (np.asarray(moved[1.0][n]) - np.asarray(moved[-1.0][n])) / (2 * step)
+    return {n: (np.asarray(direction[1.0][n]) - np.asarray(direction[-1.0][n])) / (2 * step)
             for n in DIRECTION}  # fmt: skip
 
 
@@ -86,10 +86,10 @@ def test_gauss_newton_product_from_evaluate_and_loss(jax_kit: Kit) -> None:
 
     @jax.jit
     def curvatures(values: Arrays) -> tuple[jax.Array | int, jax.Array]:
-        logits, moved = jax.jvp(logits_of, (values,), (along,))
-        bent = problem.loss.hessian_product(logits, moved)
+        logits, direction = jax.jvp(logits_of, (values,), (along,))
+        bent = problem.loss.hessian_product(logits, direction)
         (product,) = jax.vjp(logits_of, values)[1](bent)
-        return sum(jnp.vdot(product[n], along[n]) for n in along), jnp.vdot(moved, bent)
+        return sum(jnp.vdot(product[n], along[n]) for n in along), jnp.vdot(direction, bent)
 
     through_parameters, through_logits = curvatures(problem.parameters)
     assert float(through_parameters) == pytest.approx(float(through_logits), rel=1e-4)

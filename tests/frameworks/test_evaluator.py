@@ -99,11 +99,11 @@ def test_diverged_parameters_give_a_loss_that_is_not_finite(kit: Kit) -> None:
 def test_a_rehearsal_evaluates_all_that_a_trial_may_ask_for(
     kit: Kit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    subject, asked = evaluator(kit), list[str]()
+    subject, splits = evaluator(kit), list[str]()
 
     def noting(name: str, method: Callable[..., object]) -> Callable[..., object]:
         def noted(*args: object) -> object:
-            asked.append(str(args[1]) if name == "metrics" else name)
+            splits.append(str(args[1]) if name == "metrics" else name)
             return method(*args)
 
         return noted
@@ -111,7 +111,7 @@ def test_a_rehearsal_evaluates_all_that_a_trial_may_ask_for(
     monkeypatch.setattr(subject, "metrics", noting("metrics", subject.metrics))
     monkeypatch.setattr(subject, "probe", noting("probe", subject.probe))
     subject.rehearse()
-    assert asked == ["validation", "probe"]
+    assert splits == ["validation", "probe"]
 
 
 @pytest.mark.parametrize(("device", "times"), [("cuda:0", 1), ("cpu", 0)])
@@ -121,14 +121,14 @@ def test_on_a_gpu_evaluation_has_its_memory_before_there_is_a_worker(
 ) -> None:
     rehearsed = list[str]()
 
-    class Noted:
+    class NotingEvaluator:
         def __init__(self, *_: object) -> None: ...
 
         def rehearse(self) -> None:
             rehearsed.append(name)
 
     folder = f"harness.frameworks.{name.lower()}"
-    monkeypatch.setattr(f"{folder}.evaluation.{name}Evaluator", Noted)
+    monkeypatch.setattr(f"{folder}.evaluation.{name}Evaluator", NotingEvaluator)
     monkeypatch.setattr("harness.frameworks.jax.device.JaxDevice.device", None)
     backend = evaluation_backend(name.lower(), device, 1)
     backend.evaluator(SOURCE, {}, examples(1), EvalConfig(1))
@@ -165,16 +165,16 @@ def test_a_rehearsal_evaluates_every_batch_and_changes_nothing(
 ) -> None:
     subject = evaluator(kit)
     expected = subject.metrics(parameters(), "validation")
-    evaluated = list[str]()
+    splits = list[str]()
     metrics = subject.metrics
 
     def noted(parameters: Parameters, split: str) -> object:
-        evaluated.append(split)
+        splits.append(split)
         return metrics(parameters, split)
 
     monkeypatch.setattr(subject, "metrics", noted)
     subject.rehearse()
-    assert evaluated == ["validation"]
+    assert splits == ["validation"]
     assert metrics(parameters(), "validation") == expected
 
 
@@ -200,8 +200,8 @@ def test_an_examples_value_is_the_mean_over_its_targets(kit: Kit) -> None:
         Examples(inputs, targets),
         EvalConfig(10),
     )
-    found = concatenate(list(subject.batches(parameters(), "validation")))["loss"]
+    result = concatenate(list(subject.batches(parameters(), "validation")))["loss"]
     np.testing.assert_allclose(
-        found, np.square(logits_by_hand(inputs) - targets).mean(1), rtol=1e-5
+        result, np.square(logits_by_hand(inputs) - targets).mean(1), rtol=1e-5
     )
-    assert subject.metrics(parameters(), "validation")["loss"] == pytest.approx(found.mean())
+    assert subject.metrics(parameters(), "validation")["loss"] == pytest.approx(result.mean())

@@ -61,10 +61,10 @@ def test_attention_is_cudnns_where_one_derivative_is_enough(
     is_training: bool,
     expected: str | None,
 ) -> None:
-    asked = list[str | None]()
+    implementations = list[str | None]()
 
     def noted(query: jax.Array, *_: object, implementation: str | None, **__: object) -> jax.Array:
-        asked.append(implementation)
+        implementations.append(implementation)
         return query
 
     monkeypatch.setattr(jax, "default_backend", lambda: platform)
@@ -81,7 +81,7 @@ def test_attention_is_cudnns_where_one_derivative_is_enough(
     tokens = jnp.zeros((2, 4), jnp.int32)
     call = problem.value_and_grad if is_training else problem.evaluate
     jax.eval_shape(call, problem.parameters, Batch(tokens, tokens))
-    assert asked == [expected]
+    assert implementations == [expected]
 
 
 @pytest.mark.gpu

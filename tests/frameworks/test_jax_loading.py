@@ -13,7 +13,7 @@ from tests.frameworks.kit import Kit
 from tests.tiers import nightly_but
 
 
-def written(folder: Path, text: str) -> Path:
+def write(folder: Path, text: str) -> Path:
     (folder / "submission_jax.py").write_text(dedent(text))
     return folder
 
@@ -47,7 +47,7 @@ def test_a_schedule_multiplies_the_whole_update(jax_kit: Kit, tmp_path: Path) ->
             return optax.sgd(hyperparameters["learning_rate"]), lambda fraction: fraction / 2
     """
     before = jax_kit.backend.export(jax_kit.problem.parameters)
-    submission = jax_kit.submission(written(tmp_path, text), learning_rate=0.4, horizon=1.0)
+    submission = jax_kit.submission(write(tmp_path, text), learning_rate=0.4, horizon=1.0)
     batch = jax_kit.batch()
     submission.step(jax_kit.stream())
     _, gradients = jax_kit.problem.value_and_grad(jax_kit.problem.parameters, batch)
@@ -82,7 +82,7 @@ EVAL = """
 
 
 def test_a_class_with_only_setup_and_step(jax_kit: Kit, tmp_path: Path) -> None:
-    submission = jax_kit.train(written(tmp_path, CLASS), 20)
+    submission = jax_kit.train(write(tmp_path, CLASS), 20)
     assert submission.eval_parameters() is jax_kit.problem.parameters
     assert submission.learning_rate() is None
     with pytest.raises(HarnessError, match="Submission has no state_dict"):
@@ -90,11 +90,11 @@ def test_a_class_with_only_setup_and_step(jax_kit: Kit, tmp_path: Path) -> None:
 
 
 def test_averaged_weights_are_what_is_evaluated(jax_kit: Kit, tmp_path: Path) -> None:
-    submission = jax_kit.train(written(tmp_path, CLASS + EVAL), 20)
-    evaluated = jax_kit.backend.export(submission.eval_parameters())
+    submission = jax_kit.train(write(tmp_path, CLASS + EVAL), 20)
+    values = jax_kit.backend.export(submission.eval_parameters())
     live = jax_kit.backend.export(jax_kit.problem.parameters)
-    assert all((evaluated[name] != live[name]).any() for name in live)
-    np.testing.assert_allclose(evaluated["output.bias"], live["output.bias"], atol=0.05)
+    assert all((values[name] != live[name]).any() for name in live)
+    np.testing.assert_allclose(values["output.bias"], live["output.bias"], atol=0.05)
 
 
 def test_a_restored_state_trains_on_the_same(jax_kit: Kit) -> None:

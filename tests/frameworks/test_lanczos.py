@@ -17,8 +17,8 @@ def matrix(spectrum: np.ndarray) -> np.ndarray:
     """A symmetric matrix with these eigenvalues, in no particular basis."""
     size = len(spectrum)
     basis = np.linalg.qr(np.random.default_rng(1).standard_normal((size, size)))[0]
-    found: np.ndarray = basis * spectrum @ basis.T
-    return found
+    result: np.ndarray = basis * spectrum @ basis.T
+    return result
 
 
 @pytest.mark.parametrize(
@@ -28,8 +28,8 @@ def matrix(spectrum: np.ndarray) -> np.ndarray:
 )
 def test_it_is_numpys_within_the_tolerance(spectrum: np.ndarray) -> None:
     a = matrix(spectrum)
-    found = largest_eigenvalue(lambda vector: a @ vector, len(a))
-    assert found == pytest.approx(np.linalg.eigvalsh(a)[-1], rel=2e-3)
+    result = largest_eigenvalue(lambda vector: a @ vector, len(a))
+    assert result == pytest.approx(np.linalg.eigvalsh(a)[-1], rel=2e-3)
 
 
 def test_a_product_that_is_not_finite_has_no_eigenvalue() -> None:
@@ -40,5 +40,5 @@ def test_a_product_that_is_not_finite_has_no_eigenvalue() -> None:
 def test_a_networks_sharpness_is_its_exact_hessians_largest_eigenvalue(batch: int) -> None:
     backend = evaluation_backend("torch", "cpu", 1)
     evaluator = backend.evaluator(SOURCE, {}, examples(40), EvalConfig(batch))
-    found = evaluator.sharpness(parameters())["sharpness"]
-    assert found == pytest.approx(evaluator.curvature(parameters())["hessian_max"], rel=2e-3)
+    result = evaluator.sharpness(parameters())["sharpness"]
+    assert result == pytest.approx(evaluator.curvature(parameters())["hessian_max"], rel=2e-3)

@@ -46,8 +46,8 @@ def test_loading_copies(kit: Kit) -> None:
     kit.backend.load(kit.problem, mine)
     for value in mine.values():
         value[:] = 0.0
-    exported = kit.backend.export(kit.problem.parameters)
-    assert all(np.abs(value).max() > 0 for value in exported.values())
+    values = kit.backend.export(kit.problem.parameters)
+    assert all(np.abs(value).max() > 0 for value in values.values())
 
 
 @pytest.mark.parametrize(("name", "value"), [("output.bias", np.zeros(5)), ("extra", np.zeros(2))])
@@ -59,24 +59,24 @@ def test_other_names_or_shapes_are_refused(kit: Kit, name: str, value: np.ndarra
 def test_a_new_problems_parameters_are_zero_and_in_order(kit: Kit) -> None:
     fresh = Kit(kit.framework)
     problem = fresh.backend.problem(ProblemConfig(fresh.source, fresh.problem.budget, 32, 200, 1))
-    exported = fresh.backend.export(problem.parameters)
-    assert list(exported) == list(problem.specs) == list(parameters())
-    assert not any(value.any() for value in exported.values())
+    values = fresh.backend.export(problem.parameters)
+    assert list(values) == list(problem.specs) == list(parameters())
+    assert not any(value.any() for value in values.values())
 
 
 def test_an_export_outlives_later_steps(kit: Kit) -> None:
     location = "torch.optim:SGD" if kit.framework == "torch" else "optax:sgd"
     submission = kit.submission(location, learning_rate=0.1)
     stream = kit.stream()
-    exported = kit.backend.export(submission.eval_parameters())
-    before = {name: value.copy() for name, value in exported.items()}
+    values = kit.backend.export(submission.eval_parameters())
+    before = {name: value.copy() for name, value in values.items()}
     for _ in range(3):
         submission.step(stream)
     kit.backend.synchronize()
     for name, value in before.items():
-        assert exported[name].flags["C_CONTIGUOUS"]
-        assert exported[name].dtype == np.float32
-        np.testing.assert_array_equal(exported[name], value)
+        assert values[name].flags["C_CONTIGUOUS"]
+        assert values[name].dtype == np.float32
+        np.testing.assert_array_equal(values[name], value)
     assert (kit.backend.export(submission.eval_parameters())["output.bias"]
             != before["output.bias"]).any()  # fmt: skip
 

@@ -11,7 +11,7 @@ from tests.frameworks.kit import Kit
 FILES = {"torch": "submission.py", "jax": "submission_jax.py"}
 
 
-def written(folder: Path, kit: Kit, text: str) -> Path:
+def write(folder: Path, kit: Kit, text: str) -> Path:
     file = folder / FILES[kit.framework]
     file.write_text(dedent(text))
     return file
@@ -28,7 +28,7 @@ def test_a_location_with_nothing_says_what_is_allowed(kit: Kit, tmp_path: Path) 
 
 
 def test_a_file_with_neither_entry_says_so(kit: Kit, tmp_path: Path) -> None:
-    file = written(tmp_path, kit, "def make(problem): ...")
+    file = write(tmp_path, kit, "def make(problem): ...")
     with pytest.raises(HarnessError, match="neither a function 'build' nor a class 'Submission'"):
         kit.backend.submission(str(file), {})
 
@@ -39,7 +39,7 @@ def test_a_class_without_step_says_so(kit: Kit, tmp_path: Path) -> None:
             def setup(self, problem, hyperparameters): ...
     """
     with pytest.raises(HarnessError, match="class 'Submission' has no method step"):
-        kit.backend.submission(str(written(tmp_path, kit, text)), {})
+        kit.backend.submission(str(write(tmp_path, kit, text)), {})
 
 
 @pytest.mark.parametrize(
@@ -49,12 +49,12 @@ def test_a_class_without_step_says_so(kit: Kit, tmp_path: Path) -> None:
 def test_what_a_submission_raises_passes_through(
     kit: Kit, tmp_path: Path, text: str, error: type[Exception]
 ) -> None:
-    file = written(tmp_path, kit, text)
+    file = write(tmp_path, kit, text)
     with pytest.raises(error) as caught:
         kit.backend.submission(str(tmp_path), {})
     raised, last = caught.value, caught.traceback[-1]
-    shown = raised.filename if isinstance(raised, SyntaxError) else str(last.path)
-    assert shown == str(file)
+    place = raised.filename if isinstance(raised, SyntaxError) else str(last.path)
+    assert place == str(file)
 
 
 def test_equally_named_siblings_of_two_submissions_do_not_meet(kit: Kit, tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_equally_named_siblings_of_two_submissions_do_not_meet(kit: Kit, tmp_pat
         folder = tmp_path / f"entry_{number}"
         folder.mkdir()
         (folder / "helper.py").write_text(f"NUMBER = {number}")
-        written(folder, kit, "from .helper import NUMBER\ndef build(problem, hyperparameters):\n"
+        write(folder, kit, "from .helper import NUMBER\ndef build(problem, hyperparameters):\n"
                              "    raise LookupError(NUMBER)")  # fmt: skip
     for number in (1, 2):
         with pytest.raises(LookupError, match=str(number)):
@@ -89,6 +89,6 @@ def test_what_is_no_optimizer_is_refused() -> None:
 
 
 def test_build_must_return_an_optimizer(kit: Kit, tmp_path: Path) -> None:
-    file = written(tmp_path, kit, "def build(problem, hyperparameters):\n    return 3")
+    file = write(tmp_path, kit, "def build(problem, hyperparameters):\n    return 3")
     with pytest.raises(HarnessError, match="int"):
         kit.submission(file)

@@ -104,9 +104,9 @@ def test_a_class_around_another_trains_as_that_one_does(
 def test_a_class_around_another_says_which_it_takes(
     torch_kit: Kit, requiring: str, named: dict[str, str], why: str
 ) -> None:
-    with pytest.raises(HarnessError, match=why) as refused:
+    with pytest.raises(HarnessError, match=why) as error:
         torch_kit.submission(f"{requiring}:Sharp", learning_rate=0.1, **named)
-    assert "--set base_optimizer=torch.optim:SGD" in str(refused.value)
+    assert "--set base_optimizer=torch.optim:SGD" in str(error.value)
 
 
 def test_a_class_behind_a_dot_is_found(torch_kit: Kit) -> None:
@@ -178,9 +178,9 @@ def test_lookaheads_slow_weights_are_evaluated_and_its_fast_ones_train_on(
     (tmp_path / "submission.py").write_text(dedent(LOOKAHEAD))
     submission = torch_kit.train(tmp_path, 5)
     before = torch_kit.backend.export(torch_kit.problem.parameters)
-    evaluated = torch_kit.backend.export(submission.eval_parameters())
+    values = torch_kit.backend.export(submission.eval_parameters())
     assert submission.averages_weights
-    assert all((value == 0.0).all() for value in evaluated.values())
+    assert all((value == 0.0).all() for value in values.values())
     after = torch_kit.backend.export(torch_kit.problem.parameters)
     for name, value in before.items():
         np.testing.assert_array_equal(after[name], value)

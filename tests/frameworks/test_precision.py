@@ -87,8 +87,10 @@ def test_the_older_switches_can_be_read_after_a_pin() -> None:
         "print(torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32)"
     )
     # in a process of its own: a switch that anybody has set before can be read in any case
-    done = subprocess.run([sys.executable, "-c", read], check=False, capture_output=True, text=True)
-    assert done.stdout.split() == ["False", "False"], done.stderr
+    process = subprocess.run(
+        [sys.executable, "-c", read], check=False, capture_output=True, text=True
+    )
+    assert process.stdout.split() == ["False", "False"], process.stderr
 
 
 @pytest.mark.gpu

@@ -33,7 +33,7 @@ class Trained(NamedTuple):
     counts: dict[str, int]
 
 
-def trained(framework: str, place: Place, location: str = "") -> Trained:
+def train(framework: str, place: Place, location: str = "") -> Trained:
     """A perceptron's training, on one of the ranks or on all devices."""
     kit = Kit(framework, place=place)
     point = {} if location else POINT
@@ -53,19 +53,19 @@ def assert_same(one: Trained, other: Trained) -> None:
 @pytest.mark.system
 @pytest.mark.parametrize("world_size", [2, 4])
 def test_ranks_train_as_one_process_does(tmp_path: Path, world_size: int) -> None:
-    alone = trained("torch", ALONE)
-    for one in on_ranks(partial(trained, "torch"), world_size, tmp_path):
+    alone = train("torch", ALONE)
+    for one in on_ranks(partial(train, "torch"), world_size, tmp_path):
         assert_same(one, alone)
 
 
 @pytest.mark.system
 @pytest.mark.parametrize("world_size", [2, 4])
 def test_several_devices_of_jax_train_as_one_does(world_size: int) -> None:
-    alone = trained("jax", ALONE)
-    assert_same(on_devices(partial(trained, "jax"), world_size), alone)
+    alone = train("jax", ALONE)
+    assert_same(on_devices(partial(train, "jax"), world_size), alone)
 
 
-def normed(framework: str, place: Place) -> dict[str, np.ndarray]:
+def norms_of(framework: str, place: Place) -> dict[str, np.ndarray]:
     """Parameters and running statistics of a small network, after some steps."""
     start = Normed(framework, place)
     submission = start.backend.submission(LOCATIONS[framework], {"learning_rate": 0.1})
@@ -78,14 +78,14 @@ def normed(framework: str, place: Place) -> dict[str, np.ndarray]:
 
 @pytest.mark.system
 def test_batch_statistics_are_those_of_the_whole_batch(tmp_path: Path) -> None:
-    alone = normed("torch", ALONE)
-    for one in on_ranks(partial(normed, "torch"), 2, tmp_path):
+    alone = norms_of("torch", ALONE)
+    for one in on_ranks(partial(norms_of, "torch"), 2, tmp_path):
         assert farthest(one, alone) < 2e-5
 
 
 @pytest.mark.system
 def test_so_are_those_of_jax() -> None:
-    assert farthest(on_devices(partial(normed, "jax"), 2), normed("jax", ALONE)) < 2e-5
+    assert farthest(on_devices(partial(norms_of, "jax"), 2), norms_of("jax", ALONE)) < 2e-5
 
 
 def stream_of(world_size: int, rank: int) -> TorchStream:
@@ -140,9 +140,9 @@ class Submission:
 def test_a_class_that_averages_its_gradients_trains_as_one_process_does(tmp_path: Path) -> None:
     file = tmp_path / "submission.py"
     file.write_text(AVERAGING)
-    alone = trained("torch", ALONE, str(file))
-    train = partial(trained, "torch", location=str(file))
-    for one in on_ranks(train, 2, tmp_path):
+    alone = train("torch", ALONE, str(file))
+    train_file = partial(train, "torch", location=str(file))
+    for one in on_ranks(train_file, 2, tmp_path):
         assert_same(one, alone)
 
 

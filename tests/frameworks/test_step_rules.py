@@ -42,7 +42,7 @@ def assert_equal(left: Values, right: Values) -> None:
         np.testing.assert_allclose(value, right[name], rtol=1e-5, atol=1e-6)
 
 
-def written(folder: Path, build: str) -> Path:
+def write(folder: Path, build: str) -> Path:
     """A submission whose `build` returns this optimizer of `parameters`."""
     folder.joinpath("submission.py").write_text(
         dedent(f"""
@@ -56,7 +56,7 @@ def written(folder: Path, build: str) -> Path:
 
 
 def test_cautious_updates_are_those_of_pytorch_optimizer(tmp_path: Path) -> None:
-    oracle = written(
+    oracle = write(
         tmp_path,
         "pytorch_optimizer.Lion(parameters, lr=0.01, betas=(0.9, 0.99), cautious=True)",
     )
@@ -74,31 +74,31 @@ def test_cautious_updates_are_those_of_pytorch_optimizer(tmp_path: Path) -> None
 
 def test_lookahead_is_that_of_pytorch_optimizer(tmp_path: Path) -> None:
     inner = f"torch.optim.SGD(parameters, lr={RATE}, momentum=0.9)"
-    oracle = written(tmp_path, f"pytorch_optimizer.Lookahead({inner}, k=3, alpha=0.4)")
+    oracle = write(tmp_path, f"pytorch_optimizer.Lookahead({inner}, k=3, alpha=0.4)")
     rules: dict[str, object] = {"lookahead_every": 3, "lookahead_alpha": 0.4, "momentum": 0.9}
     # after whole rounds, where the slow weights, at which the class is evaluated, are the fast ones
     assert_equal(sgd(Kit("torch"), 12, **rules), run(Kit("torch"), oracle, 12))
 
 
 def test_cautious_decay_acts_where_step_and_weight_agree(kit: Kit) -> None:
-    start, moved = starts(kit.framework), sgd(Kit(kit.framework), 1)
+    start, values = starts(kit.framework), sgd(Kit(kit.framework), 1)
     decayed = sgd(kit, 1, cautious_decay=0.2)
     for name, w in start.items():
-        step = w - moved[name]
+        step = w - values[name]
         expected = w - step - RATE * 0.2 * np.where(step * w >= 0, w, 0.0)
         np.testing.assert_allclose(decayed[name], expected, rtol=0.0, atol=1e-7)
 
 
 def test_hyperball_takes_the_direction_alone_and_keeps_the_norm(kit: Kit) -> None:
     start, moved = starts(kit.framework), sgd(Kit(kit.framework), 1)
-    held = sgd(kit, 1, hyperball=0.3)
+    values = sgd(kit, 1, hyperball=0.3)
     for name, w in start.items():
         expected = moved[name]
         if w.ndim == 2 and "output" not in name:
             norm, step = np.linalg.norm(w), w - moved[name]
             expected = w - 0.3 * norm * step / np.linalg.norm(step)
             expected = expected * norm / np.linalg.norm(expected)
-        np.testing.assert_allclose(held[name], expected, rtol=0.0, atol=1e-6)
+        np.testing.assert_allclose(values[name], expected, rtol=0.0, atol=1e-6)
 
 
 def test_under_hyperball_the_norm_stays_for_many_steps(kit: Kit) -> None:
@@ -162,10 +162,10 @@ def test_ema_nesterov_follows_the_schedule() -> None:
 
 
 def test_the_floor_lengthens_the_short_steps_of_hidden_matrices(kit: Kit) -> None:
-    start, moved = starts(kit.framework), sgd(Kit(kit.framework), 1)
+    start, values = starts(kit.framework), sgd(Kit(kit.framework), 1)
     floored = sgd(kit, 1, update_floor=0.5)
     for name, w in start.items():
-        step = w - moved[name]
+        step = w - values[name]
         if w.ndim == 2 and "output" not in name:
             least = RATE * 0.5 * np.linalg.norm(w)
             assert np.linalg.norm(step) < least
@@ -271,9 +271,9 @@ def test_a_value_out_of_its_range_is_refused(kit: Kit, rules: dict[str, object])
 def test_rules_that_do_not_go_together_are_refused(
     kit: Kit, point: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as error:
         sgd(kit, 1, **point)
-    assert message in str(caught.value)
+    assert message in str(error.value)
 
 
 def test_a_separate_cooldown_is_refused_where_a_class_makes_its_own_steps() -> None:

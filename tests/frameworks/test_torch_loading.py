@@ -9,7 +9,7 @@ from harness.core.errors import HarnessError
 from tests.frameworks.kit import Kit
 
 
-def written(folder: Path, text: str) -> Path:
+def write(folder: Path, text: str) -> Path:
     (folder / "submission.py").write_text(dedent(text))
     return folder
 
@@ -72,7 +72,7 @@ LATE = """
 def test_a_class_that_asks_for_a_closure_when_it_steps_gets_one(
     torch_kit: Kit, tmp_path: Path
 ) -> None:
-    torch_kit.train(written(tmp_path, LATE), 5)
+    torch_kit.train(write(tmp_path, LATE), 5)
     assert torch_kit.problem.counts["backward"] == 6  # the first was made before it asked
 
 
@@ -88,7 +88,7 @@ BUILD = """
 
 
 def test_a_folders_schedule_scales_every_groups_rate(torch_kit: Kit, tmp_path: Path) -> None:
-    folder = written(tmp_path, BUILD)
+    folder = write(tmp_path, BUILD)
     submission = torch_kit.train(folder, 5, learning_rate=0.2, horizon=1.0)
     rates = [group["lr"] for group in submission.state_dict()["optimizer"]["param_groups"]]
     assert rates == [0.2 * 0.75, 0.5 * 0.75]
@@ -98,7 +98,7 @@ def test_a_folders_schedule_scales_every_groups_rate(torch_kit: Kit, tmp_path: P
 def test_the_horizon_is_three_quarters_unless_the_point_says(
     torch_kit: Kit, tmp_path: Path
 ) -> None:
-    submission = torch_kit.train(written(tmp_path, BUILD), 1 + 4, learning_rate=0.3)
+    submission = torch_kit.train(write(tmp_path, BUILD), 1 + 4, learning_rate=0.3)
     assert submission.learning_rate() == pytest.approx(0.3 * (1 - (0.5 / 0.75) / 2))
 
 
@@ -126,17 +126,17 @@ EVAL = """
 
 
 def test_a_class_with_only_setup_and_step(torch_kit: Kit, tmp_path: Path) -> None:
-    submission = torch_kit.train(written(tmp_path, AVERAGED), 20)
+    submission = torch_kit.train(write(tmp_path, AVERAGED), 20)
     assert submission.eval_parameters() is torch_kit.problem.parameters
     assert submission.learning_rate() is None
 
 
 def test_averaged_weights_are_what_is_evaluated(torch_kit: Kit, tmp_path: Path) -> None:
-    submission = torch_kit.train(written(tmp_path, AVERAGED + EVAL), 20)
-    evaluated = torch_kit.backend.export(submission.eval_parameters())
+    submission = torch_kit.train(write(tmp_path, AVERAGED + EVAL), 20)
+    values = torch_kit.backend.export(submission.eval_parameters())
     live = torch_kit.backend.export(torch_kit.problem.parameters)
-    assert all((evaluated[name] != live[name]).any() for name in live)
-    np.testing.assert_allclose(evaluated["output.bias"], live["output.bias"], atol=0.05)
+    assert all((values[name] != live[name]).any() for name in live)
+    np.testing.assert_allclose(values["output.bias"], live["output.bias"], atol=0.05)
 
 
 def test_an_optimizer_with_modes_is_evaluated_in_eval_mode(torch_kit: Kit, tmp_path: Path) -> None:
@@ -161,10 +161,10 @@ def test_an_optimizer_with_modes_is_evaluated_in_eval_mode(torch_kit: Kit, tmp_p
         def build(problem, hyperparameters):
             return Switching(problem.parameters.values(), lr=0.1)
     """
-    submission = torch_kit.submission(written(tmp_path, text))
-    evaluated = torch_kit.backend.export(submission.eval_parameters())
+    submission = torch_kit.submission(write(tmp_path, text))
+    values = torch_kit.backend.export(submission.eval_parameters())
     live = torch_kit.backend.export(torch_kit.problem.parameters)
-    np.testing.assert_array_equal(evaluated["output.weight"], 2 * live["output.weight"])
+    np.testing.assert_array_equal(values["output.weight"], 2 * live["output.weight"])
 
 
 def test_a_restored_state_trains_on_the_same(torch_kit: Kit) -> None:
@@ -253,7 +253,7 @@ def test_a_schedule_for_an_optimizer_without_rates_is_refused(
             return WithoutRate(problem.parameters.values()), lambda fraction: 1.0
     """
     with pytest.raises(HarnessError, match="have no 'lr'"):
-        torch_kit.submission(written(tmp_path, text), learning_rate=0.07)
+        torch_kit.submission(write(tmp_path, text), learning_rate=0.07)
 
 
 TWO_SETTINGS = """
@@ -270,7 +270,7 @@ def test_an_inherited_state_leaves_hyperparameters_that_differ(
     torch_kit: Kit, tmp_path: Path
 ) -> None:
     point = {"learning_rate": 0.01, "beta2": 0.9}
-    place = written(tmp_path, TWO_SETTINGS)
+    place = write(tmp_path, TWO_SETTINGS)
     trunk = torch_kit.train(place, 5, **point)
     branch = torch_kit.submission(place, **point | {"beta2": 0.99, "learning_rate": 0.001})
     branch.inherit(trunk.state_dict(), point)

@@ -68,7 +68,7 @@ COMPLETE = """
 """
 
 
-def trained(kit: Kit, folder: Path, text: str) -> Any:
+def train(kit: Kit, folder: Path, text: str) -> Any:
     (folder / "submission.py").write_text("import torch\n" + dedent(text))
     return kit.train(folder, 3)
 
@@ -85,7 +85,7 @@ def trained(kit: Kit, folder: Path, text: str) -> Any:
     ids=["hook", "gradient hook", "wrapped", "attribute", "inner object"],
 )
 def test_state_elsewhere_is_named(torch_kit: Kit, tmp_path: Path, text: str, what: str) -> None:
-    submission = trained(torch_kit, tmp_path, text)
+    submission = train(torch_kit, tmp_path, text)
     with pytest.raises(HarnessError, match=f"has {what}, which its state_dict does not hold"):
         submission.state_dict()
 
@@ -93,7 +93,7 @@ def test_state_elsewhere_is_named(torch_kit: Kit, tmp_path: Path, text: str, wha
 def test_lists_of_parameters_and_torchs_schedules_keep_nothing(
     torch_kit: Kit, tmp_path: Path
 ) -> None:
-    assert "optimizer" in trained(torch_kit, tmp_path, COMPLETE).state_dict()
+    assert "optimizer" in train(torch_kit, tmp_path, COMPLETE).state_dict()
 
 
 def test_a_class_without_a_state_has_no_checkpoint(torch_kit: Kit, tmp_path: Path) -> None:
@@ -105,6 +105,6 @@ def test_a_class_without_a_state_has_no_checkpoint(torch_kit: Kit, tmp_path: Pat
             def step(self, stream):
                 return self.problem.batch_loss(stream.next()).detach()
     """
-    submission = trained(torch_kit, tmp_path, text)
+    submission = train(torch_kit, tmp_path, text)
     with pytest.raises(HarnessError, match="Submission has no state_dict and load_state_dict"):
         submission.state_dict()

@@ -29,7 +29,7 @@ def iterates(kit: Kit, steps: int) -> list[dict[str, np.ndarray]]:
     return path
 
 
-def evaluated(kit: Kit, steps: int, **point: object) -> dict[str, np.ndarray]:
+def evaluate_after(kit: Kit, steps: int, **point: object) -> dict[str, np.ndarray]:
     submission, stream = kit.submission(SGD[kit.framework], **POINT, **point), kit.stream()
     for _ in range(steps):
         submission.step(stream)
@@ -39,7 +39,7 @@ def evaluated(kit: Kit, steps: int, **point: object) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("every", [1, 3])
 def test_ema_agrees_with_torchs(kit: Kit, every: int) -> None:
-    average = evaluated(kit, 21, average="ema", average_decay=0.9, average_every=every)
+    average = evaluate_after(kit, 21, average="ema", average_decay=0.9, average_every=every)
     path = iterates(Kit(kit.framework), 21)
     model = torch.nn.ParameterDict(
         {n.replace(".", "_"): torch.zeros(v.shape) for n, v in path[0].items()}
@@ -60,7 +60,7 @@ def test_ema_agrees_with_torchs(kit: Kit, every: int) -> None:
 
 @pytest.mark.parametrize("start", [0, 5])
 def test_bema_agrees_with_the_algorithm_box(kit: Kit, start: int) -> None:
-    average = evaluated(kit, 25, average="bema", average_start=start, average_lag=2.0)
+    average = evaluate_after(kit, 25, average="bema", average_start=start, average_lag=2.0)
     path = iterates(Kit(kit.framework), 25)
     for name, value in average.items():
         begin = mean = path[start][name].astype(np.float64)
@@ -72,7 +72,7 @@ def test_bema_agrees_with_the_algorithm_box(kit: Kit, start: int) -> None:
 
 
 def test_before_an_average_starts_the_live_parameters_are_evaluated(kit: Kit) -> None:
-    average = evaluated(kit, 5, average="ema", average_start=9)
+    average = evaluate_after(kit, 5, average="ema", average_start=9)
     expected = iterates(Kit(kit.framework), 5)[5]
     assert all((average[name] == expected[name]).all() for name in expected)
 
@@ -84,7 +84,7 @@ def test_an_averages_state_is_restored_bit_for_bit(kit: Kit) -> None:
         whole.step(stream)
     again = Kit(kit.framework)
     resumed, copied = again.submission(SGD[kit.framework], **point), again.stream()
-    resumed.load_state_dict(_copied(whole.state_dict()))
+    resumed.load_state_dict(_copy(whole.state_dict()))
     for _ in range(5):
         whole.step(stream)
         copied.next()
@@ -94,12 +94,12 @@ def test_an_averages_state_is_restored_bit_for_bit(kit: Kit) -> None:
         np.testing.assert_array_equal(plain(value), plain(resumed.eval_parameters()[name]))
 
 
-def _copied(state: object) -> object:
+def _copy(state: object) -> object:
     if isinstance(state, torch.Tensor):
         return state.detach().clone()
     if isinstance(state, dict):
-        return {key: _copied(value) for key, value in state.items()}
-    return [_copied(value) for value in state] if isinstance(state, list) else state
+        return {key: _copy(value) for key, value in state.items()}
+    return [_copy(value) for value in state] if isinstance(state, list) else state
 
 
 def norm(after: dict[str, np.ndarray], before: dict[str, np.ndarray]) -> float:
@@ -141,8 +141,8 @@ def test_a_parametrisations_first_step_has_its_factors(kit: Kit, rule: str) -> N
 def _gradients(kit: Kit) -> Mapping[str, object]:
     problem, batch = kit.problem, kit.batch()
     if kit.framework == "jax":
-        found: Mapping[str, object] = problem.value_and_grad(problem.parameters, batch)[1]
-        return found
+        result: Mapping[str, object] = problem.value_and_grad(problem.parameters, batch)[1]
+        return result
     loss = problem.batch_loss(batch)
     gradients = torch.autograd.grad(loss, list(problem.parameters.values()))
     return dict(zip(problem.parameters, gradients, strict=True))

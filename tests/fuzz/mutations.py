@@ -18,7 +18,7 @@ DEEP = b'{"a":' * 5000 + b"\n"
 Read = Callable[[Path], object]
 
 
-def mutated(whole: bytes) -> st.SearchStrategy[bytes]:
+def mutate(whole: bytes) -> st.SearchStrategy[bytes]:
     """The bytes with a stretch of them replaced, doubled or left out."""
     place = st.integers(0, len(whole))
     return st.builds(

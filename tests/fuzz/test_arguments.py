@@ -16,7 +16,7 @@ from harness.execution.local import LocalExecutor
 from harness.plan.trial import MachineSpeed, Trial, TrialRecord
 from harness.runs import run as runs
 from harness.speed import report as doctor
-from tests.record.conftest import Made
+from tests.record.conftest import SampleStore
 from workloads.spec import ReferenceSpeed
 
 from .promptly import promptly
@@ -118,7 +118,7 @@ TABLE = "submission,workload,study,time_to_target_s\na,w,1,2.5\nb,w,1,3.5\n"
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_arguments_that_fit_but_for_a_few(
-    sample: Made,
+    sample: SampleStore,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     data: st.DataObject,

@@ -18,12 +18,12 @@ from harness.record.store import read_record, write_record
 from harness.record.tables import results_frame
 from harness.submission.space import IMPORT_PATH_SPACE, Space, read_space
 from harness.verification.store import verify_store
-from tests.record.conftest import Made
+from tests.record.conftest import SampleStore
 from workloads.frozen import Frozen
 from workloads.spec import Suite, WorkloadSpec
 from workloads.toml import parse_toml, read_toml
 
-from .mutations import DEEP, FUZZ, Read, mutated, survives
+from .mutations import DEEP, FUZZ, Read, mutate, survives
 from .promptly import promptly
 
 TOML: dict[type[Frozen], Path] = {
@@ -37,7 +37,7 @@ TOML: dict[type[Frozen], Path] = {
 @FUZZ
 @given(data=st.data())
 def test_toml_files(kind: type[Frozen], data: st.DataObject) -> None:
-    content = data.draw(mutated(TOML[kind].read_bytes()) | st.binary(max_size=200))
+    content = data.draw(mutate(TOML[kind].read_bytes()) | st.binary(max_size=200))
     survives(lambda path: read_toml(path, kind), content)
 
 
@@ -81,11 +81,11 @@ def test_spaces_draw_what_they_accept(data: st.DataObject) -> None:
 @FUZZ
 @given(data=st.data())
 @example(data=None)
-def test_records(shared_sample: Made, data: st.DataObject | None) -> None:
+def test_records(shared_sample: SampleStore, data: st.DataObject | None) -> None:
     readers: dict[str, Read] = {"trial.json": read_record, "events.jsonl": read_events}
     for name, read in readers.items():
         whole = (shared_sample.folder / name).read_bytes()
-        survives(read, DEEP if data is None else data.draw(mutated(whole) | st.binary()))
+        survives(read, DEEP if data is None else data.draw(mutate(whole) | st.binary()))
 
 
 @FUZZ
@@ -93,17 +93,17 @@ def test_records(shared_sample: Made, data: st.DataObject | None) -> None:
 def test_rounds(tmp_path: Path, data: st.DataObject) -> None:
     folder = Path(tempfile.mkdtemp(dir=tmp_path))
     public, _ = draw_round("r", folder)
-    survives(read_round, data.draw(mutated(public.read_bytes()) | st.binary(max_size=100)))
+    survives(read_round, data.draw(mutate(public.read_bytes()) | st.binary(max_size=100)))
 
 
 @FUZZ
 @given(data=st.data())
-def test_stores(shared_sample: Made, data: st.DataObject) -> None:
+def test_stores(shared_sample: SampleStore, data: st.DataObject) -> None:
     names = {"trial.json": shared_sample.folder, "events.jsonl": shared_sample.folder}
     name = data.draw(st.sampled_from(["ledger.jsonl", *names]))
     path = names.get(name, shared_sample.store) / name
     whole = path.read_bytes()
-    path.write_bytes(data.draw(mutated(whole)))
+    path.write_bytes(data.draw(mutate(whole)))
     try:
         with promptly():
             report = verify_store(shared_sample.store)
@@ -122,7 +122,7 @@ def test_a_chained_line_that_is_no_event_is_refused(tmp_path: Path, content: str
         read_events(tmp_path / "events.jsonl")
 
 
-def test_a_file_that_may_not_be_written_is_a_message(sample: Made) -> None:
+def test_a_file_that_may_not_be_written_is_a_message(sample: SampleStore) -> None:
     full = Path("/dev/full")
     with pytest.raises(HarnessError, match="cannot"):
         write_record(full, TrialRecord(identity=sample.trial.identity, trial=sample.trial))

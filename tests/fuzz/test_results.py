@@ -27,10 +27,10 @@ from harness.speed import known_speeds
 from scoring.evaluate import score_table
 from scoring.logs import study_times
 from scoring.rules import load_rules
-from tests.record.conftest import Made, beginning
+from tests.record.conftest import SampleStore, beginning
 from workloads.spec import ReferenceSpeed
 
-from .mutations import DEEP, FUZZ, mutated, survives
+from .mutations import DEEP, FUZZ, mutate, survives
 
 REFERENCE = ReferenceSpeed(step_s=0.01, startup_s=0.1)
 SPEED = MachineSpeed(step_s=0.02, startup_s=0.2, reference=REFERENCE, spread=0.0, conditions="a")
@@ -53,12 +53,14 @@ def checkpoint_of(trial: Trial, folder: Path) -> Path:
 
 @FUZZ
 @given(st.data())
-def test_checkpoints(shared_sample: Made, tmp_path: Path, data: st.DataObject) -> None:
+def test_checkpoints(shared_sample: SampleStore, tmp_path: Path, data: st.DataObject) -> None:
     whole = checkpoint_of(shared_sample.trial, tmp_path).read_bytes()
-    content = data.draw(mutated(whole) | st.binary(max_size=100) | st.just(whole))
+    content = data.draw(mutate(whole) | st.binary(max_size=100) | st.just(whole))
     digest = hashlib.sha256(content).hexdigest()
-    written = CheckpointWritten(grid=5, step=1, timed_s=1.0, bytes=len(content), sha256=digest)
-    payloads: list[TrialEvent] = [beginning(shared_sample.trial, 1), written]
+    times_written = CheckpointWritten(
+        grid=5, step=1, timed_s=1.0, bytes=len(content), sha256=digest
+    )
+    payloads: list[TrialEvent] = [beginning(shared_sample.trial, 1), times_written]
     events: list[Event] = [Line(seq, "", "referee", one, "") for seq, one in enumerate(payloads)]
 
     def read(path: Path) -> None:
@@ -77,7 +79,7 @@ def test_published_logs(data: st.DataObject | None) -> None:
     workload, target = next(iter(rules.targets.items()))
     whole = LOG.replace(b"METRIC", target.metric.encode())
     large = whole + b'4,"' + b"9" * 200_000 + b'",1\n'
-    content = large if data is None else data.draw(mutated(whole) | st.binary(max_size=200))
+    content = large if data is None else data.draw(mutate(whole) | st.binary(max_size=200))
 
     def read(path: Path) -> None:
         place = path.parent / "logs" / "entry" / "study_0" / f"{workload}_jax" / "trial_1"
@@ -90,7 +92,7 @@ def test_published_logs(data: st.DataObject | None) -> None:
 
 
 @FUZZ
-@given(mutated(TABLE) | st.binary(max_size=200))
+@given(mutate(TABLE) | st.binary(max_size=200))
 @example(b"")
 @example(TABLE + b'a,w,3,"' + b"9" * 200_000 + b'"\n')
 def test_tables_of_times(content: bytes) -> None:
@@ -99,7 +101,7 @@ def test_tables_of_times(content: bytes) -> None:
 
 
 @pytest.fixture(scope="module")
-def score(shared_sample: Made, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def score(shared_sample: SampleStore, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """What `harness score --json` writes of a store."""
     from typer.testing import CliRunner
 
@@ -114,13 +116,13 @@ def score(shared_sample: Made, tmp_path_factory: pytest.TempPathFactory) -> byte
 @FUZZ
 @given(st.data())
 @example(None)
-def test_scores(shared_sample: Made, score: bytes, data: st.DataObject | None) -> None:
-    content = DEEP if data is None else data.draw(mutated(score) | st.binary(max_size=100))
+def test_scores(shared_sample: SampleStore, score: bytes, data: st.DataObject | None) -> None:
+    content = DEEP if data is None else data.draw(mutate(score) | st.binary(max_size=100))
     survives(lambda path: score_mismatch(shared_sample.store, path), content)
 
 
 @FUZZ
-@given(mutated(json.dumps({"a": SPEED.model_dump()}).encode()) | st.binary(max_size=100))
+@given(mutate(json.dumps({"a": SPEED.model_dump()}).encode()) | st.binary(max_size=100))
 @example(DEEP)
 @example(b"\xff")
 def test_remembered_speeds(content: bytes) -> None:

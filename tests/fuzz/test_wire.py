@@ -33,7 +33,7 @@ LAYOUT = st.lists(
 )
 
 
-def received(content: bytes) -> ToRefereeMessage | None:
+def receive(content: bytes) -> ToRefereeMessage | None:
     """What a referee makes of these bytes, after which the worker hangs up."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -59,7 +59,7 @@ def frame(message: object, layout: object, tail: bytes = b"") -> bytes:
 @example(struct.pack(">I", 2**32 - 1))
 @example(struct.pack(">I", 5000) + b'{"a":' * 1000)
 def test_any_bytes(content: bytes) -> None:
-    received(content)
+    receive(content)
 
 
 @given(st.data())
@@ -67,17 +67,17 @@ def test_any_values_in_messages(data: st.DataObject) -> None:
     message = dict(data.draw(st.sampled_from(MESSAGES)))
     for key in data.draw(st.lists(st.sampled_from(sorted(message)), max_size=3)):
         message[key] = data.draw(JSON)
-    received(frame(message, []))
+    receive(frame(message, []))
 
 
 @given(LAYOUT, st.binary(max_size=50))
 @example([["a", "float32", [2**39, 2**39, 0]]], b"")
 def test_any_tensors(layout: object, tail: bytes) -> None:
-    received(frame(MESSAGES[0], layout, tail))
+    receive(frame(MESSAGES[0], layout, tail))
 
 
 def test_no_number_that_the_record_cannot_hold_passes() -> None:
     for number in (float("nan"), float("inf")):
-        assert received(frame(MESSAGES[1] | {"train_loss": number}, [])) is None
-    assert received(frame(MESSAGES[0] | {"state": "\ud800"}, [])) is None
-    assert received(frame(MESSAGES[1], [])) is not None
+        assert receive(frame(MESSAGES[1] | {"train_loss": number}, [])) is None
+    assert receive(frame(MESSAGES[0] | {"state": "\ud800"}, [])) is None
+    assert receive(frame(MESSAGES[1], [])) is not None

@@ -89,8 +89,8 @@ class Box:
         self.worker = self.inner.start(replace(confinement, **self.changes))
         return self.worker
 
-    def unenforced(self) -> tuple[str, ...]:
-        return self.inner.unenforced()
+    def list_unenforced(self) -> tuple[str, ...]:
+        return self.inner.list_unenforced()
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Outcome:
         return "SUCCEEDED" in self.log
 
 
-Won = Callable[[Outcome], bool]
+HasWon = Callable[[Outcome], bool]
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class Case:
     off: Callable[[Arena], None] = lambda arena: None
     states: tuple[State, ...] = ("budget",)
     reason: str = ""
-    won: Won = lambda outcome: outcome.says_so
+    won: HasWon = lambda outcome: outcome.says_so
     settings: Settings = field(default_factory=dict)
     prepare: Callable[[Arena], None] = lambda arena: None
     needs: tuple[str, ...] = ()
@@ -150,10 +150,10 @@ class Case:
 def _few_held_out(
     opened: Callable[[Path, float], Examples], folder: Path, limit_gib: float
 ) -> Examples:
-    found = opened(folder, limit_gib)
+    result = opened(folder, limit_gib)
     if folder.name == "train":
-        return found
-    return Examples(found.inputs[:256], found.targets[:256], found.is_mapped)
+        return result
+    return Examples(result.inputs[:256], result.targets[:256], result.is_mapped)
 
 
 def _target(target: Target, settings: Settings) -> Target:
@@ -223,13 +223,13 @@ class Arena:
             "TRAIN": str(data / "train"),
             "ELSEWHERE": str(self.elsewhere),
             "SLEEP_S": self.marker,
-            "KNOWN": known(seeds, data),
+            "KNOWN": what_is_known(seeds, data),
         }
         lines = [f"{key} = {value!r}\n" for key, value in facts.items()]
         (place / "facts.py").write_text("".join(lines))
         request = PlanRequest("mlp", str(place), ruleset="self", round_seed=self.round_seed)
-        (planned,) = plan(request).trials
-        return self._small(planned, settings)
+        (own_trial,) = plan(request).trials
+        return self._small(own_trial, settings)
 
     def instance(self, round_seed: str) -> tuple[Trial, Path]:
         """Any trial of a round, and the folder of its instance's splits."""
@@ -245,13 +245,13 @@ class Arena:
     def _small(self, planned: Trial, settings: Settings) -> Trial:
         runtime_s, steps = settings.get("seconds", 60.0), settings.get("steps", 8)
         scaled = {"runtime_s": runtime_s, "steps": steps, "scale": 0.5}
-        declared = planned.target
-        assert isinstance(declared, Target)
+        target = planned.target
+        assert isinstance(target, Target)
         limits = {k: settings[k] for k in ("memory_gib", "warmup_s") if k in settings}
         return planned.model_copy(
             update={
                 "budget": planned.budget.model_copy(update=scaled),
-                "target": _target(declared, settings),
+                "target": _target(target, settings),
                 "limits": planned.limits.model_copy(update=limits),
                 "grid": settings.get("grid", GRID),
                 "probes": False,
@@ -273,7 +273,7 @@ class Arena:
         return Outcome(result, log, events, trial, frozen)
 
 
-def known(trial: Trial, data: Path) -> Known:
+def what_is_known(trial: Trial, data: Path) -> Known:
     """By what a submission would know an instance's seed and a held-out example."""
     inputs = np.load(data / "validation" / "inputs.npy", mmap_mode="r")
     example = np.ascontiguousarray(inputs[0]).tobytes()[:EXAMPLE]

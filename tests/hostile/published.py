@@ -18,7 +18,7 @@ from harness.providers import registry
 from harness.record.chain import BrokenChainError
 from workloads.mlp import model_torch as mlp
 
-from .arena import Arena, known
+from .arena import Arena, what_is_known
 from .cases import replay_weights, scan_memory, write_descriptors
 
 
@@ -56,11 +56,11 @@ def in_referee(kind: str, attack: Callable[[], object]) -> Callable[[Arena], Non
 
 def memory_of_the_referee(arena: Arena) -> bool:
     """In the referee's memory both are."""
-    found = set[str]()
-    what = known(*arena.instance(arena.round_seed))
-    arena.ear.acts["go"] = lambda: found.update(scan_memory.search(what))
+    result = set[str]()
+    what = what_is_known(*arena.instance(arena.round_seed))
+    arena.ear.acts["go"] = lambda: result.update(scan_memory.search(what))
     arena.run("fingerprint_shapes")
-    return found == {"the seed", "a held-out example"}
+    return result == {"the seed", "a held-out example"}
 
 
 def descriptors_of_the_referee(arena: Arena) -> bool:
@@ -77,11 +77,11 @@ def weights_of_the_public_round(arena: Arena) -> None:
     """Ship weights that are trained on the public round's instance, and run another round."""
     _, data = arena.instance(PUBLIC_ROUND_SEED)
     (place := arena.folder / "submission").mkdir()
-    np.savez(place / replay_weights.SHIPPED, **replay_weights.shipped(_trained(data / "train")))
+    np.savez(place / replay_weights.SHIPPED, **replay_weights.shipped(_train(data / "train")))
     arena.round_seed = "a secret"
 
 
-def _trained(folder: Path) -> dict[str, torch.Tensor]:
+def _train(folder: Path) -> dict[str, torch.Tensor]:
     """The weights of a model after some steps of Adam on a training split."""
     inputs, targets = (np.load(folder / f"{name}.npy") for name in ("inputs", "targets"))
     torch.manual_seed(0)

@@ -41,8 +41,8 @@ def is_not(state: str) -> Callable[[Outcome], bool]:
 
 
 def loss_is_zero(outcome: Outcome) -> bool:
-    evaluated = [e.validation["loss"] for e in of_type(outcome.events, Evaluation)]
-    return 0.0 in evaluated
+    losses = [e.validation["loss"] for e in of_type(outcome.events, Evaluation)]
+    return 0.0 in losses
 
 
 def steps_were_free(outcome: Outcome) -> bool:

@@ -75,12 +75,12 @@ def environment_is_not_cleaned(arena: Arena) -> None:
 
 def parents_get(arena: Arena, more: Callable[[], dict[str, str]]) -> None:
     """Let the parent of the workers be a new one, with more in its environment."""
-    kept = fork_client._environment
+    environment = fork_client._environment
     arena.patch.setattr(fork_client, "_STARTED", {})
-    arena.patch.setattr(fork_client, "_environment", lambda threads: kept(threads) | more())
+    arena.patch.setattr(fork_client, "_environment", lambda threads: environment(threads) | more())
 
 
-def forged(arena: Arena) -> bool:
+def is_forged(arena: Arena) -> bool:
     """Without Landlock the line is written; the chain of hashes then finds it."""
     plain_with_its_log(arena)
     try:
@@ -162,10 +162,10 @@ def folder_runs_itself(arena: Arena) -> None:
 
 def removal_calls_itself(arena: Arena) -> None:
     """Remove a scratch by a function that calls itself for each folder."""
-    arena.patch.setattr(scratch, "remove_tree", lambda folder: _removed(os.fspath(folder)))
+    arena.patch.setattr(scratch, "remove_tree", lambda folder: _remove(os.fspath(folder)))
 
 
-def _removed(folder: str) -> None:
+def _remove(folder: str) -> None:
     with suppress(RecursionError, OSError):
         shutil.rmtree(folder)
 
@@ -187,11 +187,11 @@ def one_scratch(arena: Arena) -> None:
     arena.without("mounts")
     folder = Path(tempfile.mkdtemp(dir=arena.folder))
     folder.chmod(0o777)
-    arena.patch.setattr(execution, "new_scratch", lambda: _shared(folder))
+    arena.patch.setattr(execution, "new_scratch", lambda: _share(folder))
 
 
 @contextmanager
-def _shared(folder: Path) -> Iterator[Path]:
+def _share(folder: Path) -> Iterator[Path]:
     yield folder
 
 
@@ -229,11 +229,11 @@ def only_the_parent_is_asked(arena: Arena) -> None:
 def clean_up_by_following(arena: Arena) -> None:
     """Clean the scratch up by deleting what its links lead to, too."""
     arena.plain()
-    arena.patch.setattr(execution, "new_scratch", _followed)
+    arena.patch.setattr(execution, "new_scratch", _follow)
 
 
 @contextmanager
-def _followed() -> Iterator[Path]:
+def _follow() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp())
     yield folder
     for path in folder.iterdir():

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import handed_over as h
 from . import published as p
 from . import signs
+from . import submitted_snapshots as h
 from . import switches as s
 from . import timing as t
 from .arena import GLANCES, LOOKS, Case
@@ -63,7 +63,7 @@ CASES = (
          prepare=h.with_checkpoints, proof=h.checkpoint_is_unpickled, won=h.was_code_run),
     # Files.
     Case("forge_record", IMPOSSIBLE, "Landlock: the store cannot be written", s.plain, needs=FILES,
-         proof=s.forged),
+         proof=s.is_forged),
     Case("read_other_results", IMPOSSIBLE, "Landlock: the store cannot be read",
          s.plain_with_its_log, needs=FILES),
     Case("read_held_out_by_path", IMPOSSIBLE, "Landlock: only the view can be read", s.plain,

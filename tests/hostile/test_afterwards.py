@@ -16,7 +16,7 @@ from harness.record.store import EVENTS_FILE
 from harness.sandboxes.fork_client import ForkServer
 from harness.verification.store import verify_store
 
-from . import handed_over, signs, switches, timing
+from . import signs, submitted_snapshots, switches, timing
 from .arena import Arena
 from .processes import is_running
 from .table import CASES, TIMED
@@ -30,10 +30,10 @@ def beginnings(arena: Arena, trial: Trial) -> int:
 
 
 def test_a_checkpoint_that_is_code_runs_in_no_referee(arena: Arena) -> None:
-    trial = handed_over.left_with_a_checkpoint(arena, "checkpoint_code")
+    trial = submitted_snapshots.left_with_a_checkpoint(arena, "checkpoint_code")
     result = arena.run_planned(trial).result
     assert (result.state, "not a state" in result.reason) == ("crashed", True)
-    assert not handed_over.was_code_run()
+    assert not submitted_snapshots.was_code_run()
 
 
 def test_a_process_left_behind_lives_on_outside_a_process_namespace(arena: Arena) -> None:

@@ -11,7 +11,7 @@ from harness.core.removal import remove_tree
 from harness.record.log import read_events
 from harness.record.store import EVENTS_FILE
 
-from . import handed_over, signs
+from . import signs, submitted_snapshots
 from .arena import Arena, Case
 from .processes import has_capability, is_running
 from .table import BEFORE_IT_ACTS, CASES, FENCED, RULE
@@ -105,7 +105,7 @@ def test_it_fails_under_plain_as_well(case: Case, arena: Arena) -> None:
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", ["other_shapes", "grow_model", "add_buffers"])
 def test_an_unchecked_snapshot_brings_the_referee_down(arena: Arena, name: str) -> None:
-    handed_over.unchecked_snapshots(arena)
+    submitted_snapshots.unchecked_snapshots(arena)
     assert signs.brought_down(arena.run(name))
 
 

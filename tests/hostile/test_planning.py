@@ -16,7 +16,7 @@ from tests import kit
 BEST = 0.01
 
 
-def searched(low: float) -> str:
+def search(low: float) -> str:
     """A space whose rate is searched from `low` on."""
     return f"""{kit.space(learning_rate=BEST)}
 [space.learning_rate]
@@ -28,7 +28,7 @@ scale = "log"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return kit.write_submission(tmp_path / "entry", declared=searched(1e-4))
+    return kit.write_submission(tmp_path / "entry", declared=search(1e-4))
 
 
 def test_trained_weights_do_not_fit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +64,7 @@ def test_a_space_ground_for_the_public_seed_is_not_lucky_under_a_secret_one(tmp_
     spaces = []
     for number in range(60):
         file = tmp_path / f"{number}.toml"
-        file.write_text(searched(1e-4 * (1.0 + 1e-6 * number)))
+        file.write_text(search(1e-4 * (1.0 + 1e-6 * number)))
         spaces.append(read_space(file))
     ground = min(spaces, key=lambda space: luck(space, PUBLIC_ROUND_SEED))
     secret = [f"secret {number}" for number in range(60)]

@@ -14,7 +14,7 @@ from harness.protocol.messages import Load, Ready, Snapshot, Stop, Stopped, ToWo
 from harness.protocol.wire import Tensors
 from harness.referee import conversation, referee
 from harness.referee.clock import Clock
-from harness.referee.hand_over import HandOver
+from harness.referee.snapshots import SnapshotCollector
 from harness.referee.target_search import TargetSearch
 from harness.sandboxes import suspension
 from harness.sandboxes.plain import PlainWorkerProcess
@@ -22,7 +22,7 @@ from harness.sandboxes.suspension import SuspendedGroup
 
 from .arena import Arena
 from .cases import patch_clock
-from .handed_over import with_checkpoints
+from .submitted_snapshots import with_checkpoints
 
 
 def clock_of_same_process(arena: Arena) -> bool:
@@ -52,10 +52,10 @@ def clock_stops_at_snapshot(arena: Arena) -> None:
     expect = conversation.Conversation.expect
 
     def replaced(self: Any, kind: Any, *rest: Any) -> Any:
-        found = expect(self, kind, *rest)
+        result = expect(self, kind, *rest)
         if kind is Snapshot:
             self._clock.stop()
-        return found
+        return result
 
     arena.patch.setattr(conversation.Conversation, "expect", replaced)
 
@@ -126,11 +126,11 @@ def slow_copies(arena: Arena) -> None:
 
 
 def timed_before_the_copy(arena: Arena) -> None:
-    def early(self: HandOver) -> tuple[slot.Flat, float]:
+    def early(self: SnapshotCollector) -> tuple[slot.Flat, float]:
         timed_s = self._clock.timed_s
         return self._slot.copy(self._memory.take()), timed_s
 
-    arena.patch.setattr(HandOver, "_copy", early)
+    arena.patch.setattr(SnapshotCollector, "_copy", early)
 
 
 def no_glances(arena: Arena) -> None:
@@ -161,9 +161,9 @@ def look_once_at_the_living(arena: Arena) -> None:
     arena.patch.setattr(suspension, "SLACK_NS", 5_000_000)
 
     def of(group: int, control: object = None) -> SuspendedGroup | None:
-        if (seen := SuspendedGroup._observe(group, None)) is None:
+        if (group_seen := SuspendedGroup._observe(group, None)) is None:
             return None
-        living = {pid: of for pid, of in seen.processes.items() if not of.has_ended}
+        living = {pid: of for pid, of in group_seen.processes.items() if not of.has_ended}
         return SuspendedGroup(group, living)
 
     arena.patch.setattr(SuspendedGroup, "of", of)
@@ -208,9 +208,9 @@ def claimed_seconds_are_free(arena: Arena) -> None:
     expect = conversation.Conversation.expect
 
     def replaced(self: Any, kind: Any, *rest: Any) -> Any:
-        found = expect(self, kind, *rest)
+        result = expect(self, kind, *rest)
         if kind is Stopped:
-            self._clock.charge("claimed", -found[0].snapshots_s)
-        return found
+            self._clock.charge("claimed", -result[0].snapshots_s)
+        return result
 
     arena.patch.setattr(conversation.Conversation, "expect", replaced)

@@ -12,7 +12,7 @@ import pytest
 from harness.machine import nvml
 
 SOURCE = Path(__file__).parent / "made_driver.c"
-Made = Callable[..., None]
+SetDriver = Callable[..., None]
 """Sets what the driver answers: `gpus=2`, `cuda=12040`, `processes=1` and so on."""
 
 
@@ -27,13 +27,13 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def driver(library: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
+def driver(library: Path, monkeypatch: pytest.MonkeyPatch) -> SetDriver:
     """A driver that answers, and a way to have it answer otherwise."""
     monkeypatch.setattr(nvml, "LIBRARY", str(library))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
-    def made(**answers: int) -> None:
+    def set_driver(**answers: int) -> None:
         for name, value in answers.items():
             monkeypatch.setenv(f"MADE_{name.upper()}", str(value))
 
-    return made
+    return set_driver

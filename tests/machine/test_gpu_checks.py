@@ -13,20 +13,20 @@ from harness.cli.app import main
 from harness.core.errors import HarnessError
 from harness.machine import gpu_checks, nvml
 from harness.machine.gpu_checks import Needs, ready
-from tests.machine.conftest import Made
+from tests.machine.conftest import SetDriver
 
 NEEDS = Needs(framework="torch", wheel_cuda="13.0", memory_gib=40.0, is_compiled=False)
 
 
 def refusal(device: str = "cuda", **needs: object) -> str:
-    with pytest.raises(HarnessError) as refused:
+    with pytest.raises(HarnessError) as error:
         ready(device, Needs(**{**vars(NEEDS), **needs}))
-    assert refused.value.hint
-    assert "\n" not in refused.value.message
-    return refused.value.message
+    assert error.value.hint
+    assert "\n" not in error.value.message
+    return error.value.message
 
 
-def test_a_gpu_on_which_nothing_is_amiss_is_ready(driver: Made) -> None:
+def test_a_gpu_on_which_nothing_is_amiss_is_ready(driver: SetDriver) -> None:
     driver(gpus=2)
     assert ready("cuda:1", NEEDS).uuid == "GPU-1"
     assert ready("cuda", Needs("torch", "12.8", 79.0, is_compiled=False)).uuid == "GPU-0"
@@ -50,21 +50,21 @@ def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"gib": 24}, "has 24.0 GiB of memory; a trial may use 40"),
     ],
 )
-def test_what_the_driver_says(driver: Made, answers: dict[str, int], words: str) -> None:
+def test_what_the_driver_says(driver: SetDriver, answers: dict[str, int], words: str) -> None:
     driver(**answers)
     assert words in refusal()
 
 
-def test_a_wheel_for_processors_alone(driver: Made) -> None:
+def test_a_wheel_for_processors_alone(driver: SetDriver) -> None:
     assert "the installed jax is for processors alone" in refusal(framework="jax", wheel_cuda=None)
 
 
-def test_a_number_too_high(driver: Made) -> None:
+def test_a_number_too_high(driver: SetDriver) -> None:
     assert "--device cuda:9: there are 1 GPUs" in refusal("cuda:9")
 
 
 def test_no_compiler_where_kernels_are_compiled(
-    driver: Made, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    driver: SetDriver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "gcc is not found" in refusal(is_compiled=True)
@@ -72,13 +72,13 @@ def test_no_compiler_where_kernels_are_compiled(
 
 
 def test_no_headers_where_kernels_are_compiled(
-    driver: Made, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    driver: SetDriver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path))
     assert "Python.h is not found" in refusal(is_compiled=True)
 
 
-def test_a_service_that_mixes_processes(driver: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_that_mixes_processes(driver: SetDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu_checks, "is_shared_by_service", lambda: True)
     assert "Multi-Process Service runs" in refusal()
 

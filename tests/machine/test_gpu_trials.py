@@ -17,7 +17,7 @@ from harness.frameworks.jax import backends
 from harness.machine import gpus
 from harness.providers import registry
 from harness.runs.device import ready_device
-from tests.machine.conftest import Made
+from tests.machine.conftest import SetDriver
 
 HOG = """
 import torch
@@ -42,16 +42,16 @@ def run(out: Path, *flags: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_chosen_device_has_one_name_and_is_the_only_one_shown(
-    driver: Made, monkeypatch: pytest.MonkeyPatch
+    driver: SetDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver(gpus=3)
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
     device, _ = choose_device("cuda:2", registry.suite("standard").hardware, "suite standard")
-    said = list[str]()
-    assert ready_device(device, "torch", [STANDARD], said.append) == "cuda:0"
+    output = list[str]()
+    assert ready_device(device, "torch", [STANDARD], output.append) == "cuda:0"
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-2"
-    assert said == ["cuda:2 is NVIDIA H100 80GB HBM3 (GPU-2)"]
+    assert output == ["cuda:2 is NVIDIA H100 80GB HBM3 (GPU-2)"]
     assert (
         choose_device("cuda", registry.suite("standard").hardware, "suite standard")[0] == "cuda:0"
     )
@@ -59,7 +59,7 @@ def test_a_chosen_device_has_one_name_and_is_the_only_one_shown(
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 def test_wheels_for_processors_alone_are_refused(
-    driver: Made, monkeypatch: pytest.MonkeyPatch, framework: str
+    driver: SetDriver, monkeypatch: pytest.MonkeyPatch, framework: str
 ) -> None:
     monkeypatch.setattr(torch.version, "cuda", None)
     monkeypatch.setattr(backends, "PLUGINS", {})
@@ -74,9 +74,9 @@ def test_on_a_gpu_whoever_fills_it_is_out_of_memory(tmp_path: Path) -> None:
     hog.mkdir()
     (hog / "submission.py").write_text(HOG)
     (hog / "space.toml").write_text(SPACE)
-    done = run(tmp_path / "out", "--device", "cuda", "--submission", str(hog))
+    process = run(tmp_path / "out", "--device", "cuda", "--submission", str(hog))
     (record,) = (tmp_path / "out").rglob("trial.json")
-    assert json.loads(record.read_text())["result"]["state"] == "out_of_memory", done.stderr
+    assert json.loads(record.read_text())["result"]["state"] == "out_of_memory", process.stderr
 
 
 @pytest.mark.gpu
@@ -84,13 +84,15 @@ def test_on_a_gpu_whoever_fills_it_is_out_of_memory(tmp_path: Path) -> None:
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 def test_on_a_gpu_a_trial_spends_its_budget(tmp_path: Path, framework: str, sandbox: str) -> None:
     flags = ("--framework", framework, "--sandbox", sandbox, "--submission", "adamw")
-    done = run(tmp_path / "out", "--device", "cuda", *flags)
+    process = run(tmp_path / "out", "--device", "cuda", *flags)
     (record,) = (tmp_path / "out").rglob("trial.json")
-    assert json.loads(record.read_text())["result"]["state"] in ("budget", "reached"), done.stderr
+    assert json.loads(record.read_text())["result"]["state"] in ("budget", "reached"), (
+        process.stderr
+    )
 
 
 @pytest.mark.gpu
 def test_on_a_gpu_a_claimed_card_is_refused(tmp_path: Path) -> None:
     with gpus.claim("cuda:0"):
-        done = run(tmp_path / "out", "--device", "cuda", "--submission", "adamw")
-    assert "another trial runs on" in done.stderr
+        process = run(tmp_path / "out", "--device", "cuda", "--submission", "adamw")
+    assert "another trial runs on" in process.stderr

@@ -14,7 +14,7 @@ from harness.frameworks.load import training_backend
 from harness.machine import gpus, nvml
 from harness.machine.gpu import GpuState
 from harness.machine.hardware import hardware
-from tests.machine.conftest import Made
+from tests.machine.conftest import SetDriver
 
 HOLD = """
 import sys
@@ -37,7 +37,7 @@ with gpus.claim("cuda:0"):
     ],
 )
 def test_a_name_counts_the_gpus_that_are_shown(
-    driver: Made, monkeypatch: pytest.MonkeyPatch, visible: str | None, device: str, uuid: str
+    driver: SetDriver, monkeypatch: pytest.MonkeyPatch, visible: str | None, device: str, uuid: str
 ) -> None:
     driver(gpus=3)
     if visible is not None:
@@ -48,7 +48,7 @@ def test_a_name_counts_the_gpus_that_are_shown(
 
 
 def test_a_chosen_gpu_is_the_only_one_and_keeps_its_name(
-    driver: Made, monkeypatch: pytest.MonkeyPatch
+    driver: SetDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver(gpus=3)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,2")
@@ -59,15 +59,15 @@ def test_a_chosen_gpu_is_the_only_one_and_keeps_its_name(
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-2"
 
 
-def test_a_number_too_high_is_refused_with_those_that_there_are(driver: Made) -> None:
+def test_a_number_too_high_is_refused_with_those_that_there_are(driver: SetDriver) -> None:
     driver(gpus=1)
-    with nvml.opened() as library, pytest.raises(HarnessError) as refusal:
+    with nvml.open_library() as library, pytest.raises(HarnessError) as refusal:
         gpus.choose("cuda:9", library.gpus())
     assert "there are 1 GPUs" in refusal.value.message
     assert "cuda:0 (NVIDIA H100 80GB HBM3)" in refusal.value.hint
 
 
-def test_a_divided_gpu_is_told_from_a_whole_one(driver: Made) -> None:
+def test_a_divided_gpu_is_told_from_a_whole_one(driver: SetDriver) -> None:
     whole = hardware("cuda:0")
     driver(parts=2)
     part = hardware("cuda:1")
@@ -78,12 +78,12 @@ def test_a_divided_gpu_is_told_from_a_whole_one(driver: Made) -> None:
     assert len({whole.fingerprint, part.fingerprint, hardware("cpu").fingerprint}) == 3
 
 
-def test_two_gpus_alike_have_one_fingerprint(driver: Made) -> None:
+def test_two_gpus_alike_have_one_fingerprint(driver: SetDriver) -> None:
     driver(gpus=2)
     assert hardware("cuda:0").fingerprint == hardware("cuda:1").fingerprint
 
 
-def test_a_state_has_what_the_driver_supports(driver: Made) -> None:
+def test_a_state_has_what_the_driver_supports(driver: SetDriver) -> None:
     driver(reasons=0x40, use=-1)
     assert gpus.state("cuda:0") == GpuState(
         name="NVIDIA H100 80GB HBM3",
@@ -97,7 +97,7 @@ def test_a_state_has_what_the_driver_supports(driver: Made) -> None:
 
 
 def test_jax_may_reserve_what_is_free_but_for_a_spare(
-    driver: Made, monkeypatch: pytest.MonkeyPatch
+    driver: SetDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "XLA_PYTHON_CLIENT_MEM_FRACTION"
     monkeypatch.setenv(name, "unset")
@@ -109,7 +109,7 @@ def test_jax_may_reserve_what_is_free_but_for_a_spare(
     assert os.environ[name] == "unset"
 
 
-def test_a_gpu_is_one_trials_until_that_is_killed(driver: Made, library: Path) -> None:
+def test_a_gpu_is_one_trials_until_that_is_killed(driver: SetDriver, library: Path) -> None:
     driver(gpus=2)
     command = [sys.executable, "-c", HOLD, str(library)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -137,5 +137,7 @@ def test_on_a_gpu_the_driver_and_torch_mean_the_same_card(
     assert gpu is not None
     code = "import torch; print(torch.cuda.get_device_properties(0).uuid)"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpu.uuid)
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() in gpu.uuid
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stdout.strip() in gpu.uuid

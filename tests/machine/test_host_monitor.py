@@ -20,7 +20,7 @@ from harness.providers.registry import suite
 from harness.referee.monitor import HostMonitor
 from harness.sandboxes.base import Use
 from harness.speed.report import diagnose
-from tests.machine.conftest import Made
+from tests.machine.conftest import SetDriver
 
 BEFORE = MachineReading(
     speed_probe_s=0.02,
@@ -132,7 +132,7 @@ def test_a_gpu_slowed_by_heat_or_hardware_is_flagged(
 
 
 def load(slowing: int) -> dict[str, object]:
-    seen = GpuLoad(
+    gpu_load = GpuLoad(
         samples=9,
         slowing=slowing,
         capped_fraction=1.0,
@@ -141,7 +141,7 @@ def load(slowing: int) -> dict[str, object]:
         power_w=700,
         temperature_c=88,
     )
-    return gpu(0x1) | {"gpu_load": seen}
+    return gpu(0x1) | {"gpu_load": gpu_load}
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_gpu_slowed_under_load_is_flagged(second: dict[str, object], words: li
     assert [any(word in text for text in causes) for word in words] == [True] * len(causes)
 
 
-def test_a_gpu_is_watched_between_the_two_readings(driver: Made) -> None:
+def test_a_gpu_is_watched_between_the_two_readings(driver: SetDriver) -> None:
     driver(reasons=0x4, power=699_000)
     probes = list[int]()
     reader = MachineReader("cuda:0", 1, None, lambda: probes.append(1))
@@ -190,7 +190,7 @@ def test_on_a_gpu_its_load_is_seen_while_it_computes() -> None:
     assert (load.memory_mib or 0) > 100
 
 
-def test_a_gpu_slowed_by_heat_is_throttled_and_one_at_rest_is_not(driver: Made) -> None:
+def test_a_gpu_slowed_by_heat_is_throttled_and_one_at_rest_is_not(driver: SetDriver) -> None:
     for reasons, is_throttled in ((0x1, False), (0x40, True)):
         driver(reasons=reasons)
         state = reading("cuda:0", 1).accelerator
@@ -222,7 +222,7 @@ def test_the_doctor_says_what_differs(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_the_doctor_says_why_no_trial_could_run_on_a_gpu(
-    driver: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    driver: SetDriver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     driver(mode=3)

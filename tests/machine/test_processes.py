@@ -23,6 +23,6 @@ def test_a_zombies_time_can_be_read() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         while not all(thread.has_ended for thread in threads_of(process.pid)):
             pass
-        used = use_of(process.pid)
-    assert used is not None and used.own_ns > 0
+        use = use_of(process.pid)
+    assert use is not None and use.own_ns > 0
     assert use_of(process.pid) is None

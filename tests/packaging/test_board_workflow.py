@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.bundles import write_bundle
-from tests.record.conftest import Made
+from tests.record.conftest import SampleStore
 
 ROOT = Path(__file__).parents[2]
 WORKFLOW = ROOT / ".github" / "workflows" / "board.yml"
@@ -56,8 +56,8 @@ class Clone:
 @pytest.fixture
 def clone(tmp_path: Path) -> Clone:
     clone = Clone(tmp_path)
-    made = Made(tmp_path / "store")
-    write_bundle(made.store, clone.path / "board" / "incoming" / "mine.tar.gz", "0")
+    sample = SampleStore(tmp_path / "store")
+    write_bundle(sample.store, clone.path / "board" / "incoming" / "mine.tar.gz", "0")
     return clone
 
 

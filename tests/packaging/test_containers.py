@@ -37,10 +37,10 @@ def test_the_dockerfile_copies_its_context() -> None:
 
 def test_the_definition_copies_the_same_files_on_the_same_bases() -> None:
     text = DEFINITION.read_text()
-    found = sections(text)
-    files = dict(line.split() for line in found["files"].splitlines() if line.strip())
+    result = sections(text)
+    files = dict(line.split() for line in result["files"].splitlines() if line.strip())
     assert files == {name: f"/src/{name}" for name in OF_INSTALLATION}
-    arguments = dict(line.strip().split("=", 1) for line in found["arguments"].split())
+    arguments = dict(line.strip().split("=", 1) for line in result["arguments"].split())
     assert arguments["BASE"] == CPU_BASE
     assert f"BASE={CUDA_BASE}" in text
     assert set(re.findall(r"{{ (\w+) }}", text)) == set(arguments)
@@ -53,8 +53,8 @@ def test_an_image_for_a_gpu_has_what_compiles_kernels(recipe: Path) -> None:
 
 
 def test_a_sandbox_that_was_never_tried_is_refused_with_what_there_is_instead() -> None:
-    with pytest.raises(HarnessError, match="there is no sandbox 'apptainer'") as told:
+    with pytest.raises(HarnessError, match="there is no sandbox 'apptainer'") as error:
         run_options("apptainer", None, None, 2)
-    assert "containers/apptainer.def" in told.value.hint
+    assert "containers/apptainer.def" in error.value.hint
     with pytest.raises(HarnessError, match="unknown sandbox 'aptainer'"):
         run_options("aptainer", None, None, 2)

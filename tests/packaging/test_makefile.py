@@ -50,6 +50,6 @@ def test_another_torch_index_is_asked_for_torch_alone(tmp_path: Path) -> None:
 def test_jax_for_a_card_is_installed_for_a_card_alone(
     tmp_path: Path, flags: str, is_for_a_card: bool
 ) -> None:
-    said = make(tmp_path, "--dry-run", "gpu", f"GPU_FLAGS={flags}").stdout
-    assert ("jax-cuda" in said) == is_for_a_card
-    assert f"benchmarks/gpu.py {flags}".rstrip() in said
+    output = make(tmp_path, "--dry-run", "gpu", f"GPU_FLAGS={flags}").stdout
+    assert ("jax-cuda" in output) == is_for_a_card
+    assert f"benchmarks/gpu.py {flags}".rstrip() in output

@@ -14,8 +14,8 @@ def trial(
     submission: str = "adamw", settings: dict[str, Scalar] | None = None, **changes: object
 ) -> Trial:
     request = PlanRequest("mlp", submission, trials=1, settings=settings or {})
-    (planned,) = plan(request).trials
-    return planned.model_copy(update=changes)
+    (only_trial,) = plan(request).trials
+    return only_trial.model_copy(update=changes)
 
 
 TRUNK = trial(keeps_end=True)

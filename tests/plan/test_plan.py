@@ -17,7 +17,7 @@ from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import LATER_FIELDS, Result, TrialRecord
 from harness.providers import registry
 from harness.providers.registry import suite, workload
-from harness.record.plan import record_of, unfinished, write_plan
+from harness.record.plan import record_of, unfinished_trials, write_plan
 from harness.record.store import write_record
 from harness.submission.resolution import resolve
 from tests.kit import SPACE, write_submission
@@ -148,10 +148,10 @@ def test_a_workload_outside_the_suite_is_refused(monkeypatch: pytest.MonkeyPatch
 def test_the_plan_is_written_once_and_never_over_a_result(tmp_path: Path) -> None:
     trials = plan(REQUEST).trials
     write_plan(trials, tmp_path)
-    assert unfinished(trials, tmp_path) == trials
+    assert unfinished_trials(trials, tmp_path) == trials
     result = Result(state="budget", reason="spent", timed_s=1.0, steps=3)
     record = TrialRecord(identity=trials[0].identity, trial=trials[0], result=result)
     write_record(tmp_path / trials[0].folder, record)
     write_plan(trials, tmp_path)
     assert record_of(trials[0], tmp_path) == record
-    assert unfinished(trials, tmp_path) == trials[1:]
+    assert unfinished_trials(trials, tmp_path) == trials[1:]

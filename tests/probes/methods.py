@@ -53,7 +53,7 @@ def sign(rate: float) -> Method:
     return lambda model: Rule(model, rate, update)
 
 
-def clipped(rate: float, norm: float) -> Method:
+def clip(rate: float, norm: float) -> Method:
     """SGD whose gradient has at most a norm over all weights."""
 
     def update(weights: list[Tensor], rate: float) -> None:
@@ -86,7 +86,7 @@ def skipping(rate: float) -> Method:
     return lambda model: Rule(model, rate, update)
 
 
-def whitened(rate: float, damping: float = 1e-5) -> Method:
+def whiten(rate: float, damping: float = 1e-5) -> Method:
     """SGD times the inverse second moment of the last layer's inputs, a mean over all batches."""
 
     def build(model: nn.Module) -> Optimizer:

@@ -16,12 +16,12 @@ from tests.probes.methods import (
     Method,
     adagrad,
     adam,
-    clipped,
+    clip,
     layerwise,
     sgd,
     sign,
     skipping,
-    whitened,
+    whiten,
 )
 from tests.probes.training import Schedule, Verdict, constant, cosine, harmonic, verdict
 from tests.tiers import nightly_but
@@ -39,12 +39,12 @@ class Control(NamedTuple):
 CONTROLS = {
     "undisturbed": Control(sgd(0.1), sgd(1e-3)),
     "ill_conditioned": Control(sign(0.01), sgd(1.0)),
-    "rotated_conditioning": Control(whitened(0.5), adam(0.01)),
-    "uncentred_inputs": Control(whitened(0.5), adam(0.01)),
+    "rotated_conditioning": Control(whiten(0.5), adam(0.01)),
+    "uncentred_inputs": Control(whiten(0.5), adam(0.01)),
     "layer_scales": Control(layerwise(0.02), sgd(0.1), "diverged"),
     "noisy_targets": Control(sgd(0.1), sgd(1.0), bad_schedule=constant),
     "heavy_tails": Control(sign(0.01), sgd(0.1)),
-    "spike": Control(clipped(0.3, norm=1.0), adam(0.01)),
+    "spike": Control(clip(0.3, norm=1.0), adam(0.01)),
     "one_nan": Control(skipping(0.3), sgd(0.3), "diverged"),
     "huge_gradients": Control(adam(0.01), sgd(0.1), "diverged"),
     "tiny_gradients": Control(sign(0.01), adam(0.01)),

@@ -29,12 +29,12 @@ def residuals(probe: str) -> np.ndarray:
 def test_budget_data_and_model_agree(probe: str) -> None:
     size = registry.workload(probe).at("probes")
     assert size.data is not None
-    said = {
+    output = {
         "steps": size.budget.steps,
         "batch": size.batch_size,
         **{name: size.sizes.get(name) for name in ("inputs", "outputs", "classes")},
     }
-    assert {name: size.data.settings.get(name) for name in DECLARED} == said
+    assert {name: size.data.settings.get(name) for name in DECLARED} == output
     assert size.train_examples == size.batch_size * (size.budget.steps or 0)
 
 
@@ -72,8 +72,8 @@ def test_a_spike_is_one_batch_scaled_and_told_wrong() -> None:
     (inputs, targets), held_out = splits_of("spike")
     batches = inputs.reshape(STEPS, BATCH, -1)
     assert np.flatnonzero(np.abs(batches).max(axis=(1, 2)) > 100).tolist() == [30]
-    told = targets.reshape(STEPS, BATCH, -1)[30]
-    assert told == pytest.approx(-batches[30] @ teacher_of(*held_out), rel=1e-2, abs=1.0)
+    error = targets.reshape(STEPS, BATCH, -1)[30]
+    assert error == pytest.approx(-batches[30] @ teacher_of(*held_out), rel=1e-2, abs=1.0)
 
 
 def test_one_target_is_nan() -> None:

@@ -28,10 +28,10 @@ def wire() -> Iterator[tuple[socket.socket, socket.socket]]:
 @pytest.fixture
 def both(wire: tuple[socket.socket, socket.socket]) -> Iterator[tuple[Slot, Flat]]:
     """The referee's end and the worker's."""
-    made = Slot(SHAPES)
-    made.send(wire[0])
-    yield made, receive_slot(wire[1], SHAPES, 1.0)
-    made.close()
+    own = Slot(SHAPES)
+    own.send(wire[0])
+    yield own, receive_slot(wire[1], SHAPES, 1.0)
+    own.close()
 
 
 def _memory() -> Flat:
@@ -39,17 +39,17 @@ def _memory() -> Flat:
 
 
 def test_what_is_written_is_copied_by_name(both: tuple[Slot, Flat]) -> None:
-    made, flat = both
+    own, flat = both
     flat[:] = np.arange(10)
-    copied = split(made.copy(_memory()), SHAPES)
+    copied = split(own.copy(_memory()), SHAPES)
     assert {name: array.shape for name, array in copied.items()} == SHAPES
     assert copied["weight"].tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
     assert (copied["bias"].tolist(), float(copied["mean"])) == ([6.0, 7.0, 8.0], 9.0)
 
 
 def test_a_copy_does_not_change_with_the_slot(both: tuple[Slot, Flat]) -> None:
-    made, flat = both
-    copied = made.copy(_memory())
+    own, flat = both
+    copied = own.copy(_memory())
     flat[:] = np.nan
     assert not copied.any()
 
@@ -62,19 +62,19 @@ def test_a_slot_is_neither_cut_nor_grown(both: tuple[Slot, Flat], size: int) -> 
 
 def test_a_slot_that_was_cut_is_an_error_and_no_signal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slot, "seal", lambda descriptor: None)
-    made = Slot(SHAPES)
-    os.ftruncate(made._descriptor, 8)
+    own = Slot(SHAPES)
+    os.ftruncate(own._descriptor, 8)
     with pytest.raises(WireError, match="a slot of 8 bytes; the model has 40"):
-        made.copy(_memory())
-    made.close()
+        own.copy(_memory())
+    own.close()
 
 
 def test_a_slot_of_another_size_is_refused(wire: tuple[socket.socket, socket.socket]) -> None:
-    made = Slot({"weight": (3,)})
-    made.send(wire[0])
+    own = Slot({"weight": (3,)})
+    own.send(wire[0])
     with pytest.raises(WireError, match="a slot of 12 bytes for 10 numbers"):
         receive_slot(wire[1], SHAPES, 1.0)
-    made.close()
+    own.close()
 
 
 def test_a_slot_is_waited_for_no_longer_than_that(
@@ -90,11 +90,11 @@ def test_a_slot_is_waited_for_no_longer_than_that(
 def test_a_model_without_parameters_has_an_empty_slot(
     wire: tuple[socket.socket, socket.socket],
 ) -> None:
-    made = Slot({})
-    made.send(wire[0])
+    own = Slot({})
+    own.send(wire[0])
     assert receive_slot(wire[1], {}, 1.0).size == 0
-    assert made.copy(own_slot({})).size == 0
-    made.close()
+    assert own.copy(own_slot({})).size == 0
+    own.close()
 
 
 def test_too_little_memory_is_said() -> None:

@@ -67,9 +67,9 @@ def test_what_was_sent_shares_nothing_with_what_arrives() -> None:
         mine = np.ones(4, np.float32)
         worker.send(Snapshot(step=7), {"w": mine, "tied": mine})
         mine[:] = 5.0
-        _, received = referee.receive(1.0)
-        received["tied"][:] = 3.0
-        assert received["w"].tolist() == [1.0] * 4
+        _, tensors = referee.receive(1.0)
+        tensors["tied"][:] = 3.0
+        assert tensors["w"].tolist() == [1.0] * 4
 
 
 def test_a_frame_larger_than_the_sockets_buffer_passes() -> None:
@@ -77,9 +77,9 @@ def test_a_frame_larger_than_the_sockets_buffer_passes() -> None:
         big = {"w": np.random.default_rng(0).standard_normal(2**20)}
         sender = threading.Thread(target=worker.send, args=(Snapshot(step=1), big))
         sender.start()
-        _, received = referee.receive(5.0)
+        _, tensors = referee.receive(5.0)
         sender.join()
-        np.testing.assert_array_equal(received["w"], big["w"])
+        np.testing.assert_array_equal(tensors["w"], big["w"])
 
 
 def test_silence_times_out_and_a_closed_peer_is_noticed() -> None:

@@ -43,13 +43,13 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     for name, value in PATIENCE.items():
         monkeypatch.setenv(name, value)
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **BARE})
+    new_cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **BARE})
     try:
         for _ in range(NODES):
-            made.add_node(num_cpus=2, **BARE)
-        yield made
+            new_cluster.add_node(num_cpus=2, **BARE)
+        yield new_cluster
     finally:
-        made.shutdown()
+        new_cluster.shutdown()
 
 
 class Site:

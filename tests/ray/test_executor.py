@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from harness.plan.trial import Trial, TrialRecord
 from harness.record.tables import results_frame
 from harness.verification.store import verify_store
 from scoring.flags import trial_flags
+from tests.kit import assert_quick_study
 
 from .conftest import NODES, Site
 
@@ -81,19 +81,15 @@ def test_the_quick_mlp_study_is_planned_on_a_node_and_runs_there(site: Site) -> 
     flags = f"--profile {site.profile} --out {site.store} --threads 1 --json"
     command = f"run --workload mlp --submission adamw --executor ray {flags}"
     environment = os.environ | {"XDG_CACHE_HOME": str(site.options.cache_dir)}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "harness", *command.split()],
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    states = [record["result"]["state"] for record in json.loads(done.stdout)]
-    assert len(states) == 3
-    assert set(states) <= {"reached", "budget"}
-    assert "reached" in states, "the whole budget, and a point that trains"
-    assert "the machines:" in done.stderr
+    assert_quick_study(process)
+    assert "the machines:" in process.stderr
 
 
 def test_nodes_with_other_hardware_than_planned_for_are_refused(site: Site) -> None:

@@ -66,7 +66,7 @@ def machine_change() -> MachineChange:
     )
 
 
-class Made:
+class SampleStore:
     """A store with one ended trial: ten grid points, the target met at the seventh.
 
     Args:
@@ -79,8 +79,8 @@ class Made:
 
     def __init__(self, store: Path, grid: Grid | None = GRID, part: Part | None = None) -> None:
         self.store, self.part = store, part
-        (planned,) = plan(PlanRequest("mlp", "adamw", trials=1)).trials
-        self.trial = planned.model_copy(update={"grid": grid or planned.grid})
+        (trial,) = plan(PlanRequest("mlp", "adamw", trials=1)).trials
+        self.trial = trial.model_copy(update={"grid": grid or trial.grid})
         self.run()
 
     @property

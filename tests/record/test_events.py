@@ -16,7 +16,7 @@ def evaluation(step: int, accuracy: float) -> Evaluation:
     return Evaluation(grid=step, step=step, timed_s=0.5, examples=step, validation=metrics)
 
 
-def written(path: Path, count: int = 3) -> Path:
+def write_log(path: Path, count: int = 3) -> Path:
     log = EventLog(path)
     for number in range(count):
         log.append(evaluation(number, 0.1 * number))
@@ -38,7 +38,7 @@ def test_events_come_back_in_order_with_who_said_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cut", [1, 10, 100])
 def test_a_torn_last_line_loses_that_line_only(tmp_path: Path, cut: int) -> None:
-    path = written(tmp_path / "events.jsonl")
+    path = write_log(tmp_path / "events.jsonl")
     path.write_bytes(path.read_bytes()[:-cut])
     assert len(read_events(path)) == 2
     log = EventLog(path)
@@ -51,7 +51,7 @@ def test_a_torn_last_line_loses_that_line_only(tmp_path: Path, cut: int) -> None
 def test_any_changed_byte_before_the_last_line_is_found(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    path = written(tmp_path_factory.mktemp("log") / "events.jsonl")
+    path = write_log(tmp_path_factory.mktemp("log") / "events.jsonl")
     content = bytearray(path.read_bytes())
     place = data.draw(st.integers(0, len(content) - 2))
     value = data.draw(st.integers(0, 255).filter(lambda byte: byte != content[place]))
@@ -62,7 +62,7 @@ def test_any_changed_byte_before_the_last_line_is_found(
 
 
 def test_a_removed_line_is_found(tmp_path: Path) -> None:
-    path = written(tmp_path / "events.jsonl")
+    path = write_log(tmp_path / "events.jsonl")
     lines = path.read_text().splitlines(keepends=True)
     path.write_text(lines[0] + lines[2])
     with pytest.raises(BrokenChainError, match="line 2"):
@@ -88,6 +88,6 @@ def test_a_full_disk_is_a_clear_error_and_keeps_what_was_written() -> None:
 
 
 def test_every_line_is_canonical_json(tmp_path: Path) -> None:
-    path = written(tmp_path / "events.jsonl")
+    path = write_log(tmp_path / "events.jsonl")
     for line in path.read_text().splitlines():
         assert json.dumps(json.loads(line), sort_keys=True, separators=(",", ":")) == line

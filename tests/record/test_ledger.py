@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.plan.plan import PlanRequest, plan
-from harness.record.chain import BrokenChainError, last_line, read_chain
+from harness.record.chain import BrokenChainError, chain_of, last_line
 from harness.record.ledger import Ledger
 from harness.record.line_index import LineIndex
 from harness.record.log import EventLog
@@ -21,11 +21,11 @@ IDS = [trial.identity for trial in TRIALS]
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     """Of three trials, two attempts of the second."""
-    made = Ledger(tmp_path)
-    made.plan(TRIALS)
+    own_ledger = Ledger(tmp_path)
+    own_ledger.plan(TRIALS)
     for attempt in (1, 2):
-        made.note(AttemptBegun(identity=IDS[1], attempt=attempt))
-    return made
+        own_ledger.note(AttemptBegun(identity=IDS[1], attempt=attempt))
+    return own_ledger
 
 
 def test_entries_of_a_trial_are_those_of_the_whole_ledger(ledger: Ledger) -> None:
@@ -74,7 +74,7 @@ def test_the_last_whole_line_is_found_behind_long_ones(tmp_path: Path, torn: byt
             )
     size = path.stat().st_size
     path.write_bytes(path.read_bytes() + torn)
-    assert last_line(path) == (read_chain(path)[-1], size)
+    assert last_line(path) == (chain_of(path.read_bytes(), path)[-1], size)
 
 
 def test_a_file_that_became_shorter_is_read_anew(tmp_path: Path) -> None:

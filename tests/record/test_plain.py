@@ -21,8 +21,8 @@ from harness.record.log import EventLog, line_of, lines_of
 from harness.record.plain import Line, plain_lines
 from harness.record.schema import TRIAL_EVENTS, EventData
 from harness.record.schema.ledger import LEDGER_ENTRIES
-from tests.fuzz.mutations import mutated
-from tests.record.conftest import Made
+from tests.fuzz.mutations import mutate
+from tests.record.conftest import SampleStore
 from tests.record.test_schema import LEDGER_KINDS, LOGS, TRIAL_KINDS, instances
 
 LOG = Path("events.jsonl")
@@ -40,7 +40,7 @@ def full(content: bytes, schema: Schema) -> list[Line[EventData]] | None:
         return None
 
 
-def said(lines: Iterable[Line[EventData]]) -> list[tuple[object, ...]]:
+def contents_of(lines: Iterable[Line[EventData]]) -> list[tuple[object, ...]]:
     return [(e.seq, e.at, e.by, e.hash, type(e.data), e.data.as_json()) for e in lines]
 
 
@@ -50,11 +50,11 @@ def is_plain(content: bytes, schema: Schema = TRIAL_EVENTS) -> bool:
     if fast is None:
         return False
     assert slow is not None
-    assert (fast, said(fast)) == (slow, said(slow))
+    assert (fast, contents_of(fast)) == (slow, contents_of(slow))
     return True
 
 
-def rechained(lines: Iterable[bytes]) -> bytes:
+def rechain(lines: Iterable[bytes]) -> bytes:
     """Lines with the hashes that their bytes have, whatever they say."""
     previous, log = GENESIS.encode(), b""
     for line in lines:
@@ -87,7 +87,7 @@ def test_what_the_harness_writes_is_plain(
 @given(data=st.data())
 def test_readers_agree_on_damaged_logs(content: bytes, schema: Schema, data: st.DataObject) -> None:
     assert is_plain(content, schema)
-    is_plain(data.draw(mutated(content)), schema)
+    is_plain(data.draw(mutate(content)), schema)
 
 
 FORGERIES = (
@@ -124,19 +124,19 @@ AS_WRITTEN = {b"-0.0", "no état".encode(), b'no \\"kind\\": state'}
 def test_readers_agree_on_a_forged_log_whose_hashes_fit(old: bytes, new: bytes) -> None:
     lines = [line.replace(old, new) for line in whole_lines(EVERY_KIND)]
     assert lines != whole_lines(EVERY_KIND)
-    assert is_plain(rechained(lines)) == (new in AS_WRITTEN)
+    assert is_plain(rechain(lines)) == (new in AS_WRITTEN)
 
 
 @given(data=st.data())
 def test_readers_agree_on_any_forgery_whose_hashes_fit(data: st.DataObject) -> None:
     lines = whole_lines(EVERY_KIND)
     place = data.draw(st.integers(0, len(lines) - 1))
-    lines[place] = data.draw(mutated(lines[place]).filter(lambda line: b"\n" not in line))
-    is_plain(rechained(lines))
+    lines[place] = data.draw(mutate(lines[place]).filter(lambda line: b"\n" not in line))
+    is_plain(rechain(lines))
 
 
 def test_a_log_of_several_blocks_is_one_chain(
-    sample: Made, monkeypatch: pytest.MonkeyPatch
+    sample: SampleStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = sample.log.read_bytes()
     monkeypatch.setattr(plain, "BLOCK", 3)
@@ -147,6 +147,6 @@ def test_a_log_of_several_blocks_is_one_chain(
 
 def test_a_log_that_is_not_plain_is_read_all_the_same() -> None:
     lines = [line.replace(b'"at":"2026', b'"at":"on 2026') for line in whole_lines(EVERY_KIND)]
-    log = rechained(lines)
+    log = rechain(lines)
     assert not is_plain(log)
     assert lines_of(log, LOG, TRIAL_EVENTS)[0].at.startswith("on 2026")

@@ -12,26 +12,26 @@ from pathlib import Path
 import pytest
 
 from harness.runs.tracking import Outbox
-from tests.record.conftest import Made
+from tests.record.conftest import SampleStore
 
 METRIC = "validation/accuracy"
 
 
-def sent(made: Made, tracker: str) -> None:
+def send(made: SampleStore, tracker: str) -> None:
     """Send the store's trial as a run does, in a process of its own."""
     if find_spec(tracker) is None:
         pytest.skip(f"{tracker} is not installed")
-    said: list[str] = []
-    Outbox(made.store, [tracker], said.append, timeout_s=240.0).send([made.trial])
-    assert said == []
+    output: list[str] = []
+    Outbox(made.store, [tracker], output.append, timeout_s=240.0).send([made.trial])
+    assert output == []
 
 
 def test_mlflow_has_the_run_in_its_file_store(
-    sample: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sample: SampleStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "mlruns").as_uri())
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    sent(sample, "mlflow")
+    send(sample, "mlflow")
     (values,) = tmp_path.glob(f"mlruns/*/*/metrics/{METRIC}")
     points = [line.split() for line in values.read_text().splitlines()]
     assert [int(step) for _, _, step in points] == [500, 600, 700, 1000]
@@ -40,11 +40,11 @@ def test_mlflow_has_the_run_in_its_file_store(
 
 
 def test_wandb_has_the_run_in_its_offline_folder(
-    sample: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sample: SampleStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_DIR", str(tmp_path))
-    sent(sample, "wandb")
+    send(sample, "wandb")
     (log,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
     content = log.read_bytes()
     assert METRIC.encode() in content
@@ -53,9 +53,9 @@ def test_wandb_has_the_run_in_its_offline_folder(
 
 
 def test_trackio_has_the_run_in_its_local_database(
-    sample: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sample: SampleStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRACKIO_DIR", str(tmp_path))
-    sent(sample, "trackio")
+    send(sample, "trackio")
     (database,) = tmp_path.glob("guided-descent*.db")
     assert METRIC.encode() in database.read_bytes()

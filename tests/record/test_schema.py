@@ -16,7 +16,7 @@ from harness.core.canonical import canonical_json
 from harness.core.recorded import JsonObject
 from harness.plan.trial import SCHEMA_VERSION
 from harness.record.attempts import of_type
-from harness.record.chain import GENESIS, RawLine, read_chain
+from harness.record.chain import GENESIS, RawLine, chain_of
 from harness.record.imported import FINGERPRINT
 from harness.record.ledger import Ledger
 from harness.record.log import EventLog, SchemaError, read_events, read_lines
@@ -103,9 +103,13 @@ def comes_back(path: Path, event: EventData, schema: TypeAdapter[Any] = TRIAL_EV
     assert line.data.as_json() == event.as_json()
 
 
+def chain_at(path: Path) -> list[RawLine]:
+    return chain_of(path.read_bytes(), path)
+
+
 @pytest.mark.parametrize("name", ["every_kind", "imported"])
 def test_the_logs_of_this_version_are_read(name: str) -> None:
-    events, chain = read_events(LOGS / f"{name}.jsonl"), read_chain(LOGS / f"{name}.jsonl")
+    events, chain = read_events(LOGS / f"{name}.jsonl"), chain_at(LOGS / f"{name}.jsonl")
     assert [(e.seq, e.at, e.by, e.kind, e.hash) for e in events] == [
         (line.seq, line.at, line.by, line.kind, line.hash) for line in chain
     ]
@@ -115,8 +119,8 @@ def test_the_logs_of_this_version_are_read(name: str) -> None:
 
 def test_a_ledger_of_this_version_is_read(tmp_path: Path) -> None:
     (tmp_path / "ledger.jsonl").write_bytes((LOGS / "ledger.jsonl").read_bytes())
-    written = [line.data for line in read_chain(LOGS / "ledger.jsonl")]
-    assert [entry.as_json() for entry in Ledger(tmp_path).entries()] == written
+    entries = [line.data for line in chain_at(LOGS / "ledger.jsonl")]
+    assert [entry.as_json() for entry in Ledger(tmp_path).entries()] == entries
 
 
 def test_the_logs_have_every_kind() -> None:
@@ -173,11 +177,11 @@ IMPORTED = {"origin": "imported", "fingerprint": FINGERPRINT, "source": "a.csv"}
 def test_what_is_no_event_is_refused_by_name(
     tmp_path: Path, kind: str, data: JsonObject, words: str
 ) -> None:
-    with pytest.raises(SchemaError) as refused:
+    with pytest.raises(SchemaError) as error:
         read_events(log_of(tmp_path / "events.jsonl", kind, data))
-    assert "events.jsonl, line 2: " in refused.value.message
-    assert words in refused.value.message
-    assert "harness rerun OUT" in refused.value.hint
+    assert "events.jsonl, line 2: " in error.value.message
+    assert words in error.value.message
+    assert "harness rerun OUT" in error.value.hint
 
 
 def test_a_clock_needs_the_timed_seconds() -> None:

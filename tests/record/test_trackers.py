@@ -10,10 +10,10 @@ from harness.core.errors import HarnessError, UnknownNameError
 from harness.record.plan import write_plan
 from harness.record.trackers.load import tracker_names
 from harness.record.trackers.tracked_run import tracked_run
-from tests.record.conftest import Curve, Made, ending, time_at
+from tests.record.conftest import Curve, SampleStore, ending, time_at
 
 
-def test_a_run_has_point_state_and_what_tells_trials_apart(shared_sample: Made) -> None:
+def test_a_run_has_point_state_and_what_tells_trials_apart(shared_sample: SampleStore) -> None:
     run, trial = tracked_run(shared_sample.folder), shared_sample.trial
     assert run.name == "adamw (torch) on mlp, 1.1"
     assert run.key == f"{trial.identity[:16]}-1"
@@ -23,7 +23,7 @@ def test_a_run_has_point_state_and_what_tells_trials_apart(shared_sample: Made) 
 
 
 def test_its_values_are_in_the_order_of_steps_whatever_was_evaluated_when(
-    shared_sample: Made,
+    shared_sample: SampleStore,
 ) -> None:
     run, trial = tracked_run(shared_sample.folder), shared_sample.trial
     steps = [scalars.step for scalars in run.curves]
@@ -33,13 +33,13 @@ def test_its_values_are_in_the_order_of_steps_whatever_was_evaluated_when(
     assert [s.timed_s for s in run.curves] == [time_at(trial, step // 100) for step in steps]
 
 
-def test_its_summary_is_the_result(shared_sample: Made) -> None:
+def test_its_summary_is_the_result(shared_sample: SampleStore) -> None:
     run, result = tracked_run(shared_sample.folder), ending(shared_sample.trial)
     assert result.time_to_target_s is not None
     assert math.isclose(run.summary["result/time_to_target_s"], result.time_to_target_s)
 
 
-def test_a_trial_that_has_not_ended_is_no_run(sample: Made) -> None:
+def test_a_trial_that_has_not_ended_is_no_run(sample: SampleStore) -> None:
     another = sample.trial.model_copy(update={"study": 2})
     write_plan([another], sample.store)
     with pytest.raises(HarnessError, match="has not ended"):

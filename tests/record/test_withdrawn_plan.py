@@ -13,26 +13,28 @@ from harness.record.plan import withdraw_plan, write_plan
 from harness.record.schema.ledger import AttemptBegun
 from harness.record.store import record_paths
 from harness.verification.store import verify_store
-from tests.record.conftest import Made
+from tests.record.conftest import SampleStore
 
 OTHERS = plan(PlanRequest("mlp", "sgd", trials=2)).trials
 
 
-def test_what_has_not_begun_is_withdrawn_and_nothing_else(sample: Made) -> None:
+def test_what_has_not_begun_is_withdrawn_and_nothing_else(sample: SampleStore) -> None:
     write_plan(OTHERS, sample.store)
     Ledger(sample.store).note(AttemptBegun(identity=OTHERS[0].identity, attempt=1))
     assert withdraw_plan(sample.store, "no CUDA here") == (OTHERS[1],)
-    kept = {path.parent.relative_to(sample.store).as_posix() for path in record_paths(sample.store)}
-    assert kept == {sample.trial.folder, OTHERS[0].folder}
+    folders = {
+        path.parent.relative_to(sample.store).as_posix() for path in record_paths(sample.store)
+    }
+    assert folders == {sample.trial.folder, OTHERS[0].folder}
 
 
-def test_a_withdrawn_plan_is_not_missed(sample: Made) -> None:
+def test_a_withdrawn_plan_is_not_missed(sample: SampleStore) -> None:
     write_plan(OTHERS, sample.store)
     withdraw_plan(sample.store, "no CUDA here")
     assert not verify_store(sample.store).findings
 
 
-def test_what_was_planned_again_and_has_begun_is_missed(sample: Made) -> None:
+def test_what_was_planned_again_and_has_begun_is_missed(sample: SampleStore) -> None:
     write_plan(OTHERS[:1], sample.store)
     withdraw_plan(sample.store, "no CUDA here")
     write_plan(OTHERS[:1], sample.store)

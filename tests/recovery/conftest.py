@@ -35,12 +35,12 @@ GRID = Grid(even=50, look_from=1.0, kept=5)
 
 def children_of(pid: int) -> list[int]:
     """The direct children of a process."""
-    found = []
+    result = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if int((folder / "stat").read_bytes().rpartition(b")")[2].split()[1]) == pid:
-                found.append(int(folder.name))
-    return found
+                result.append(int(folder.name))
+    return result
 
 
 class Lives:
@@ -65,8 +65,8 @@ class Lives:
         request = PlanRequest(
             "small_mlp", submission, "landscapes", ruleset="self", framework=self.framework
         )
-        (planned,) = plan(request).trials
-        trial = in_steps(planned, steps, GRID, **changes)
+        (only_trial,) = plan(request).trials
+        trial = in_steps(only_trial, steps, GRID, **changes)
         prepare_data(trial, RunOptions(cache_dir=self.cache))
         return trial
 
@@ -156,17 +156,17 @@ def has_ended(trial: Trial, store: Path) -> bool:
 
 def curve(trial: Trial, store: Path) -> list[Point]:
     """Losses, as claimed, and metrics, as measured, at every grid point."""
-    found: list[Point] = []
+    result: list[Point] = []
     attempt = last_attempt(store / trial.folder)
     for event in attempt.events if attempt else ():
         data = event.data
         if isinstance(data, SnapshotTaken):
-            found.append((data.step, data.claims.train_loss, data.claims.examples))
+            result.append((data.step, data.claims.train_loss, data.claims.examples))
         elif isinstance(data, Evaluation):
-            found.append((data.step, data.validation))
+            result.append((data.step, data.validation))
         elif isinstance(data, OtherSplits):
-            found.append((data.step, data.probe))
-    return found
+            result.append((data.step, data.probe))
+    return result
 
 
 def _lives(framework: Framework, cache: Path) -> Iterator[Lives]:

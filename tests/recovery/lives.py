@@ -24,9 +24,9 @@ def live(trial: Path, store: Path, cache: Path) -> int:
     """One life, with a checkpoint at every evaluated grid point; its exit status."""
     options = RunOptions(cache_dir=cache, threads=1, checkpoint_s=0.0)
     try:
-        planned = read_record(trial).trial
-        write_plan([planned], store)
-        run_trial(planned, store, options, Silent())
+        own_trial = read_record(trial).trial
+        write_plan([own_trial], store)
+        run_trial(own_trial, store, options, Silent())
     except BaseException:
         traceback.print_exc()
         return 1

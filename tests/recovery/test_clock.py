@@ -61,8 +61,8 @@ def store(torch_lives: Lives, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def folder_of(store: Path) -> Path:
-    (found,) = store.glob("trial_*")
-    return found
+    (result,) = store.glob("trial_*")
+    return result
 
 
 def fractions(store: Path) -> tuple[list[float], list[float], list[float]]:
@@ -70,8 +70,12 @@ def fractions(store: Path) -> tuple[list[float], list[float], list[float]]:
     parts = (folder_of(store) / "worker.log").read_text().split("NEW\n")
     assert len(parts) == 5  # each life has set up for the warm-up, too
     first, (restored, *rest) = parts[2].splitlines(), parts[4].splitlines()
-    made = [[float(line.split()[1]) for line in life] for life in (first, rest)]
-    return made[0], [float(word) for word in restored.split()[1:]], made[1]
+    fractions_by_life = [[float(line.split()[1]) for line in life] for life in (first, rest)]
+    return (
+        fractions_by_life[0],
+        [float(word) for word in restored.split()[1:]],
+        fractions_by_life[1],
+    )
 
 
 def test_what_was_read_before_the_checkpoint_is_given_back_and_no_more(store: Path) -> None:
@@ -82,17 +86,17 @@ def test_what_was_read_before_the_checkpoint_is_given_back_and_no_more(store: Pa
 
 def test_the_clock_goes_on_from_the_checkpoint_without_the_time_between(store: Path) -> None:
     _, back, after = fractions(store)
-    (resumed,) = of_type(read_events(folder_of(store) / "events.jsonl"), Resumed)
-    assert back[-1] * BUDGET_S <= resumed.timed_s <= after[0] * BUDGET_S
-    assert after[0] * BUDGET_S < resumed.timed_s + DEAD_S / 2
+    (event,) = of_type(read_events(folder_of(store) / "events.jsonl"), Resumed)
+    assert back[-1] * BUDGET_S <= event.timed_s <= after[0] * BUDGET_S
+    assert after[0] * BUDGET_S < event.timed_s + DEAD_S / 2
     assert after == sorted(after)
 
 
 def test_every_timed_second_has_its_snapshots_once(store: Path) -> None:
     attempt = last_attempt(folder_of(store))
     assert attempt is not None
-    seen = attempt.all(SnapshotTaken)
-    grid, timed_s = [s.grid for s in seen], [s.timed_s for s in seen]
+    snapshots = attempt.all(SnapshotTaken)
+    grid, timed_s = [s.grid for s in snapshots], [s.timed_s for s in snapshots]
     assert grid == sorted(set(grid))
     assert grid[-1] == 50
     assert timed_s == sorted(timed_s)

@@ -22,7 +22,7 @@ EVENTS = 60
 """About as many as an undisturbed life writes."""
 
 
-def lived(lives: Lives, store: Path, kills: int, seed: int, **changes: Any) -> None:
+def check_lives(lives: Lives, store: Path, kills: int, seed: int, **changes: Any) -> None:
     """A trial whose referee is killed again and again, until it has ended."""
     trial, instants = lives.trial(**changes), Random(seed)
     lives.whole(trial, store / "whole")
@@ -40,17 +40,17 @@ def lived(lives: Lives, store: Path, kills: int, seed: int, **changes: Any) -> N
 def test_a_killed_referees_trial_ends_as_if_nothing_had_happened(
     torch_lives: Lives, tmp_path: Path
 ) -> None:
-    lived(torch_lives, tmp_path, kills=2, seed=1)
+    check_lives(torch_lives, tmp_path, kills=2, seed=1)
 
 
 def test_the_same_in_jax(jax_lives: Lives, tmp_path: Path) -> None:
-    lived(jax_lives, tmp_path, kills=1, seed=2)
+    check_lives(jax_lives, tmp_path, kills=1, seed=2)
 
 
 def test_the_same_on_several_ranks_that_divide_their_state(
     torch_lives: Lives, tmp_path: Path
 ) -> None:
-    lived(torch_lives, tmp_path, kills=1, seed=3, submission="muon", devices=2)
+    check_lives(torch_lives, tmp_path, kills=1, seed=3, submission="muon", devices=2)
 
 
 @pytest.mark.parametrize("who", ["worker", "both"])
@@ -88,7 +88,7 @@ if INSTANTS < 1:
 
 
 @dataclass(frozen=True)
-class Undisturbed:
+class UndisturbedRun:
     """A life that nobody disturbs: its curve, its seconds without and with a worker."""
 
     curve: list[Point]
@@ -97,16 +97,18 @@ class Undisturbed:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(torch_lives: Lives, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+def undisturbed(torch_lives: Lives, tmp_path_factory: pytest.TempPathFactory) -> UndisturbedRun:
     store, trial = tmp_path_factory.mktemp("undisturbed") / "store", torch_lives.trial()
     start_s = time.monotonic()
     torch_lives.wait_for_worker(torch_lives.begin(trial, store))
     worker_s = time.monotonic()
     assert torch_lives.end() == 0
-    return Undisturbed(curve(trial, store), worker_s - start_s, time.monotonic() - worker_s)
+    return UndisturbedRun(curve(trial, store), worker_s - start_s, time.monotonic() - worker_s)
 
 
-def kill_once(lives: Lives, trial: Trial, store: Path, random: Random, whole: Undisturbed) -> str:
+def kill_once(
+    lives: Lives, trial: Trial, store: Path, random: Random, whole: UndisturbedRun
+) -> str:
     """Kill a life at a random instant: who was killed and when, "" if it was over by then.
 
     Every third is killed before it has a worker, mostly in the first moments, in which plan,
@@ -125,7 +127,7 @@ def kill_once(lives: Lives, trial: Trial, store: Path, random: Random, whole: Un
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(math.ceil(INSTANTS / PART)))
 def test_at_any_instant_whoever_is_killed(
-    torch_lives: Lives, tmp_path: Path, undisturbed: Undisturbed, part: int
+    torch_lives: Lives, tmp_path: Path, undisturbed: UndisturbedRun, part: int
 ) -> None:
     random, trial, number = Random(f"{SEED} {part}"), torch_lives.trial(), 0
     killed: dict[int, list[str]] = {0: []}
@@ -142,7 +144,7 @@ def test_at_any_instant_whoever_is_killed(
 
 
 def test_killed_again_and_again_before_there_is_a_worker(
-    torch_lives: Lives, tmp_path: Path, undisturbed: Undisturbed
+    torch_lives: Lives, tmp_path: Path, undisturbed: UndisturbedRun
 ) -> None:
     trial, store, victims = torch_lives.trial(), tmp_path / "store", []
     for part in range(4):

@@ -31,8 +31,8 @@ class Run:
 
     def __init__(self, store: Path, cache: Path) -> None:
         self.store, self.options = store, RunOptions(cache_dir=cache, threads=1, checkpoint_s=0.0)
-        (planned,) = plan(PlanRequest("mlp", "adamw", ruleset="self")).trials
-        self.trial = in_steps(planned, 8, Grid(even=4, look_from=1.0, kept=2))
+        (trial,) = plan(PlanRequest("mlp", "adamw", ruleset="self")).trials
+        self.trial = in_steps(trial, 8, Grid(even=4, look_from=1.0, kept=2))
 
     @property
     def folder(self) -> Path:
@@ -45,8 +45,8 @@ class Run:
 
     def is_whole(self) -> bool:
         """Run what is missing; whether the store then fits."""
-        found = self() == "budget", verify_store(self.store)
-        return found[0] and (found[1].findings, found[1].unfinished) == ((), 0)
+        result = self() == "budget", verify_store(self.store)
+        return result[0] and (result[1].findings, result[1].unfinished) == ((), 0)
 
 
 @pytest.fixture

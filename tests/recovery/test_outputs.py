@@ -13,7 +13,7 @@ from harness.cli.report import write_report
 from harness.cli.score import score
 from harness.core.errors import HarnessError
 from harness.plan.rounds import draw_round, read_round, reveal_round
-from tests.record.conftest import Made
+from tests.record.conftest import SampleStore
 from tests.scoring.made_logs import write_trial
 
 from .test_writes import files_of
@@ -26,7 +26,7 @@ ALLOW = ["missing-studies"]
 def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Write]:
     """What writes a file, by the file's name."""
     store, logs = tmp_path_factory.mktemp("store"), tmp_path_factory.mktemp("logs")
-    Made(store)
+    SampleStore(store)
     write_trial(logs, "entry/study_0/criteo1tb_jax/trial_1", [(1, 2.5, 0.1)])
     source = Source(store, None, "guided-descent", "seconds", tuple(ALLOW))
     return {

@@ -41,12 +41,12 @@ class Bench:
         steps: int | None = None,
     ) -> Trial:
         place = write_submission(self.folder / "submission", source, SPACE)
-        (planned,) = plan(PlanRequest("mlp", str(place), ruleset="self")).trials
-        budget = planned.budget.model_copy(
+        (only_trial,) = plan(PlanRequest("mlp", str(place), ruleset="self")).trials
+        budget = only_trial.budget.model_copy(
             update={"runtime_s": seconds, "steps": steps, "scale": 0.5}
         )
-        aim = planned.target.model_copy(update={"value": target})
-        return planned.model_copy(update={"budget": budget, "target": aim})
+        aim = only_trial.target.model_copy(update={"value": target})
+        return only_trial.model_copy(update={"budget": budget, "target": aim})
 
     def run(self, source: str, seconds: float = 1.0, target: float = 2.0) -> Result:
         return self.run_planned(self.trial(source, seconds, target))

@@ -14,13 +14,13 @@ TARGET = Target(metric="accuracy", direction="maximize", value=0.5)
 GRID = Grid()
 
 
-def held(grid: int, value: float) -> HeldSnapshot:
+def snapshot_at(grid: int, value: float) -> HeldSnapshot:
     return HeldSnapshot(
         grid, step=10 * grid, timed_s=float(grid), examples=0, parameters={"w": np.array(value)}
     )
 
 
-def measured(
+def measure(
     snapshot: HeldSnapshot,
     until: Certainty = "whole",
     likely: float = math.inf,
@@ -45,25 +45,25 @@ def observe(
     limit_s: float = math.inf,
     grid: Grid | None = None,
     target: AnyTarget = TARGET,
-    evaluate: Evaluate = lambda snapshot, *, until: measured(snapshot, until),
+    evaluate: Evaluate = lambda snapshot, *, until: measure(snapshot, until),
 ) -> tuple[TargetSearch, list[int]]:
     """A search over a metric's values at each grid point, and what it has evaluated."""
-    evaluated = []
+    points = []
 
     def noted(snapshot: HeldSnapshot, *, until: Certainty) -> Measurement:
-        evaluated.append(snapshot.grid)
+        points.append(snapshot.grid)
         return evaluate(snapshot, until=until)
 
     grid = grid or Grid(even=len(values), look_from=1.0, kept=kept)
     search = TargetSearch(grid, target, noted, limit_s)
     for point, value in enumerate(values, start=1):
         if search.is_look_due(point):
-            search.look(held(point, value), whole=point == len(values))
+            search.look(snapshot_at(point, value), whole=point == len(values))
         else:
-            search.keep(held(point, value))
+            search.keep(snapshot_at(point, value))
         if search.hit:
             break
-    return search, evaluated
+    return search, points
 
 
 def place_of_hit(search: TargetSearch) -> int | None:

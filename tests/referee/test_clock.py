@@ -91,10 +91,10 @@ def test_what_is_charged_moves_from_its_entry_to_the_timed_one(wait: Wait) -> No
 def test_a_worker_that_is_slow_to_freeze_pays_for_it(wait: Wait) -> None:
     clock, budget = Clock(), TrialBudget(runtime_s=60.0, steps=1)
     idle = IdleProbe(lambda: None, 1.0, 1.0)
-    held = Freezer(cast(WorkerProcess, SlowToFreeze(wait)), idle, budget, clock)
-    held.freeze()
+    freezer = Freezer(cast(WorkerProcess, SlowToFreeze(wait)), idle, budget, clock)
+    freezer.freeze()
     assert clock.timed_s == 0.0  # the snapshot before was complete
-    held.thaw()
+    freezer.thaw()
     assert clock.timed_s == pytest.approx(1.0 - FREE_S)
 
 

@@ -35,7 +35,7 @@ class Probed:
         return {"hessian_max": 7.0}
 
 
-def measured(*names: Diagnostic, w: np.ndarray) -> dict[str, float]:
+def measure(*names: Diagnostic, w: np.ndarray) -> dict[str, float]:
     functions = wanted_diagnostics(names, cast(Evaluator, Probed()), START, SPECS)
     whole = together(functions)
     assert whole is not None
@@ -43,27 +43,27 @@ def measured(*names: Diagnostic, w: np.ndarray) -> dict[str, float]:
 
 
 def test_weights_are_compared_with_their_start() -> None:
-    found = measured("weights", w=START["w"] + np.array([[0.0, 5.0], [5.0, 0.0]]))
-    assert found["norm/w"] == found["weight_norm"] == pytest.approx(math.sqrt(75))
-    assert found["change/w"] == pytest.approx(math.sqrt(50) / 5)
-    assert found["overlap/w"] == pytest.approx(25 / (5 * math.sqrt(75)))
-    assert found["rank/w"] == pytest.approx(2.0)
+    result = measure("weights", w=START["w"] + np.array([[0.0, 5.0], [5.0, 0.0]]))
+    assert result["norm/w"] == result["weight_norm"] == pytest.approx(math.sqrt(75))
+    assert result["change/w"] == pytest.approx(math.sqrt(50) / 5)
+    assert result["overlap/w"] == pytest.approx(25 / (5 * math.sqrt(75)))
+    assert result["rank/w"] == pytest.approx(2.0)
 
 
 def test_the_change_of_rank_one_has_the_stable_rank_one() -> None:
-    found = measured("weights", w=START["w"] + np.outer([1.0, 2.0], [3.0, -1.0]))
-    assert found["rank/w"] == pytest.approx(1.0, rel=1e-5)
+    result = measure("weights", w=START["w"] + np.outer([1.0, 2.0], [3.0, -1.0]))
+    assert result["rank/w"] == pytest.approx(1.0, rel=1e-5)
 
 
 def test_weights_that_did_not_move_have_no_rank_and_broken_ones_no_numbers() -> None:
-    assert math.isnan(measured("weights", w=START["w"])["rank/w"])
-    assert math.isnan(measured("weights", w=np.full((2, 2), np.nan))["rank/w"])
+    assert math.isnan(measure("weights", w=START["w"])["rank/w"])
+    assert math.isnan(measure("weights", w=np.full((2, 2), np.nan))["rank/w"])
 
 
 def test_training_is_the_probe_under_names_of_its_own() -> None:
-    found = measured("training", "sharpness", "curvature", w=START["w"])
+    result = measure("training", "sharpness", "curvature", w=START["w"])
     probed = {"train_loss": 0.5, "gradient_norm": 2.0}
-    assert found == {**probed, "sharpness": 3.0, "hessian_max": 7.0}
+    assert result == {**probed, "sharpness": 3.0, "hessian_max": 7.0}
 
 
 def test_nothing_is_measured_unless_it_is_asked_for() -> None:

@@ -36,18 +36,18 @@ def in_batches(values: Values, metric: str, size: int) -> Iterator[ExampleMetric
         yield {metric: values[start : start + size]}
 
 
-def seen(values: Values, target: Target, until: Certainty) -> int:
+def count_seen(values: Values, target: Target, until: Certainty) -> int:
     """How many of a split's examples are evaluated."""
     batches = in_batches(values, target.metric, part_size(len(values), len(values)))
-    taken = evaluated_until(batches, [], len(values), target, until)
-    return len(concatenate(taken)[target.metric])
+    batches_used = evaluated_until(batches, [], len(values), target, until)
+    return len(concatenate(batches_used)[target.metric])
 
 
 def losses(seed: int, count: int, mean: float) -> Values:
     """With a long tail to the right, and exactly this mean."""
     values = np.random.default_rng(seed).lognormal(0.0, 0.5, count)
-    moved: Values = values - values.mean() + mean
-    return moved
+    shifted_values: Values = values - values.mean() + mean
+    return shifted_values
 
 
 def hits(seed: int, count: int, of_them: int) -> Values:
@@ -59,28 +59,28 @@ def hits(seed: int, count: int, of_them: int) -> Values:
 
 @given(st.integers(0, 2**32), st.integers(2, 500), st.floats(0.0, 1.0))
 def test_a_loss_that_hits_is_no_clear_miss(seed: int, count: int, below: float) -> None:
-    assert seen(losses(seed, count, LOSS.value - below), LOSS, "clear") == count
+    assert count_seen(losses(seed, count, LOSS.value - below), LOSS, "clear") == count
 
 
 @given(st.integers(0, 2**32), st.integers(2, 5000), st.floats(0.01, 0.99))
 def test_an_accuracy_that_hits_is_no_clear_miss(seed: int, count: int, value: float) -> None:
     target = Target(metric="accuracy", direction="maximize", value=value)
-    assert seen(hits(seed, count, math.ceil(value * count)), target, "clear") == count
+    assert count_seen(hits(seed, count, math.ceil(value * count)), target, "clear") == count
 
 
 @pytest.mark.parametrize(("until", "mean"), [("likely", 3.1), ("clear", 3.3)])
 def test_the_nearer_the_target_the_more_is_evaluated(until: Certainty, mean: float) -> None:
-    assert seen(losses(1, 400, 8.0), LOSS, until) == 25
-    assert 25 < seen(losses(1, 400, mean), LOSS, until) <= 200
-    assert seen(losses(1, 400, 3.0001), LOSS, until) == 400
-    assert seen(hits(1, 20_000, 2_000), ACCURACY, until) == 1250
-    assert seen(hits(1, 20_000, 11_999), ACCURACY, until) == 20_000
+    assert count_seen(losses(1, 400, 8.0), LOSS, until) == 25
+    assert 25 < count_seen(losses(1, 400, mean), LOSS, until) <= 200
+    assert count_seen(losses(1, 400, 3.0001), LOSS, until) == 400
+    assert count_seen(hits(1, 20_000, 2_000), ACCURACY, until) == 1250
+    assert count_seen(hits(1, 20_000, 11_999), ACCURACY, until) == 20_000
 
 
 def test_a_hit_is_likely_after_a_part_and_certain_after_the_whole_split() -> None:
     values = losses(1, 400, 2.0)
     assert certainty(estimate(values[:100], 400), LOSS) == "likely"
-    assert seen(values, LOSS, "likely") < seen(values, LOSS, "clear") == 400
+    assert count_seen(values, LOSS, "likely") < count_seen(values, LOSS, "clear") == 400
     assert certainty(estimate(values, 400), LOSS) == "whole"
 
 
@@ -93,8 +93,10 @@ def test_hits_are_taken_for_misses_no_oftener_than_the_bound(
     random, tries, wrong = np.random.default_rng(2), 2000, 0
     for _ in range(tries):
         values = random.lognormal(0.0, 0.5, count)
-        found = estimate(values[:part], count)
-        wrong += found.mean - values.mean() > quantile(part - 1, deviations) * found.standard_error
+        result = estimate(values[:part], count)
+        wrong += (
+            result.mean - values.mean() > quantile(part - 1, deviations) * result.standard_error
+        )
     expected = tries * float(stats.norm.sf(deviations))
     assert wrong <= expected + 3.0 * math.sqrt(expected)
 
@@ -187,21 +189,21 @@ def test_values_that_are_all_the_same_say_nothing() -> None:
 def test_a_loss_that_is_no_number_is_a_clear_miss_at_once(value: float) -> None:
     values = losses(1, 400, 2.0)
     values[3] = value
-    assert seen(values, LOSS, "clear") == 25
+    assert count_seen(values, LOSS, "clear") == 25
 
 
 def test_what_is_not_needed_is_not_evaluated_and_gone_on_with_later() -> None:
     values = losses(1, 400, 8.0)
     batches = in_batches(values, "loss", 25)
-    taken = evaluated_until(batches, [], 400, LOSS, "clear")
-    assert len(taken) == 1
-    whole = evaluated_until(batches, taken, 400, LOSS, "whole")
+    batches_used = evaluated_until(batches, [], 400, LOSS, "clear")
+    assert len(batches_used) == 1
+    whole = evaluated_until(batches, batches_used, 400, LOSS, "whole")
     assert concatenate(whole)["loss"].tolist() == values.tolist()
 
 
 def test_certainty_has_an_order() -> None:
-    wanted: tuple[Certainty, ...] = ("likely", "clear", "whole")
-    rows = [[suffices(known, one) for one in wanted] for known in (None, *wanted)]
+    certainties: tuple[Certainty, ...] = ("likely", "clear", "whole")
+    rows = [[suffices(known, one) for one in certainties] for known in (None, *certainties)]
     assert [sum(row) for row in rows] == [0, 1, 2, 3]
 
 

@@ -12,21 +12,21 @@ from harness.referee.parts import Certainty, Measurement
 from harness.referee.target_search import Evaluate, HeldSnapshot, TargetSearch
 from workloads.spec import Grid
 
-from .searches import GRID, TARGET, held, learning, measured, observe, place_of_hit
+from .searches import GRID, TARGET, learning, measure, observe, place_of_hit, snapshot_at
 
 
 def by_parts(likely: float, clear: float) -> Evaluate:
-    return lambda snapshot, *, until: measured(snapshot, until, likely, clear)
+    return lambda snapshot, *, until: measure(snapshot, until, likely, clear)
 
 
 CLAIMS = st.lists(st.none() | st.floats(0.0, 1.0), min_size=80, max_size=80)
 """What parts make likely, point by point, true or not; None for nothing."""
 
 
-def claimed(claims: Sequence[float | None]) -> Evaluate:
+def evaluate_as(claims: Sequence[float | None]) -> Evaluate:
     def evaluate(snapshot: HeldSnapshot, *, until: Certainty) -> Measurement:
         claim = claims[snapshot.grid - 1] if until == "likely" else None
-        return measured(snapshot) if claim is None else Measurement(claim, "likely")
+        return measure(snapshot) if claim is None else Measurement(claim, "likely")
 
     return evaluate
 
@@ -35,14 +35,14 @@ def claimed(claims: Sequence[float | None]) -> Evaluate:
 def test_a_hit_and_the_miss_before_it_are_of_the_whole_split_whatever_parts_say(
     values: list[float], claims: list[float | None], kept: int
 ) -> None:
-    search, evaluated = observe(values, kept, evaluate=claimed(claims))
+    search, points = observe(values, kept, evaluate=evaluate_as(claims))
     if (hit := search.hit) is None:
         return
     place = hit.snapshot.grid
     assert hit.value == values[place - 1] >= 0.5
     assert hit.last_miss == (Look(place - 1, values[place - 2]) if place > 1 else None)
     assert place == 1 or values[place - 2] < 0.5
-    assert max(map(evaluated.count, evaluated)) <= 2
+    assert max(map(points.count, points)) <= 2
 
 
 @given(st.integers(1, 60), CLAIMS, st.integers(1, 70), st.integers(1, 60))
@@ -50,7 +50,7 @@ def test_a_monotone_curve_is_found_exactly_whatever_parts_say(
     length: int, claims: list[float | None], kept: int, first: int
 ) -> None:
     values = [0.9 if point >= first else 0.1 for point in range(1, length + 1)]
-    search, _ = observe(values, kept, evaluate=claimed(claims))
+    search, _ = observe(values, kept, evaluate=evaluate_as(claims))
     assert place_of_hit(search) == (first if first <= length else None)
 
 
@@ -67,32 +67,32 @@ def test_parts_move_no_time_of_a_steady_learner(at_target: float, slope: float) 
 def test_a_likely_miss_keeps_what_waits_and_a_clear_one_does_not() -> None:
     grid = Grid(even=9, look_from=1.0, kept=9)
     search = TargetSearch(grid, TARGET, by_parts(0.02, 0.2))
-    search.keep(held(1, 0.4))
-    search.look(held(2, 0.45))
+    search.keep(snapshot_at(1, 0.4))
+    search.look(snapshot_at(2, 0.45))
     assert not search.is_settled
-    search.look(held(3, 0.6), whole=True)
+    search.look(snapshot_at(3, 0.6), whole=True)
     assert search.hit is not None and search.hit.last_miss == Look(2.0, 0.45)
     search = TargetSearch(grid, TARGET, by_parts(0.02, 0.2))
-    search.keep(held(1, 0.6))
-    search.look(held(2, 0.1))
-    search.look(held(3, 0.6), whole=True)
+    search.keep(snapshot_at(1, 0.6))
+    search.look(snapshot_at(2, 0.1))
+    search.look(snapshot_at(3, 0.6), whole=True)
     assert search.hit is not None and search.hit.last_miss == Look(2.0, 0.1)
 
 
 def test_a_hit_that_was_only_likely_is_none_if_the_whole_split_misses() -> None:
     claims = [0.1, 0.6, 0.1, 0.1]
-    search, evaluated = observe([0.1] * 4, 9, grid=Grid(even=4, look_from=0.5, kept=9),
-                                evaluate=claimed(claims))  # fmt: skip
+    search, points = observe([0.1] * 4, 9, grid=Grid(even=4, look_from=0.5, kept=9),
+                                evaluate=evaluate_as(claims))  # fmt: skip
     assert search.hit is None
-    assert evaluated[:3] == [2, 1, 2]
+    assert points[:3] == [2, 1, 2]
     assert search.best == 0.1
 
 
 def test_a_clear_miss_is_evaluated_whole_if_the_next_snapshot_hits() -> None:
-    search, evaluated = observe([0.1, 0.1, 0.2, 0.6, 0.7], 2, evaluate=by_parts(0.1, 0.1))
+    search, points = observe([0.1, 0.1, 0.2, 0.6, 0.7], 2, evaluate=by_parts(0.1, 0.1))
     assert search.hit is not None
     assert search.hit.last_miss == Look(3.0, 0.2)
-    assert evaluated == [2, 3, 4, 3]
+    assert points == [2, 3, 4, 3]
 
 
 def test_a_clear_miss_that_turns_out_to_hit_stays_a_miss() -> None:
@@ -100,19 +100,19 @@ def test_a_clear_miss_that_turns_out_to_hit_stays_a_miss() -> None:
 
     def evaluate(snapshot: HeldSnapshot, *, until: Certainty) -> Measurement:
         is_wrong = until != "whole" and snapshot.grid == 2
-        return Measurement(0.1, "clear") if is_wrong else measured(snapshot)
+        return Measurement(0.1, "clear") if is_wrong else measure(snapshot)
 
     search = TargetSearch(Grid(even=4, look_from=1.0, kept=2), TARGET, evaluate)
     for point, value in enumerate([0.1, 0.55, 0.6], start=1):
-        search.look(held(point, value))
+        search.look(snapshot_at(point, value))
     assert search.outcome()[:5] == (3.0, 2.0, 0.55, 3.0, 0.6)
 
 
 def test_what_a_whole_split_says_is_the_best_whatever_parts_said() -> None:
     search = TargetSearch(Grid(even=3, look_from=1.0, kept=2), TARGET, by_parts(0.1, 0.1))
-    search.look(held(1, 0.39))
+    search.look(snapshot_at(1, 0.39))
     assert search.best == pytest.approx(0.38)
-    search.look(held(3, 0.3), whole=True)
+    search.look(snapshot_at(3, 0.3), whole=True)
     assert search.best == 0.3
 
 
@@ -131,9 +131,9 @@ def test_where_one_snapshot_is_all_that_may_be_held_each_is_evaluated_whole() ->
 def test_a_look_at_the_whole_split_needs_no_snapshot_any_more() -> None:
     search = TargetSearch(GRID, TARGET, by_parts(0.01, 0.1))
     for point, value in ((5, 0.1), (9, 0.45)):
-        search.look(held(point, value))
+        search.look(snapshot_at(point, value))
         assert not search.is_settled
-    search.look(held(12, 0.2), whole=True)
+    search.look(snapshot_at(12, 0.2), whole=True)
     assert search.is_settled
     again = TargetSearch(GRID, TARGET, lambda *_, **__: Measurement(0.0))
     again.resume(type(state := search.state()).model_validate_json(state.model_dump_json()))

@@ -24,10 +24,10 @@ def test_a_place_is_free_again_when_nobody_holds_a_view_of_it() -> None:
 
 def test_snapshots_that_wait_do_not_share_memory() -> None:
     memory = SnapshotMemory(numbers=3, places=4)
-    held = [memory.take() for _ in range(6)]
-    for number, flat in enumerate(held):
+    snapshots = [memory.take() for _ in range(6)]
+    for number, flat in enumerate(snapshots):
         flat[:] = number
-    assert [flat.tolist() for flat in held] == [[float(n)] * 3 for n in range(6)]
+    assert [flat.tolist() for flat in snapshots] == [[float(n)] * 3 for n in range(6)]
 
 
 def test_a_model_without_parameters_needs_none() -> None:

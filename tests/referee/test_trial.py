@@ -158,8 +158,8 @@ def test_step_budgets_give_the_same_curve_whatever_the_speed(bench: Bench) -> No
         schedule = f"lambda progress: __import__('time').sleep({pause_s}) or 1.0 - progress"
         trial = bench.trial(f"{ADAMW[:-1]}, {schedule}\n", seconds=600.0, steps=200)
         bench.run_planned(trial)
-        evaluated = of_type(bench.events(trial), Evaluation)
-        curves.append([(evaluation.step, evaluation.validation) for evaluation in evaluated])
+        evaluations = of_type(bench.events(trial), Evaluation)
+        curves.append([(evaluation.step, evaluation.validation) for evaluation in evaluations])
     assert curves[0] == curves[1]
     steps = [step for step, _ in curves[0]]
     assert steps[-1] == 200

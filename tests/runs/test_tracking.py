@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.runs.tracking import Outbox
-from tests.record.conftest import Made
+from tests.record.conftest import SampleStore
 
 OUTSIDE = Path(__file__).parents[1] / "workloads" / "outside"
 
@@ -24,36 +24,38 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Made:
-    return Made(tmp_path / "store")
+def sample(tmp_path: Path) -> SampleStore:
+    return SampleStore(tmp_path / "store")
 
 
-def test_what_has_ended_is_sent_once(made: Made, notes: Path) -> None:
-    said: list[str] = []
+def test_what_has_ended_is_sent_once(sample: SampleStore, notes: Path) -> None:
+    output: list[str] = []
     for _ in range(2):
-        Outbox(made.store, ["note"], said.append).send([made.trial])
+        Outbox(sample.store, ["note"], output.append).send([sample.trial])
     assert notes.read_text().splitlines() == [
-        f"{made.trial.identity[:16]}-1 adamw (torch) on mlp, 1.1: reached"
+        f"{sample.trial.identity[:16]}-1 adamw (torch) on mlp, 1.1: reached"
     ]
-    assert said == []
+    assert output == []
 
 
-def test_what_was_not_taken_is_sent_by_the_next_run(made: Made, notes: Path) -> None:
-    said: list[str] = []
-    outbox = Outbox(made.store, ["refuse", "note"], said.append)
-    outbox.send([made.trial])
-    outbox.send([made.trial])
-    (once,) = said
+def test_what_was_not_taken_is_sent_by_the_next_run(sample: SampleStore, notes: Path) -> None:
+    output: list[str] = []
+    outbox = Outbox(sample.store, ["refuse", "note"], output.append)
+    outbox.send([sample.trial])
+    outbox.send([sample.trial])
+    (once,) = output
     assert "refuse did not take trial_1-" in once
     assert len(notes.read_text().splitlines()) == 1
-    Outbox(made.store, ["refuse"], said.append).send([made.trial])
-    assert len(said) == 2
+    Outbox(sample.store, ["refuse"], output.append).send([sample.trial])
+    assert len(output) == 2
 
 
-def test_a_tracker_that_hangs_is_ended_with_all_that_it_started(made: Made, notes: Path) -> None:
-    said: list[str] = []
-    Outbox(made.store, ["hang"], said.append, timeout_s=45.0).send([made.trial])
-    assert "it took more than 45 s" in said[0]
+def test_a_tracker_that_hangs_is_ended_with_all_that_it_started(
+    sample: SampleStore, notes: Path
+) -> None:
+    output: list[str] = []
+    Outbox(sample.store, ["hang"], output.append, timeout_s=45.0).send([sample.trial])
+    assert "it took more than 45 s" in output[0]
     child, until_s = int(notes.read_text()), time.monotonic() + 5.0
     while is_alive(child) and time.monotonic() < until_s:
         time.sleep(0.05)

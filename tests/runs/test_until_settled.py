@@ -25,11 +25,11 @@ def pair(tmp_path: Path) -> Pair:
 
 
 def pair_of(tmp_path: Path, mine: str, theirs: str, studies: int = 8) -> Pair:
-    def planned(folder: Path) -> tuple[Plan, ...]:
+    def plans_in(folder: Path) -> tuple[Plan, ...]:
         request = PlanRequest("mlp", str(write_submission(folder)), studies=studies, trials=1)
         return (plan(request),)
 
-    return Pair(planned(tmp_path / mine), planned(tmp_path / "other" / theirs))
+    return Pair(plans_in(tmp_path / mine), plans_in(tmp_path / "other" / theirs))
 
 
 def runner(store: Path, seconds: Callable[[str, int], float], ran: list[str]) -> Run:

@@ -12,7 +12,7 @@ from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Trial
 from harness.record.imported import PublishedEvaluation, write_imported
-from harness.record.plan import unfinished
+from harness.record.plan import unfinished_trials
 from harness.runs.with_reference import with_reference
 from tests.kit import write_submission
 
@@ -28,11 +28,11 @@ class Run:
         """What would run now, in its order."""
         request = PlanRequest("mlp", self.submission, **counts)
         return list(
-            unfinished(with_reference(plan(request), request, self.store).trials, self.store)
+            unfinished_trials(with_reference(plan(request), request, self.store).trials, self.store)
         )
 
 
-def ended(store: Path, trials: Sequence[Trial], seconds: float = 10.0) -> None:
+def write_ends(store: Path, trials: Sequence[Trial], seconds: float = 10.0) -> None:
     """Write records of trials that reach their target, one after the other."""
     for trial in trials:
         hit = PublishedEvaluation(100.0, seconds, trial.target.value)
@@ -77,13 +77,13 @@ def test_each_study_lies_between_two_trials_of_the_reference(
 def test_an_interrupted_run_goes_on_with_the_reference_first(
     run: Run, done: int, rest: str
 ) -> None:
-    ended(run.store, run.missing()[:done])
+    write_ends(run.store, run.missing()[:done])
     assert names(run.missing()) == rest
 
 
 def test_what_ended_without_the_reference_is_refused(run: Run) -> None:
     own = [trial for trial in run.missing() if trial.submission.name == "mine"]
-    ended(run.store, own[:2])
+    write_ends(run.store, own[:2])
     with pytest.raises(
         HarnessError, match=r"(?s)2 of 2 trials of mine on mlp ended in .*--out DIR"
     ):

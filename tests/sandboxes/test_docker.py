@@ -28,23 +28,23 @@ from harness.sandboxes.docker.sandbox import DockerSandbox, _check_packages
 def refusal_of(act: Callable[[], object]) -> HarnessError:
     """What is said where no engine answers."""
     engine_module.engine.cache_clear()
-    told = HarnessError("nothing was said")
+    message = HarnessError("nothing was said")
     with warnings.catch_warnings(action="ignore", category=ResourceWarning):
         try:
             act()
         except HarnessError as error:
-            told = HarnessError(error.message, error.hint)
+            message = HarnessError(error.message, error.hint)
         gc.collect()  # the SDK leaves a socket open that found no engine
-    return told
+    return message
 
 
 def test_an_engine_that_does_not_answer_is_named_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", address := f"unix://{tmp_path}/engine.sock")
-    told = refusal_of(DockerSandbox)
-    assert f"no container engine answers at {address}" in told.message
-    assert "systemctl start docker" in told.hint
+    error = refusal_of(DockerSandbox)
+    assert f"no container engine answers at {address}" in error.message
+    assert "systemctl start docker" in error.hint
 
 
 def test_an_engine_that_does_not_answer_is_named_before_anything_is_measured(
@@ -53,16 +53,16 @@ def test_an_engine_that_does_not_answer_is_named_before_anything_is_measured(
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/engine.sock")
     monkeypatch.setattr(runs, "machine_speed", lambda *_: pytest.fail("the speed is measured"))
     words = f"run --workload mlp --submission adamw --sandbox docker --out {tmp_path}/store"
-    told = refusal_of(lambda: app(words.split(), standalone_mode=False))
-    assert "no container engine answers" in told.message
+    error = refusal_of(lambda: app(words.split(), standalone_mode=False))
+    assert "no container engine answers" in error.message
 
 
 def test_an_engine_that_is_gone_is_named_when_a_container_is_removed(tmp_path: Path) -> None:
     client = docker.DockerClient(base_url=f"unix://{tmp_path}/gone.sock", version="1.41")
     container = client.containers.prepare_model({"Id": "0" * 64})
-    told = refusal_of(lambda: remove(container))
-    assert "engine no longer answers" in told.message
-    assert "run the same command again" in told.hint
+    error = refusal_of(lambda: remove(container))
+    assert "engine no longer answers" in error.message
+    assert "run the same command again" in error.hint
 
 
 def test_a_line_may_lie_in_a_folder_whose_path_is_longer_than_an_address(
@@ -88,8 +88,10 @@ def test_a_build_for_another_device_is_the_same_version() -> None:
 
 @pytest.mark.skipif(libc.MACHINE != "x86_64", reason="names are those of x86-64")
 def test_the_profile_refuses_calls_by_name() -> None:
-    found = json.loads(profile())
-    by_name = {name for rule in found["syscalls"] if not rule.get("args") for name in rule["names"]}
+    result = json.loads(profile())
+    by_name = {
+        name for rule in result["syscalls"] if not rule.get("args") for name in rule["names"]
+    }
     assert {"ptrace", "mount", "bpf", "unshare", "io_uring_setup", "clone3"} <= by_name
 
 
@@ -99,9 +101,9 @@ def test_the_profile_refuses_sockets_but_those_of_this_machine(
 ) -> None:
     rules = json.loads(profile("x86_64", may_find_ranks=ranks))["syscalls"]
     (tests,) = zip(*(rule["args"] for rule in rules if rule["names"] == ["socket"]), strict=True)
-    refused = {t["value"] for t in tests if t["op"] == "SCMP_CMP_EQ"}
+    values = {t["value"] for t in tests if t["op"] == "SCMP_CMP_EQ"}
     (above,) = [t["value"] for t in tests if t["op"] == "SCMP_CMP_GT"]
-    assert set(range(above + 1)) - refused == allowed
+    assert set(range(above + 1)) - values == allowed
 
 
 def confinement(folder: Path, **changes: Any) -> Confinement:
@@ -156,15 +158,17 @@ def test_groups_of_version_1_are_frozen_by_state_and_count(tmp_path: Path) -> No
 
 
 def test_a_group_that_cannot_be_written_is_frozen_by_the_engine() -> None:
-    asked = list[str]()
+    names_asked = list[str]()
     inner = SeparateGroups(Path("/none"), Path("/none"), Path("/none"))
-    group = ByEngine(inner, lambda: asked.append("pause"), lambda: asked.append("unpause"))
+    group = ByEngine(
+        inner, lambda: names_asked.append("pause"), lambda: names_asked.append("unpause")
+    )
     group.freeze()
     group.thaw()
-    assert asked == ["pause", "unpause"]
+    assert names_asked == ["pause", "unpause"]
 
 
 def test_a_process_that_is_not_of_this_machine_is_refused() -> None:
-    with pytest.raises(HarnessError, match="cannot be read") as told:
+    with pytest.raises(HarnessError, match="cannot be read") as error:
         group_of(2**22 + 1, lambda: None, lambda: None)
-    assert "beside the engine" in told.value.hint
+    assert "beside the engine" in error.value.hint

@@ -14,9 +14,9 @@ from harness.sandboxes.fork_client import ForkServer, fork_server
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ForkServer]:
-    monkeypatch.setattr(fork_client, "_STARTED", {})
+    monkeypatch.setattr(fork_client, "_SERVERS", {})
     yield fork_server("torch", 1, has_own_users=False)
-    for left in fork_client._STARTED.values():
+    for left in fork_client._SERVERS.values():
         left.close()
 
 

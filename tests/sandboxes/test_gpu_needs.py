@@ -73,22 +73,22 @@ def confined(
     own, rest = CONFINED.index("acts = ["), CONFINED.index("found = []")
     code = CONFINED if not acts else f"{CONFINED[:own]}acts = [{acts}]\n{CONFINED[rest:]}"
     command = [sys.executable, "-c", code, json.dumps(order)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    found: list[str] = json.loads(done.stdout)
-    return found
+    process = subprocess.run(command, check=True, capture_output=True, text=True)
+    result: list[str] = json.loads(process.stdout)
+    return result
 
 
 @needs_all
 def test_a_worker_on_a_gpu_may_start_the_driver_and_compile(tmp_path: Path) -> None:
-    found = confined(tmp_path / "scratch", gpu=True)
-    assert found == ["done"] * 5 + ["refused"] * 4
+    result = confined(tmp_path / "scratch", gpu=True)
+    assert result == ["done"] * 5 + ["refused"] * 4
 
 
 @needs_all
 def test_a_worker_on_a_processor_may_not(tmp_path: Path) -> None:
-    found = confined(tmp_path / "scratch", gpu=False)
-    assert found[:3] == ["refused"] * 3
-    assert found[5:] == ["refused"] * 4
+    result = confined(tmp_path / "scratch", gpu=False)
+    assert result[:3] == ["refused"] * 3
+    assert result[5:] == ["refused"] * 4
 
 
 @pytest.mark.parametrize(("cores", "processes"), [(2, 512), (200, 1600)])
@@ -113,8 +113,8 @@ def test_on_a_gpu_the_driver_starts_under_every_layer(tmp_path: Path, removed: s
     """Layer by layer, so that a failure names the one that keeps CUDA from starting."""
     wanted = [name for name in ACTIVE if name in ("mounts", removed)] if removed else ACTIVE
     one = "lambda: __import__('torch').zeros(1, device='cuda')"
-    found = confined(tmp_path / "scratch", gpu=True, taken=wanted, acts=one, gib=16)
-    assert found == ["done"]
+    result = confined(tmp_path / "scratch", gpu=True, taken=wanted, acts=one, gib=16)
+    assert result == ["done"]
 
 
 @pytest.mark.gpu

@@ -16,9 +16,9 @@ from harness.sandboxes.load import sandbox
 ROOT = Path(kernel.__file__).parents[3]
 
 
-def offered(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    found = tuple(Layer(name, name in names, "" if name in names else "no") for name in LAYERS)
-    monkeypatch.setattr(kernel, "layers", lambda: found)
+def offer(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    result = tuple(Layer(name, name in names, "" if name in names else "no") for name in LAYERS)
+    monkeypatch.setattr(kernel, "layers", lambda: result)
 
 
 def test_every_layer_is_tried_and_says_why_it_is_missing() -> None:
@@ -27,31 +27,31 @@ def test_every_layer_is_tried_and_says_why_it_is_missing() -> None:
 
 
 def test_with_every_layer_nothing_is_unenforced(monkeypatch: pytest.MonkeyPatch) -> None:
-    offered(monkeypatch, *LAYERS)
-    assert sandbox("kernel").unenforced() == ()
+    offer(monkeypatch, *LAYERS)
+    assert sandbox("kernel").list_unenforced() == ()
 
 
 def test_with_no_layer_nothing_is_enforced(monkeypatch: pytest.MonkeyPatch) -> None:
-    offered(monkeypatch)
-    assert KernelSandbox().unenforced() == tuple(ENFORCED_BY)
+    offer(monkeypatch)
+    assert KernelSandbox().list_unenforced() == tuple(ENFORCED_BY)
 
 
 def test_what_one_layer_lacks_another_may_still_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
-    offered(monkeypatch, *(name for name in LAYERS if name != "network"))
-    assert "network access" not in KernelSandbox().unenforced()
-    offered(monkeypatch, *(name for name in LAYERS if name != "landlock"))
-    assert KernelSandbox().unenforced() == ("reading files outside the trial",)
+    offer(monkeypatch, *(name for name in LAYERS if name != "network"))
+    assert "network access" not in KernelSandbox().list_unenforced()
+    offer(monkeypatch, *(name for name in LAYERS if name != "landlock"))
+    assert KernelSandbox().list_unenforced() == ("reading files outside the trial",)
 
 
 def test_an_ordinary_user_gets_the_layers_that_need_no_rights() -> None:
     command = [sys.executable, "-m", "harness.sandboxes.kernel.probe"]
     nobody = 65534 if os.getuid() == 0 else None
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command, check=True, capture_output=True, cwd=ROOT, user=nobody, group=nobody
         )
     except PermissionError:
         pytest.skip(f"only root may run {sys.executable}; an ordinary user's run of this test can")
-    found = json.loads(done.stdout)
-    assert (found["identity"], found["seccomp"]) == ("", "")
-    assert found["cgroup"] or nobody is None, "groups were made without rights"
+    result = json.loads(process.stdout)
+    assert (result["identity"], result["seccomp"]) == ("", "")
+    assert result["cgroup"] or nobody is None, "groups were made without rights"

@@ -29,8 +29,8 @@ print(json.dumps(found))
 def in_child(code: str) -> Any:
     """What a child prints as JSON."""
     command = [sys.executable, "-c", START + code]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-    return json.loads(done.stdout)
+    process = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    return json.loads(process.stdout)
 
 
 def needs(layer: str) -> pytest.MarkDecorator:
@@ -162,7 +162,7 @@ print(json.dumps(found))
 @needs("cgroup")
 def test_a_control_group_holds_what_a_signal_would_wake() -> None:
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
-        group = cgroup.confined(process.pid, 2**30, 16)
+        group = cgroup.confine(process.pid, 2**30, 16)
         control = group.freezable
         if control is not None:
             control.freeze()

@@ -66,13 +66,13 @@ def test_nobody_but_root_writes_into_the_memory_of_referee_and_fork_server() -> 
     nobody = 65534 if os.getuid() == 0 else None
     command, root = [sys.executable, "-c", OPENS], Path(__file__).parents[2]
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command, check=True, stdout=subprocess.PIPE, text=True, cwd=root, user=nobody,
             group=nobody,
         )  # fmt: skip
     except PermissionError:
         pytest.skip(f"only root may run {sys.executable}; an ordinary user's run of this test can")
-    *guarded, of_worker = done.stdout.split()
+    *guarded, of_worker = process.stdout.split()
     assert guarded == ["refused", "refused"]
     yama = Path("/proc/sys/kernel/yama/ptrace_scope")  # refuses the rest, too
     assert of_worker == "open" or yama.read_text() != "0\n"

@@ -23,29 +23,29 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def said(command: list[str], cwd: str | None, variables: dict[str, str]) -> str:
-    done = subprocess.run(
+def output_of(command: list[str], cwd: str | None, variables: dict[str, str]) -> str:
+    process = subprocess.run(
         command, check=False, capture_output=True, text=True, cwd=cwd, env=variables
     )
-    return done.stdout
+    return process.stdout
 
 
 @pytest.mark.usefixtures("folder")
 def test_a_module_in_the_working_folder_is_not_run() -> None:
     variables = start.environment(dict(os.environ))
-    assert said(start.command(PROBE), start.FOLDER, variables).startswith("{")
+    assert output_of(start.command(PROBE), start.FOLDER, variables).startswith("{")
 
 
 @pytest.mark.usefixtures("folder")
 def test_started_as_a_module_it_would_be_run() -> None:
     root = str(Path(start.__file__).parents[2])
     command = [sys.executable, "-m", PROBE]
-    assert "captured" in said(command, None, os.environ | {"PYTHONPATH": root})
+    assert "captured" in output_of(command, None, os.environ | {"PYTHONPATH": root})
 
 
 def test_an_empty_entry_of_the_path_is_not_the_working_folder(folder: Path) -> None:
-    found = start.environment({"PYTHONPATH": f":packages:{os.pathsep}/elsewhere"})
-    assert found == {"PYTHONPATH": f"{folder}/packages:/elsewhere"}
+    result = start.environment({"PYTHONPATH": f":packages:{os.pathsep}/elsewhere"})
+    assert result == {"PYTHONPATH": f"{folder}/packages:/elsewhere"}
 
 
 @pytest.mark.usefixtures("folder")
@@ -53,4 +53,4 @@ def test_a_checkout_that_is_on_no_path_is_found() -> None:
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = start.command(PROBE)
     command[1:1] = ["-S"]  # nor is anything that is installed
-    assert said(command, start.FOLDER, variables).startswith("{")
+    assert output_of(command, start.FOLDER, variables).startswith("{")

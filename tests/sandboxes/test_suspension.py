@@ -51,7 +51,7 @@ def start() -> Iterator[Start]:
         process.stdout.close()
 
 
-def stopped(process: subprocess.Popen[bytes]) -> SuspendedGroup:
+def stop(process: subprocess.Popen[bytes]) -> SuspendedGroup:
     os.killpg(process.pid, signal.SIGSTOP)
     while (still := SuspendedGroup.of(process.pid)) is None:
         time.sleep(0.001)
@@ -63,22 +63,22 @@ def test_a_group_that_runs_does_not_stand_still(start: Start) -> None:
 
 
 def test_a_stopped_group_lasts(start: Start) -> None:
-    still = stopped(start(BUSY))
+    still = stop(start(BUSY))
     time.sleep(0.05)
     assert still.has_lasted()
 
 
 def test_a_group_that_runs_again_has_not_lasted(start: Start) -> None:
-    still = stopped(process := start(BUSY))
+    still = stop(process := start(BUSY))
     os.killpg(process.pid, signal.SIGCONT)
     assert not still.has_lasted()
 
 
 def test_a_group_that_ran_and_stopped_again_has_not_lasted(start: Start) -> None:
-    still = stopped(process := start(BUSY))
+    still = stop(process := start(BUSY))
     os.killpg(process.pid, signal.SIGCONT)
     time.sleep(0.05)
-    stopped(process)
+    stop(process)
     assert not still.has_lasted()
 
 
@@ -86,7 +86,7 @@ def test_children_are_looked_at_too(start: Start) -> None:
     process = start(WITH_CHILD)
     assert process.stdout is not None
     process.stdout.readline()
-    still = stopped(process)
+    still = stop(process)
     (child,) = set(members(process.pid)) - {process.pid}
     os.kill(child, signal.SIGKILL)
     assert not still.has_lasted()
@@ -99,7 +99,7 @@ def with_dead_child(start: Start) -> tuple[SuspendedGroup, int]:
     child = int(process.stdout.readline())
     while not all(thread.has_ended for thread in threads_of(child)):
         time.sleep(0.001)
-    return stopped(process), child
+    return stop(process), child
 
 
 def test_a_child_that_was_begun_and_has_ended_meanwhile_shows(start: Start) -> None:
@@ -110,7 +110,7 @@ def test_a_child_that_was_begun_and_has_ended_meanwhile_shows(start: Start) -> N
 
 
 def test_a_zombie_may_be_buried_by_whoever_is_not_frozen(start: Start) -> None:
-    still = stopped(start(BUSY))
+    still = stop(start(BUSY))
     (of_leader,) = still.processes.values()
     before = {NOBODY: of_leader._replace(has_ended=True), **still.processes}
     assert replace(still, processes=before).has_lasted()
@@ -118,9 +118,9 @@ def test_a_zombie_may_be_buried_by_whoever_is_not_frozen(start: Start) -> None:
 
 
 def test_the_time_of_children_that_were_waited_for_counts(start: Start) -> None:
-    still = stopped(process := start(BUSY))
-    (used,) = still.processes.values()
-    less = used._replace(use=used.use._replace(children_ticks=-1))
+    still = stop(process := start(BUSY))
+    (member,) = still.processes.values()
+    less = member._replace(use=member.use._replace(children_ticks=-1))
     assert not replace(still, processes={process.pid: less}).has_lasted()
 
 
@@ -133,7 +133,7 @@ def test_a_group_whose_member_exits_is_not_frozen(start: Start) -> None:
     while not (ended := has_ended(process.pid)):
         looks.append((SuspendedGroup.of(process.pid), has_ended(process.pid)))
     assert ended
-    assert all(found is None or is_over for found, is_over in looks)
+    assert all(result is None or is_over for result, is_over in looks)
 
 
 def test_what_a_leader_leaves_behind_ends_with_it(start: Start) -> None:

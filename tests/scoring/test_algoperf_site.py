@@ -36,10 +36,10 @@ def board(ruleset: str, algoperf_logs: Path, tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("board")
     logs, store, out = (str(p) for p in (algoperf_logs / RULESETS[ruleset][0], folder / "store",
                                          folder / "site"))  # fmt: skip
-    told = ["--rules", RULES, "--reference", "baseline", "--allow", "mixed-frameworks"]
+    flags = ["--rules", RULES, "--reference", "baseline", "--allow", "mixed-frameworks"]
     for words in (
         ["import", "algoperf", logs, "--rules", RULES, "--out", store],
-        ["site", store, "--out", out, "--resamples", "500", *told],
+        ["site", store, "--out", out, "--resamples", "500", *flags],
     ):
         result = CliRunner().invoke(app, words)
         assert result.exit_code == 0, result.output
@@ -58,9 +58,9 @@ def test_the_board_has_the_published_scores_in_their_order(reader: Reader, rules
     reader.page.locator("[data-key=score] button").click()
     names = reader.names()
     cells = reader.page.locator("#board tbody tr td:nth-child(4)").all_text_contents()
-    shown = {name: float(cell.split()[0]) for name, cell in zip(names, cells, strict=True)}
-    assert shown == pytest.approx(expected["published"], abs=6e-4)
-    assert [shown[name] for name in names] == sorted(shown.values(), reverse=True)
+    scores = {name: float(cell.split()[0]) for name, cell in zip(names, cells, strict=True)}
+    assert scores == pytest.approx(expected["published"], abs=6e-4)
+    assert [scores[name] for name in names] == sorted(scores.values(), reverse=True)
     lines = json.loads((reader.board / "tables/entries-seconds.json").read_text())
     full = {line["submission"]: line["score"] for line in lines}
     assert full == pytest.approx(expected["official"], abs=1e-12, rel=0)

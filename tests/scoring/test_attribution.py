@@ -25,37 +25,39 @@ def ports(steps: Sequence[float], other_steps: Sequence[float], cost: float) -> 
     return prepare(pd.concat([torch, jax], ignore_index=True))
 
 
-def attributed(results: pd.DataFrame, a: str, b: str) -> Attribution:
-    found = attribute(results, a, b, load_rules())
-    assert found is not None
-    return found
+def attribute_results(results: pd.DataFrame, a: str, b: str) -> Attribution:
+    attribution = attribute(results, a, b, load_rules())
+    assert attribution is not None
+    return attribution
 
 
 def test_honest_ports_differ_by_the_cost_of_a_step_alone() -> None:
     results = ports([500, 540, 460, 510], [510, 520, 470, 500], cost=1.5)
-    found = attributed(results, "adamw (torch)", "adamw (jax)")
-    assert found.method == "adamw"
-    assert found.steps.is_within_noise
-    assert found.step_cost.factor == pytest.approx(1.5)
-    assert "steps differ within noise; a step of adamw (jax) costs more" in found.sentence()
+    attribution = attribute_results(results, "adamw (torch)", "adamw (jax)")
+    assert attribution.method == "adamw"
+    assert attribution.steps.is_within_noise
+    assert attribution.step_cost.factor == pytest.approx(1.5)
+    assert "steps differ within noise; a step of adamw (jax) costs more" in attribution.sentence()
 
 
 def test_a_port_that_needs_other_steps_is_not_the_same_method() -> None:
     results = ports([500, 540, 460, 510], [750, 800, 700, 770], cost=1.0)
-    found = attributed(results, "adamw (torch)", "adamw (jax)")
-    assert "steps differ beyond noise: not one method" in found.sentence()
+    attribution = attribute_results(results, "adamw (torch)", "adamw (jax)")
+    assert "steps differ beyond noise: not one method" in attribution.sentence()
 
 
 def test_seconds_are_the_product_of_steps_and_the_cost_of_a_step() -> None:
-    found = attributed(ports([500, 540, 460], [610, 480, 520], cost=1.3), *_labels())
-    assert found.seconds.factor == pytest.approx(found.steps.factor * found.step_cost.factor)
+    attribution = attribute_results(ports([500, 540, 460], [610, 480, 520], cost=1.3), *_labels())
+    assert attribution.seconds.factor == pytest.approx(
+        attribution.steps.factor * attribution.step_cost.factor
+    )
 
 
 def test_the_interval_of_steps_is_that_of_the_paired_t_test() -> None:
     mine, theirs = [500, 540, 460, 510], [560, 520, 500, 490]
-    found = attributed(ports(mine, theirs, cost=1.0), *_labels())
+    attribution = attribute_results(ports(mine, theirs, cost=1.0), *_labels())
     pair = ttest_rel(np.log(theirs), np.log(mine)).confidence_interval(0.95)
-    assert (found.steps.low, found.steps.high) == pytest.approx(tuple(np.exp([*pair])))
+    assert (attribution.steps.low, attribution.steps.high) == pytest.approx(tuple(np.exp([*pair])))
 
 
 def test_ports_are_compared_trial_by_trial_whichever_was_the_best() -> None:
@@ -67,15 +69,15 @@ def test_ports_are_compared_trial_by_trial_whichever_was_the_best() -> None:
         for study, counts in steps.items()
         for trial, (count, cost) in enumerate(zip(counts, costs, strict=True), start=1)
     ]
-    found = attributed(prepare(pd.DataFrame(rows)), *_labels())
-    assert found.studies == 6
-    assert found.steps.factor == pytest.approx(1.0)
-    assert found.step_cost.factor == pytest.approx(2**0.5)
+    attribution = attribute_results(prepare(pd.DataFrame(rows)), *_labels())
+    assert attribution.studies == 6
+    assert attribution.steps.factor == pytest.approx(1.0)
+    assert attribution.step_cost.factor == pytest.approx(2**0.5)
 
 
 def test_two_methods_are_no_ports() -> None:
     results = prepare(frame({MLP: [5, 6, 7], ("muon", "mlp"): [4, 5, 5]}))
-    assert attributed(results, "adamw", "muon").method == ""
+    assert attribute_results(results, "adamw", "muon").method == ""
 
 
 def test_studies_that_one_missed_say_nothing_of_a_step() -> None:

@@ -12,7 +12,7 @@ from scoring.times import Times
 INF = np.inf
 
 
-def compared(hit: np.ndarray, limit: float = 100.0) -> Comparison:
+def compare_times(hit: np.ndarray, limit: float = 100.0) -> Comparison:
     s, w, k = (tuple(f"{axis}{i}" for i in range(n)) for axis, n in enumerate(hit.shape))
     times = Times(s, w, k, hit, hit.copy(), np.full(hit.shape[:2], limit))
     return compare_entries(times, "00", "01", load_rules(), draws=500)
@@ -27,7 +27,7 @@ def noisy(ratio: float, studies: int, noise: float = 0.05) -> np.ndarray:
 
 @pytest.mark.parametrize("studies", [3, 6])
 def test_a_clear_difference_is_settled_and_its_interval_holds_the_factor(studies: int) -> None:
-    comparison = compared(noisy(1.5, studies))
+    comparison = compare_times(noisy(1.5, studies))
     assert comparison.more_studies == 0
     assert comparison.verdict().startswith("00 is faster than 01")
     assert comparison.overall is not None
@@ -36,7 +36,9 @@ def test_a_clear_difference_is_settled_and_its_interval_holds_the_factor(studies
 
 
 def test_draws_alone_settle_nothing_where_two_studies_tell_little_of_the_noise() -> None:
-    comparison = compared(np.array([[[10.0, 10.0], [10.0, 14.0]], [[18.2, 18.3], [24.6, 19.9]]]))
+    comparison = compare_times(
+        np.array([[[10.0, 10.0], [10.0, 14.0]], [[18.2, 18.3], [24.6, 19.9]]])
+    )
     assert comparison.overall is not None
     assert comparison.overall.wins >= 0.975
     assert comparison.sequential.p_value > 0.05
@@ -45,14 +47,14 @@ def test_draws_alone_settle_nothing_where_two_studies_tell_little_of_the_noise()
 
 
 def test_a_verdict_says_whether_it_also_holds_where_studies_were_added() -> None:
-    clear, close = compared(noisy(2.0, 5)), compared(noisy(1.08, 3))
+    clear, close = compare_times(noisy(2.0, 5)), compare_times(noisy(1.08, 3))
     assert "settled all the same, 1.98" in clear.sequential_verdict()
     assert "not settled" in close.sequential_verdict()
-    assert compared(noisy(2.0, 1)).sequential_verdict() == ""
+    assert compare_times(noisy(2.0, 1)).sequential_verdict() == ""
 
 
 def test_a_small_difference_says_how_many_more_studies_would_settle_it() -> None:
-    comparison = compared(noisy(1.03, 3, noise=0.1))
+    comparison = compare_times(noisy(1.03, 3, noise=0.1))
     assert comparison.more_studies is None or comparison.more_studies > 0
     assert comparison.verdict().startswith("not settled")
 
@@ -64,7 +66,7 @@ def test_more_studies_shrink_the_spread_by_their_root() -> None:
 
 
 def test_one_study_is_a_screening_that_says_what_would_settle_it() -> None:
-    comparison = compared(noisy(1.1, 1))
+    comparison = compare_times(noisy(1.1, 1))
     assert comparison.overall is None
     words = r"screening: 00 is 1\.\d+ times as fast as 01 in one study; about \d+ more of each"
     assert re.match(words, comparison.verdict())
@@ -74,20 +76,21 @@ def test_one_study_is_a_screening_that_says_what_would_settle_it() -> None:
 def test_a_screening_in_which_one_did_not_reach_asks_for_a_reached_target() -> None:
     times = noisy(1.5, 1)
     times[1, 0] = INF
-    assert "what did not reach the target hides how much" in compared(times).verdict()
+    assert "what did not reach the target hides how much" in compare_times(times).verdict()
 
 
 @pytest.mark.parametrize("studies", [1, 3, 6])
 def test_equal_entries_are_no_difference_seen(studies: int) -> None:
     times = noisy(1.0, studies)
     times[1] = times[0]
-    assert compared(times).verdict().startswith("no difference seen: 00 and 01")
+    assert compare_times(times).verdict().startswith("no difference seen: 00 and 01")
 
 
 @pytest.mark.parametrize("studies", [1, 3])
 def test_entries_that_never_reached_are_not_called_equal(studies: int) -> None:
     assert (
-        compared(np.full((2, 3, studies), INF)).verdict() == "not settled: neither reached a target"
+        compare_times(np.full((2, 3, studies), INF)).verdict()
+        == "not settled: neither reached a target"
     )
 
 
@@ -101,7 +104,7 @@ def test_what_only_one_entry_reached_is_a_bound() -> None:
 def test_a_bound_is_no_win_against_what_it_hides() -> None:
     hit = noisy(1.3, 3)
     hit[0, 2] = INF
-    comparison = compared(hit)
+    comparison = compare_times(hit)
     assert comparison.overall is not None
     assert comparison.overall.wins == 0.0
 

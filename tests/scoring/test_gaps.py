@@ -49,7 +49,7 @@ def test_a_trial_that_is_there_twice_is_refused(changed: dict[str, str]) -> None
     again = frame({("muon", "mlp"): [10.0]}, record="/copy", **changed)
     results = pd.concat([frame({("muon", "mlp"): [11.0]}), again])
     with pytest.raises(HarnessError, match=r"duplicate-trials.*trial 1 of study 1 of muon .*/copy"):
-        score_results(results, allowed=["mixed-rounds"])
+        score_results(results, allowed_rules=["mixed-rounds"])
 
 
 def test_an_entry_that_searched_two_spaces_is_refused() -> None:
@@ -76,7 +76,7 @@ def test_a_workload_that_the_rules_name_and_nobody_ran_is_refused(ran: list[str]
     times = table(dict.fromkeys(ran, 5.0))
     with pytest.raises(HarnessError, match=r"missing-workloads.*nobody ran .*w0_x"):
         score_table(times, rules)
-    assert score_table(times, rules, allowed=["missing-workloads"]).scores.max() < 1.0
+    assert score_table(times, rules, allowed_rules=["missing-workloads"]).scores.max() < 1.0
 
 
 def test_an_entry_without_a_study_is_named_where_the_rules_drop_it() -> None:
@@ -99,11 +99,11 @@ def test_imported_trials_are_said_to_be() -> None:
 
 
 def test_records_that_do_not_fit_are_flagged_and_missing_ones_refused() -> None:
-    results, gone = frame({("muon", "mlp"): [10.0]}), ("mlp/muon-torch/study_1/trial_2",)
+    results, missing = frame({("muon", "mlp"): [10.0]}), ("mlp/muon-torch/study_1/trial_2",)
     (flag,) = score_results(results, evidence=Evidence(("a: b", "c: d"))).flags
     assert flag.startswith("unverified: 2 mismatches, the first: a: b")
     with pytest.raises(HarnessError, match=r"missing-records.*trial_2"):
-        score_results(results, evidence=Evidence(missing_trials=gone))
+        score_results(results, evidence=Evidence(missing_trials=missing))
 
 
 def test_where_nothing_reached_the_best_trial_stands_for_its_study() -> None:

@@ -10,7 +10,7 @@ from scoring.report.layout import FEW, legend, panels
 WIDTH = 3.4
 
 
-def drawn(count: int) -> Figure:
+def draw(count: int) -> Figure:
     """A figure of so many lines with long names, and its legend."""
     figure = Figure(figsize=(WIDTH, 2.5), layout="constrained")
     axes = figure.subplots()
@@ -22,8 +22,8 @@ def drawn(count: int) -> Figure:
 
 
 def test_the_legend_of_many_lies_below_the_axes_and_within_the_figure() -> None:
-    figure = drawn(14)
-    (box,) = (found.get_window_extent() for found in figure.legends)
+    figure = draw(14)
+    (box,) = (result.get_window_extent() for result in figure.legends)
     assert box.x0 >= 0.0
     assert box.x1 <= figure.bbox.width
     assert box.y1 <= figure.axes[0].get_window_extent().y0
@@ -31,7 +31,7 @@ def test_the_legend_of_many_lies_below_the_axes_and_within_the_figure() -> None:
 
 
 def test_the_legend_of_few_lies_within_the_axes() -> None:
-    figure = drawn(FEW)
+    figure = draw(FEW)
     assert figure.legends == []
     assert figure.axes[0].get_legend() is not None
     assert figure.get_size_inches().tolist() == [WIDTH, 2.5]
@@ -40,6 +40,6 @@ def test_the_legend_of_few_lies_within_the_axes() -> None:
 @pytest.mark.parametrize(("count", "width", "rows"), [(1, 3.4, 1), (4, 3.4, 2), (5, 6.9, 2)])
 def test_panels_go_into_as_many_rows_as_they_need(count: int, width: float, rows: int) -> None:
     figure = Figure(figsize=(width, 2.5))
-    made = panels(figure, count, 1.5)
-    assert len(made) == count == len(figure.axes)
+    axes = panels(figure, count, 1.5)
+    assert len(axes) == count == len(figure.axes)
     assert figure.get_size_inches()[1] == 2.5 + 1.5 * (rows - 1)

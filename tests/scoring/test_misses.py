@@ -7,7 +7,7 @@ import numpy as np
 from harness.core.console import PlainConsole
 from scoring.evaluate import score_results
 from scoring.report.console import print_misses
-from scoring.report.misses import nothing_reached
+from scoring.report.misses import no_hits_text
 
 from .made_frames import frame
 
@@ -15,7 +15,7 @@ MISSED = {("muon", "mlp"): [np.inf], ("adamw", "mlp"): [np.inf]}
 
 
 def test_it_says_how_near_each_workload_came_and_what_to_do() -> None:
-    text = nothing_reached(frame(MISSED))
+    text = no_hits_text(frame(MISSED))
     assert "No trial reached its target." in text
     assert "mlp, target accuracy 0.6: 0 of 2 trials; nearest is" in text
     assert "with 0.52 after 60 s" in text
@@ -23,16 +23,16 @@ def test_it_says_how_near_each_workload_came_and_what_to_do() -> None:
 
 
 def test_where_a_trial_reached_it_says_nothing() -> None:
-    assert nothing_reached(frame({**MISSED, ("sgd", "mlp"): [12.0]})) == ""
+    assert no_hits_text(frame({**MISSED, ("sgd", "mlp"): [12.0]})) == ""
 
 
 def test_trials_that_were_never_evaluated_are_said_to_be() -> None:
-    assert "none of which was evaluated" in nothing_reached(frame(MISSED, best_metric=np.nan))
+    assert "none of which was evaluated" in no_hits_text(frame(MISSED, best_metric=np.nan))
 
 
 def test_no_zero_score_is_printed() -> None:
     results, console = frame(MISSED), PlainConsole(record=True, width=80)
-    print_misses(score_results(results), nothing_reached(results), console)
-    shown = console.export_text()
-    assert "0.0000" not in shown
-    assert r"\n" not in shown
+    print_misses(score_results(results), no_hits_text(results), console)
+    text = console.export_text()
+    assert "0.0000" not in text
+    assert r"\n" not in text

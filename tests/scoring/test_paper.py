@@ -18,9 +18,9 @@ from .made_sites import HOSTILE, results
 def drawing() -> Drawing:
     trials = prepare(results(["adamw", "muon", "soap_$x"], workloads=3, studies=2))
     board = score_results(trials)
-    seen = curves(trials)
-    probes = seen.assign(split="probe", metric="gradient_norm")
-    all_curves = pd.concat([seen, probes], ignore_index=True)
+    measured_curves = curves(trials)
+    probes = measured_curves.assign(split="probe", metric="gradient_norm")
+    all_curves = pd.concat([measured_curves, probes], ignore_index=True)
     return Drawing(board, assess(board, "adamw", 200), trials, all_curves, WIDTHS["column"])
 
 

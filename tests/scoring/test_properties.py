@@ -37,7 +37,7 @@ def times(draw: st.DrawFn, workloads: int = 3) -> np.ndarray:
 
 
 def scores(table: pd.DataFrame, rules: Rules = RULES) -> dict[str, float]:
-    board = score_table(table, rules, allowed=ALLOWED)
+    board = score_table(table, rules, allowed_rules=ALLOWED)
     return dict(zip(board.times.submissions, board.scores.tolist(), strict=True))
 
 
@@ -71,7 +71,7 @@ def test_scores_lie_between_zero_and_one(values: np.ndarray, rules: Rules) -> No
 
 @given(times())
 def test_a_single_entrant_scores_the_fraction_of_workloads_it_reached(values: np.ndarray) -> None:
-    alone = score_table(table_of(values[:1]), RULES, allowed=ALLOWED)
+    alone = score_table(table_of(values[:1]), RULES, allowed_rules=ALLOWED)
     fraction = np.isfinite(alone.base_times).mean()
     assert abs(alone.scores[0] - fraction) < 1e-12
 
@@ -113,8 +113,10 @@ def test_a_slower_entrant_moves_no_speedup_over_the_frozen_reference(
     values: np.ndarray, slowness: float
 ) -> None:
     slower = values[:1] * (1 + slowness)
-    before = speedups(score_table(table_of(values), OWN, allowed=ALLOWED))
-    after = speedups(score_table(table_of(np.concatenate([values, slower])), OWN, allowed=ALLOWED))
+    before = speedups(score_table(table_of(values), OWN, allowed_rules=ALLOWED))
+    after = speedups(
+        score_table(table_of(np.concatenate([values, slower])), OWN, allowed_rules=ALLOWED)
+    )
     assert {name: after[name] for name in before} == before
 
 

@@ -51,7 +51,7 @@ def test_a_breach_is_refused_by_name_with_its_flag(rule: str) -> None:
 
 @pytest.mark.parametrize("rule", list(BREACHES))
 def test_an_allowed_breach_flags_the_scoreboard(rule: str) -> None:
-    board = score_results(with_one_bad(rule), allowed=[rule, "missing-studies"])
+    board = score_results(with_one_bad(rule), allowed_rules=[rule, "missing-studies"])
     assert any(flag.startswith(f"{rule}: ") for flag in board.flags)
 
 
@@ -59,12 +59,12 @@ def test_a_missing_study_is_refused_and_says_whose() -> None:
     results = frame({**GOOD, ("sgd", "mlp"): [20.0]})
     with pytest.raises(HarnessError, match=r"missing-studies.*sgd lacks 1 of mlp"):
         score_results(results)
-    board = score_results(results, allowed=["missing-studies"])
+    board = score_results(results, allowed_rules=["missing-studies"])
     assert np.isinf(board.medians[board.times.index("sgd"), 0])
 
 
 def test_entries_of_several_frameworks_carry_their_framework() -> None:
-    board = score_results(with_one_bad("mixed-frameworks"), allowed=["mixed-frameworks"])
+    board = score_results(with_one_bad("mixed-frameworks"), allowed_rules=["mixed-frameworks"])
     assert board.times.submissions == ("adamw (torch)", "muon (torch)", "sgd (jax)")
 
 
@@ -81,7 +81,7 @@ def test_a_suite_may_have_workloads_for_two_kinds_of_machine() -> None:
 
 def test_an_unknown_rule_names_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'mixed-hardware'"):
-        score_results(frame(GOOD), allowed=["mixed-hardwares"])
+        score_results(frame(GOOD), allowed_rules=["mixed-hardwares"])
 
 
 def test_a_frame_without_a_column_or_a_trial_is_refused() -> None:

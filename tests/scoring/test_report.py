@@ -63,7 +63,7 @@ def test_ports_of_one_method_are_shown_with_what_their_seconds_come_from() -> No
     torch = frame({("adamw", "mlp"): [10.0, 11.0, 9.0]})
     jax = frame({("adamw", "mlp"): [10.5, 10.8, 9.1]}, framework="jax")
     trials = pd.concat([torch, jax.assign(identity=jax["identity"] + "j")], ignore_index=True)
-    board = score_results(trials, allowed=["mixed-frameworks"])
+    board = score_results(trials, allowed_rules=["mixed-frameworks"])
     text = render_page(board, None, trials, curves(trials), Path("/results"))
     assert "two ports of adamw whose steps differ within noise" in text
 

@@ -79,8 +79,8 @@ def test_a_comparison_after_one_study_gives_the_ratio(
     times = pd.read_csv(table)
     times[times["study"] == "study_0"].to_csv(table, index=False)
     compare("fast", "slow", times=table, rules=rules)
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "screening: fast is 2.000 times as fast as slow in one study" in shown
+    text = " ".join(capsys.readouterr().out.split())
+    assert "screening: fast is 2.000 times as fast as slow in one study" in text
 
 
 def test_a_table_that_cannot_be_read_is_named(tmp_path: Path) -> None:

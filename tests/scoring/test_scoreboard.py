@@ -83,7 +83,7 @@ def test_the_order_of_trials_does_not_matter() -> None:
     assert score_results(trials).to_json() == score_results(mixed).to_json()
 
 
-def crossed(times: list[float]) -> pd.DataFrame:
+def cross(times: list[float]) -> pd.DataFrame:
     """Trials whose time lies between a miss 1 % before and a hit 1 % after it."""
     one = frame({("adamw", "mlp"): times, ("muon", "mlp"): [time_s / 2 for time_s in times]})
     time_s = one["time_to_target_s"]
@@ -91,7 +91,7 @@ def crossed(times: list[float]) -> pd.DataFrame:
 
 
 def test_our_rules_take_the_crossing_and_algoperfs_the_hit() -> None:
-    results = crossed([20.0, 22.0, 24.0])
+    results = cross([20.0, 22.0, 24.0])
     own = score_results(results)
     theirs = score_results(results, load_rules().model_copy(update={"time": "hit"}))
     assert own.medians[:, 0].tolist() == [22.0, 11.0]
@@ -99,7 +99,7 @@ def test_our_rules_take_the_crossing_and_algoperfs_the_hit() -> None:
 
 
 def test_the_range_reaches_from_the_last_miss_to_the_hit() -> None:
-    board = score_results(crossed([20.0, 22.0, 24.0]))
+    board = score_results(cross([20.0, 22.0, 24.0]))
     low, high = board.ranges[0]
     assert low == pytest.approx((4 - 2 * 1.01 / 0.99) / 3)
     assert high == pytest.approx((4 - 2 * 0.99 / 1.01) / 3)
@@ -107,7 +107,7 @@ def test_the_range_reaches_from_the_last_miss_to_the_hit() -> None:
 
 @pytest.mark.parametrize("studies", [3, 5])
 def test_draws_take_each_time_anywhere_in_its_interval(studies: int) -> None:
-    board = score_results(crossed([20.0] * studies))
+    board = score_results(cross([20.0] * studies))
     drawn = np.concatenate(list(draw_medians(board.times, board.rules, 400, 0).chunks))
     times = drawn[:, board.times.index("adamw"), 0]
     assert len(np.unique(times)) > 1

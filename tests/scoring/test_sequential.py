@@ -91,8 +91,8 @@ def test_evidence_knows_neither_the_noise_nor_what_differs_between_workloads(
     ratios: np.ndarray, shift: float, scale: float
 ) -> None:
     contrast = shift * (np.arange(len(ratios)) - (len(ratios) - 1) / 2)
-    moved = sequential_test(scale * ratios + contrast[:, None])
-    assert moved.log_evidence == pytest.approx(sequential_test(ratios).log_evidence, abs=1e-6)
+    second = sequential_test(scale * ratios + contrast[:, None])
+    assert second.log_evidence == pytest.approx(sequential_test(ratios).log_evidence, abs=1e-6)
 
 
 @given(log_ratio_tables(), st.integers(0, 2**32 - 1))

@@ -214,8 +214,8 @@ def test_marks_stand_on_every_page_and_what_is_held_has_its_own(tmp_path: Path) 
 
 
 def test_what_was_withdrawn_is_named_without_its_times(tmp_path: Path) -> None:
-    gone = Withdrawal("quick", "external", "muon", "measured under load")
-    of = replace(material(results(["adamw"], workloads=1)), withdrawn=(gone,))
+    withdrawal = Withdrawal("quick", "external", "muon", "measured under load")
+    of = replace(material(results(["adamw"], workloads=1)), withdrawn=(withdrawal,))
     front = (site(tmp_path / "s", of) / "index.html").read_text()
     assert "<td>withdrawn</td>" in front
     assert "measured under load" in front

@@ -99,8 +99,10 @@ def test_of_two_ports_the_pair_page_says_that_a_step_costs_more(
         reader.open(f"pair.html?a={slugs[1]}&b={slugs[0]}")
         line = reader.page.get_by_role("row", name="cost of a step")
         assert line.locator("td").nth(1).inner_text() == "1.5"
-        said = reader.page.inner_text("main")
-        assert "whose steps differ within noise; a step of adamw (jax) costs more seconds" in said
+        page_text = reader.page.inner_text("main")
+        assert (
+            "whose steps differ within noise; a step of adamw (jax) costs more seconds" in page_text
+        )
 
 
 def test_a_workload_draws_the_entries_that_are_ticked(reader: Reader) -> None:
@@ -172,8 +174,8 @@ def test_a_board_of_a_thousand_is_light_and_answers_at_once(
     assert weight <= 2_000_000
     with reading(browser, board) as reader:
         times = measured(reader)
-    shown = ", ".join(f"{name} {value:.0f} ms" for name, value in times.items())
-    print(f"{weight:,} bytes; first paint, and {SLOWED} times slowed: {shown}")
+    text = ", ".join(f"{name} {value:.0f} ms" for name, value in times.items())
+    print(f"{weight:,} bytes; first paint, and {SLOWED} times slowed: {text}")
     assert times["paint"] < 500
     assert times["sort"] < 100
     assert times["filter"] < 100

@@ -20,10 +20,10 @@ from .made_frames import curves, frame
 def results(mark: str, reason: str = "too good") -> pd.DataFrame:
     """Two entries, and a third, faster, that has a mark."""
     times = {("a", "w"): [10.0, 11.0], ("b", "w"): [20.0, 22.0], ("fast", "w"): [5.0, 6.0]}
-    made = frame(times)
-    ours = made["submission"].eq("fast")
-    made.loc[ours, ["mark", "mark_reason"]] = [mark, reason]
-    return made
+    results_frame = frame(times)
+    ours = results_frame["submission"].eq("fast")
+    results_frame.loc[ours, ["mark", "mark_reason"]] = [mark, reason]
+    return results_frame
 
 
 def ratios(board: Scoreboard) -> dict[str, float]:
@@ -48,34 +48,36 @@ def test_every_other_mark_is_ranked_and_shown(mark: str) -> None:
 
 
 def test_what_is_held_is_ranked_by_request_and_flagged() -> None:
-    board = score_results(results("held"), allowed=("held-entries",))
+    board = score_results(results("held"), allowed_rules=("held-entries",))
     assert ratios(board)["b"] == pytest.approx(21.0 / 5.5)
     assert "held-entries: fast is held and ranked all the same: too good" in board.flags
 
 
 def test_a_request_ranks_nothing_that_is_disqualified() -> None:
-    board = score_results(results("disqualified"), allowed=("held-entries",))
+    board = score_results(results("disqualified"), allowed_rules=("held-entries",))
     assert set(board.times.submissions) == {"a", "b"}
 
 
 def test_where_nothing_is_ranked_the_reasons_are_said() -> None:
     only = results("held").query("submission == 'fast'")
-    with pytest.raises(HarnessError, match="held: fast is not ranked: too good") as raised:
+    with pytest.raises(HarnessError, match="held: fast is not ranked: too good") as error:
         score_results(only)
-    assert "harness audit" in raised.value.hint
+    assert "harness audit" in error.value.hint
 
 
 def test_set_up_and_warm_up_stand_beside_each_time() -> None:
-    made = frame({("a", "w"): [10.0, 12.0]})
-    made["setup_s"], made["warm_up_s"] = [1.0, 3.0], [0.5, 0.7]
-    (line,) = workload_table(score_results(made), scored_trials(made)).to_dict("records")
+    results_frame = frame({("a", "w"): [10.0, 12.0]})
+    results_frame["setup_s"], results_frame["warm_up_s"] = [1.0, 3.0], [0.5, 0.7]
+    (line,) = workload_table(score_results(results_frame), scored_trials(results_frame)).to_dict(
+        "records"
+    )
     assert (line["setup_s"], line["warm_up_s"]) == (2.0, pytest.approx(0.6))
 
 
 def test_a_report_shows_what_is_not_ranked_and_why() -> None:
-    made = results("held", "<b>beyond</b>")
-    board = score_results(made)
-    page = render_page(board, None, scored_trials(made), curves(made), Path())
+    results_frame = results("held", "<b>beyond</b>")
+    board = score_results(results_frame)
+    page = render_page(board, None, scored_trials(results_frame), curves(results_frame), Path())
     assert "<h2>Not ranked</h2>" in page
     assert "&lt;b&gt;beyond&lt;/b&gt;" in page
     assert "off the clock, s" in page

@@ -68,8 +68,8 @@ class Site:
     def write_profile(self, *lines: str) -> None:
         own = {line.split()[0] for line in lines}
         usual = ("poll_s = 0.3", "memory_gib = 4", self._setup)
-        kept = [line for line in usual if line.split()[0] not in own]
-        self.profile.write_text("\n".join([*kept, *lines]))
+        kept_lines = [line for line in usual if line.split()[0] not in own]
+        self.profile.write_text("\n".join([*kept_lines, *lines]))
 
     def executor(self) -> SlurmExecutor:
         return SlurmExecutor(self.store, RemoteDisplay(self.said.append), profile=self.profile)

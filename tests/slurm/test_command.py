@@ -31,25 +31,25 @@ def command(site: Site, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_quick_mlp_study_is_planned_on_a_node_and_runs_there(site: Site) -> None:
-    done = command(site, "--json")
-    assert done.returncode == 0, done.stdout + done.stderr
-    states = [record["result"]["state"] for record in json.loads(done.stdout)]
+    process = command(site, "--json")
+    assert process.returncode == 0, process.stdout + process.stderr
+    states = [record["result"]["state"] for record in json.loads(process.stdout)]
     assert len(states) == 3
     assert set(states) <= {"reached", "budget"}
     assert "reached" in states, "the whole budget, and a point that trains"
-    assert "the machines:" in done.stderr
+    assert "the machines:" in process.stderr
     assert len(site.arrays()) == 1
     assert not site.calls.exists()
 
 
-def refused(site: Site, *profile: str, device: str = "cpu") -> HarnessError:
+def refusal(site: Site, *profile: str, device: str = "cpu") -> HarnessError:
     """What the first trial of a plan is refused with."""
     site.write_profile(*profile)
     trials = [trial.model_copy(update={"device": device}) for trial in site.trials(1, steps=20)]
-    with pytest.raises(HarnessError) as told, site.executor() as executor:
+    with pytest.raises(HarnessError) as error, site.executor() as executor:
         executor.run(trials, site.options)
     assert not list(site.store.rglob("events.jsonl"))
-    return told.value
+    return error.value
 
 
 @pytest.mark.parametrize(
@@ -63,19 +63,19 @@ def refused(site: Site, *profile: str, device: str = "cpu") -> HarnessError:
 def test_what_the_site_does_not_have_is_named_before_any_trial(
     site: Site, line: str, message: str, hint: str
 ) -> None:
-    error = refused(site, line)
+    error = refusal(site, line)
     assert message in error.message
     assert hint in error.hint
 
 
 def test_a_cluster_without_the_suites_gpus_is_named_before_any_trial(site: Site) -> None:
-    error = refused(site, "gpu_type = 'h100'", device="cuda:0")
+    error = refusal(site, "gpu_type = 'h100'", device="cuda:0")
     assert "Invalid generic resource" in error.message
     assert "'gpu_type'" in error.hint
 
 
 def test_a_task_that_would_wait_for_ever_is_named_and_cancelled(site: Site) -> None:
-    error = refused(site, "time_min = 6000")
+    error = refusal(site, "time_min = 6000")
     assert "will never start: PartitionTimeLimit" in error.message
     assert "'time_min'" in error.hint
     assert not site.cluster.ask("squeue", "-h").strip()
@@ -85,7 +85,7 @@ def test_a_full_queue_is_named_before_any_trial(site: Site) -> None:
     while (free := LIMITS["MaxJobCount"] - 1 - length()) > 0:
         several = ["--array=0-2"] if free > 3 else []
         site.cluster.ask("sbatch", "--hold", *several, "--wrap=true", "-o", "/dev/null")
-    assert "the queue is full: it holds" in refused(site).message
+    assert "the queue is full: it holds" in refusal(site).message
 
 
 def test_a_controller_that_does_not_answer_is_named(
@@ -96,9 +96,9 @@ def test_a_controller_that_does_not_answer_is_named(
     port = next(line for line in conf.splitlines() if line.startswith("SlurmctldPort"))
     dead.write_text(conf.replace(port, "SlurmctldPort=1") + "MessageTimeout=2\n")
     monkeypatch.setenv("SLURM_CONF", str(dead))
-    with pytest.raises(HarnessError, match="contact") as told:
+    with pytest.raises(HarnessError, match="contact") as error:
         site.executor()
-    assert "scontrol ping" in told.value.hint
+    assert "scontrol ping" in error.value.hint
 
 
 def test_missing_credentials_are_named(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,20 +106,20 @@ def test_missing_credentials_are_named(site: Site, monkeypatch: pytest.MonkeyPat
     socket = f"socket={site.cluster.folder}/munge/socket"
     conf.write_text(site.cluster.conf.read_text().replace(socket, "socket=/nowhere"))
     monkeypatch.setenv("SLURM_CONF", str(conf))
-    with pytest.raises(HarnessError, match=r"(?i)munge") as told:
+    with pytest.raises(HarnessError, match=r"(?i)munge") as error:
         site.executor()
-    assert "munge -n" in told.value.hint
+    assert "munge -n" in error.value.hint
 
 
 def test_more_devices_than_a_node_has_cores_are_named_before_any_trial(site: Site) -> None:
-    done = command(site, "--devices", "8", "--threads", "1")
-    assert done.returncode != 0
-    assert "node configuration is not available" in done.stderr
-    assert "--devices" in done.stderr
+    process = command(site, "--devices", "8", "--threads", "1")
+    assert process.returncode != 0
+    assert "node configuration is not available" in process.stderr
+    assert "--devices" in process.stderr
     assert not site.store.exists()
 
 
 def test_a_dry_run_queues_nothing(site: Site) -> None:
-    done = command(site, "--dry-run")
-    assert "3 trials, 3 to run" in done.stdout
+    process = command(site, "--dry-run")
+    assert "3 trials, 3 to run" in process.stdout
     assert not site.store.exists()

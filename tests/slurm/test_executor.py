@@ -153,8 +153,8 @@ def test_a_trial_that_runs_unknown_to_the_command_is_waited_for(
     site.arrays()[0].unlink()  # as if the first command had not written down what it queued
     assert ran(site, trials) == first.result(timeout=600)
     assert len(list(site.store.glob("slurm/*"))) == 1, "it was queued again while it ran"
-    begun = [e for e in Ledger(site.store).entries() if isinstance(e, AttemptBegun)]
-    assert len(begun) == 1
+    starts = [e for e in Ledger(site.store).entries() if isinstance(e, AttemptBegun)]
+    assert len(starts) == 1
     assert not verify_store(site.store).findings
 
 
@@ -169,12 +169,12 @@ def test_a_trial_that_is_requeued_and_queued_again_runs_once(
     again = Arrays(site.store, SlurmProfile(memory_gib=4))
     again.submit([trials[0].identity], need, run_command, [command])
     (record,) = first.result(timeout=600)
-    wait_until(lambda: not again.queued())
+    wait_until(lambda: not again.queued_tasks())
     assert record.result is not None
     assert record.result.steps == LONG
     assert lives(site, trials[0]) == (1, 0)
-    begun = [e for e in Ledger(site.store).entries() if isinstance(e, AttemptBegun)]
-    assert len(begun) == 1
+    starts = [e for e in Ledger(site.store).entries() if isinstance(e, AttemptBegun)]
+    assert len(starts) == 1
     assert not verify_store(site.store).findings
 
 
@@ -203,9 +203,9 @@ def test_a_trial_that_never_comes_further_is_given_up_with_what_it_printed(site:
     site.write_profile("attempts = 2")
     site.options = replace(site.options, fingerprint="0" * 12)
     trials = site.trials(1, steps=20)
-    with pytest.raises(HarnessError, match="left the queue 2 times") as told:
+    with pytest.raises(HarnessError, match="left the queue 2 times") as error:
         ran(site, trials)
-    (output,) = [Path(word.strip(";")) for word in told.value.hint.split() if "log.out" in word]
+    (output,) = [Path(word.strip(";")) for word in error.value.hint.split() if "log.out" in word]
     assert "has other hardware" in output.read_text()
 
 

@@ -37,7 +37,7 @@ def at(times: float, startup_s: float = REFERENCE.startup_s, spread: float = 0.0
     )
 
 
-def measured(times: float, spread: float = 0.01, others: float = 0.0) -> Measurement:
+def measurement(times: float, spread: float = 0.01, others: float = 0.0) -> Measurement:
     return Measurement(times * REFERENCE.step_s, REFERENCE.startup_s, spread, others)
 
 
@@ -48,7 +48,7 @@ class Machine:
     """
 
     def __init__(self, patch: pytest.MonkeyPatch, folder: Path) -> None:
-        self.measurements = [measured(2.0)]
+        self.measurements = [measurement(2.0)]
         self.busy, self.measured, self.messages = 0.0, 0, list[str]()
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         patch.setattr(speed, "measure", lambda *_: self._measure())
@@ -122,7 +122,7 @@ def test_it_is_measured_anew_when_what_it_depends_on_changes(
 
 def test_beside_other_programs_it_is_measured_for_this_run_alone(machine: Machine) -> None:
     idle = machine.speed()
-    machine.busy, machine.measurements = 0.5, [measured(4.0, spread=0.3, others=0.5)]
+    machine.busy, machine.measurements = 0.5, [measurement(4.0, spread=0.3, others=0.5)]
     assert machine.speed().step_s == pytest.approx(2.0 * idle.step_s, rel=1e-3)
     assert machine.measured == 2
     assert "this run alone" in machine.messages[-1]
@@ -133,7 +133,7 @@ def test_beside_other_programs_it_is_measured_for_this_run_alone(machine: Machin
 def test_trials_of_a_store_share_one_speed(machine: Machine) -> None:
     first = machine.speed()
     write_plan(plan(replace(REQUEST, speed=first)).trials, machine.store)
-    machine.busy, machine.measurements = 0.5, [measured(9.0, spread=0.3, others=0.5)]
+    machine.busy, machine.measurements = 0.5, [measurement(9.0, spread=0.3, others=0.5)]
     assert machine.speed() == first
 
 
@@ -147,7 +147,7 @@ def test_an_unscored_budget_is_scaled_by_its_flag_alone(machine: Machine) -> Non
 
 
 def test_a_speed_beyond_twenty_times_the_references_is_refused(machine: Machine) -> None:
-    machine.measurements = [measured(21.0)]
+    machine.measurements = [measurement(21.0)]
     with pytest.raises(HarnessError, match=r"21 times as long(.|\n)*doctor --measure"):
         measured_speed(REQUEST, OPTIONS, machine.messages.append)
 

@@ -6,7 +6,7 @@ import pytest
 
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.plan.plan import PlanRequest, plan
-from harness.submission.adjustment import adjusted, setting_of
+from harness.submission.adjustment import adjust, setting_of
 from harness.submission.resolution import resolve
 from harness.submission.space import read_space
 
@@ -47,7 +47,7 @@ def test_anything_else_is_refused(text: str) -> None:
 
 def test_what_is_set_is_searched_no_more_and_makes_another_entry() -> None:
     own = resolve("adamw")
-    changed = adjusted(own, None, {"learning_rate": 0.5})
+    changed = adjust(own, None, {"learning_rate": 0.5})
     assert changed.space.default["learning_rate"] == 0.5
     assert changed.space.space.keys() == own.space.space.keys() - {"learning_rate"}
     assert changed.ref.content_hash == own.ref.content_hash
@@ -59,24 +59,24 @@ def test_what_is_set_is_searched_no_more_and_makes_another_entry() -> None:
     [("adamw", "average"), ("adamw", "drops"), ("adamw", "clip"), ("soap", "spike_factor")],
 )
 def test_what_any_optimizer_takes_may_be_set(submission: str, name: str) -> None:
-    assert adjusted(resolve(submission), None, {name: 1}).space.default[name] == 1
+    assert adjust(resolve(submission), None, {name: 1}).space.default[name] == 1
 
 
 def test_what_an_optimizer_has_no_use_for_may_not() -> None:
     with pytest.raises(UnknownNameError, match="unknown hyperparameter 'spike_factor'"):
-        adjusted(resolve("adamw"), None, {"spike_factor": 3.0})
+        adjust(resolve("adamw"), None, {"spike_factor": 3.0})
 
 
 def test_a_setting_that_changes_nothing_is_the_submission_itself() -> None:
     own = resolve("adamw")
-    assert adjusted(own, own.space, {}) is own
+    assert adjust(own, own.space, {}) is own
 
 
 def test_a_name_that_the_space_lacks_is_refused_but_a_class_may_take_it() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'learning_rate'"):
-        adjusted(resolve("adamw"), None, {"learning_rte": 0.5})
-    taken = adjusted(resolve("torch.optim:SGD"), None, {"nesterov": True})
-    assert taken.space.default["nesterov"] is True
+        adjust(resolve("adamw"), None, {"learning_rte": 0.5})
+    submission = adjust(resolve("torch.optim:SGD"), None, {"nesterov": True})
+    assert submission.space.default["nesterov"] is True
 
 
 def test_a_space_given_by_a_file_is_searched(tmp_path: Path) -> None:

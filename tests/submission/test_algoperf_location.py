@@ -9,12 +9,12 @@ from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.redraw import mismatches
 from harness.submission.files import CONTENT_LIMIT_BYTES
-from harness.submission.resolution import locate, placed, resolve
+from harness.submission.resolution import locate, resolve, worker_paths
 
 SPACE = {"learning_rate": {"min": 1e-3, "max": 1e-2, "scaling": "log"}}
 
 
-def written(folder: Path, imports: str = "import torch", **files: str) -> Path:
+def write(folder: Path, imports: str = "import torch", **files: str) -> Path:
     folder.mkdir(parents=True)
     (folder / "submission.py").write_text(imports)
     for name, text in files.items():
@@ -29,10 +29,10 @@ def written(folder: Path, imports: str = "import torch", **files: str) -> Path:
 def test_a_submission_is_of_the_framework_that_it_imports(
     tmp_path: Path, imports: str, frameworks: tuple[str, ...]
 ) -> None:
-    found = resolve(f"algoperf:{written(tmp_path / 'lion', imports)}")
-    assert (found.ref.name, found.frameworks) == ("algoperf-lion", frameworks)
-    assert found.ref.location == f"algoperf:{tmp_path}/lion/submission.py"
-    assert not found.is_import_path
+    result = resolve(f"algoperf:{write(tmp_path / 'lion', imports)}")
+    assert (result.ref.name, result.frameworks) == ("algoperf-lion", frameworks)
+    assert result.ref.location == f"algoperf:{tmp_path}/lion/submission.py"
+    assert not result.is_import_path
 
 
 @pytest.mark.parametrize(
@@ -46,40 +46,40 @@ def test_a_submission_is_of_the_framework_that_it_imports(
 def test_a_folder_that_is_called_like_a_framework_is_named_with_the_one_above(
     tmp_path: Path, folder: str, name: str
 ) -> None:
-    assert resolve(f"algoperf:{written(tmp_path / folder)}").ref.name == name
+    assert resolve(f"algoperf:{write(tmp_path / folder)}").ref.name == name
 
 
 def test_another_file_of_the_folder_may_be_the_entry(tmp_path: Path) -> None:
-    folder = written(tmp_path / "targets", pytorch_adamw="import torch")
-    found = resolve(f"algoperf:{folder}/pytorch_adamw.py")
-    assert found.ref.name == "algoperf-pytorch_adamw"
-    assert set(found.contents) == {"submission.py", "pytorch_adamw.py"}
+    folder = write(tmp_path / "targets", pytorch_adamw="import torch")
+    result = resolve(f"algoperf:{folder}/pytorch_adamw.py")
+    assert result.ref.name == "algoperf-pytorch_adamw"
+    assert set(result.contents) == {"submission.py", "pytorch_adamw.py"}
 
 
 def test_its_own_tests_are_no_part_of_it(tmp_path: Path) -> None:
-    folder = written(tmp_path / "shampoo", helper="x = 1", helper_test="x = 1")
+    folder = write(tmp_path / "shampoo", helper="x = 1", helper_test="x = 1")
     for name in ("tests", "examples"):
-        written(folder / name)
+        write(folder / name)
     (folder / "tests" / "large.bin").write_bytes(bytes(CONTENT_LIMIT_BYTES))
     assert set(resolve(f"algoperf:{folder}").contents) == {"submission.py", "helper.py"}
 
 
 def test_the_hash_covers_every_file_of_the_folder(tmp_path: Path) -> None:
-    folder = written(tmp_path / "muon", helper="steps = 5")
+    folder = write(tmp_path / "muon", helper="steps = 5")
     before = resolve(f"algoperf:{folder}").ref.content_hash
     (folder / "helper.py").write_text("steps = 6")
     assert resolve(f"algoperf:{folder}").ref.content_hash != before
 
 
 def test_a_worker_is_told_of_the_entry_in_its_copy(tmp_path: Path) -> None:
-    folder = written(tmp_path / "muon", helper="steps = 5")
+    folder = write(tmp_path / "muon", helper="steps = 5")
     submission = locate(resolve(f"algoperf:{folder}").ref, "torch")
-    assert placed(submission, Path("/copy")) == ("algoperf:/copy/submission.py", "")
+    assert worker_paths(submission, Path("/copy")) == ("algoperf:/copy/submission.py", "")
     assert set(submission.contents) == {"submission.py", "helper.py"}
 
 
 def test_the_search_space_in_the_folder_is_the_submissions_own(tmp_path: Path) -> None:
-    folder = written(tmp_path / "lion")
+    folder = write(tmp_path / "lion")
     (folder / "tuning_search_space.json").write_text(json.dumps(SPACE))
     trial = plan(PlanRequest("mlp", f"algoperf:{folder}")).trials[0]
     assert trial.point.keys() == {"learning_rate"}
@@ -91,17 +91,17 @@ def test_the_search_space_in_the_folder_is_the_submissions_own(tmp_path: Path) -
 def test_dropout_that_a_model_has_not_is_refused_in_every_point_before_planning(
     tmp_path: Path, rate: str
 ) -> None:
-    folder = written(tmp_path / "lion")
+    folder = write(tmp_path / "lion")
     points = [{"learning_rate": 1e-3, rate: value} for value in (0.0, 0.0, 0.1)]
     (folder / "tuning_search_space.json").write_text(json.dumps(points))
-    with pytest.raises(HarnessError, match=f"{rate} is 0.1") as refused:
+    with pytest.raises(HarnessError, match=f"{rate} is 0.1") as error:
         plan(PlanRequest("mlp", f"algoperf:{folder}"))
-    assert f"--set {rate}=0.0" in (refused.value.hint or "")
+    assert f"--set {rate}=0.0" in (error.value.hint or "")
     plan(PlanRequest("mlp", f"algoperf:{folder}", settings={rate: 0.0}))
 
 
 def test_dropout_is_planned_where_the_model_has_it(tmp_path: Path) -> None:
-    folder = written(tmp_path / "lion")
+    folder = write(tmp_path / "lion")
     (folder / "tuning_search_space.json").write_text(json.dumps([{"dropout_rate": 0.1}]))
     assert plan(PlanRequest("rnn", f"algoperf:{folder}")).trials[0].point == {"dropout_rate": 0.1}
 
@@ -112,6 +112,6 @@ def test_what_is_no_submission_is_refused(tmp_path: Path) -> None:
         with pytest.raises(HarnessError, match="no Python file"):
             resolve(text)
     with pytest.raises(HarnessError, match="line 1: invalid syntax"):
-        resolve(f"algoperf:{written(tmp_path / 'twice', 'import torch import jax')}")
+        resolve(f"algoperf:{write(tmp_path / 'twice', 'import torch import jax')}")
     with pytest.raises(HarnessError, match="imports none of"):
-        resolve(f"algoperf:{written(tmp_path / 'tf', 'import tensorflow')}")
+        resolve(f"algoperf:{write(tmp_path / 'tf', 'import tensorflow')}")

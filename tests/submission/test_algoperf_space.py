@@ -7,8 +7,8 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.plan.points import draw_points
-from harness.submission.adjustment import adjusted, searched_space
-from harness.submission.algoperf.space import with_searched
+from harness.submission.adjustment import adjust, searched_space
+from harness.submission.algoperf.space import with_tuning_space
 from harness.submission.resolution import resolve
 from harness.submission.space import Space
 
@@ -19,7 +19,7 @@ SEED = "0123456789abcdef" * 2
 
 
 def read(declared: object) -> Space:
-    return with_searched(BARE, json.dumps(declared).encode(), FILE)
+    return with_tuning_space(BARE, json.dumps(declared).encode(), FILE)
 
 
 def test_ranges_and_feasible_points_are_searched() -> None:
@@ -82,16 +82,16 @@ def test_other_points_are_another_space_and_none_leave_the_hash_as_it_was() -> N
     ],
 )
 def test_what_is_neither_form_is_refused_with_both(declared: object, named: str) -> None:
-    with pytest.raises(HarnessError) as refused:
+    with pytest.raises(HarnessError) as error:
         read(declared)
-    assert str(FILE) in refused.value.message
-    assert named in refused.value.message
-    assert "feasible_points" in (refused.value.hint or "")
+    assert str(FILE) in error.value.message
+    assert named in error.value.message
+    assert "feasible_points" in (error.value.hint or "")
 
 
 def test_text_that_is_no_json_is_refused() -> None:
     with pytest.raises(HarnessError, match="not valid JSON"):
-        with_searched(BARE, b"learning_rate = 1", FILE)
+        with_tuning_space(BARE, b"learning_rate = 1", FILE)
 
 
 def test_a_json_file_is_searched_in_place_of_any_submissions_space(tmp_path: Path) -> None:
@@ -103,6 +103,6 @@ def test_a_json_file_is_searched_in_place_of_any_submissions_space(tmp_path: Pat
 
 
 def test_what_is_set_is_set_in_every_listed_point() -> None:
-    changed = adjusted(resolve("adamw"), read(POINTS), {"beta2": 0.5})
+    changed = adjust(resolve("adamw"), read(POINTS), {"beta2": 0.5})
     assert {point["beta2"] for point in changed.space.points} == {0.5}
     assert len({point["learning_rate"] for point in changed.space.points}) == 5

@@ -26,9 +26,9 @@ def test_hidden_files_and_caches_stop_nothing_and_are_not_in_the_copy(
     before = resolve(str(mine)).files
     (mine / place).parent.mkdir(exist_ok=True)
     (mine / place).write_bytes(bytes(10 * 2**20))
-    found = resolve(str(mine))
-    write_copy(found.contents, copy := tmp_path / "copy")
-    assert found.files == before
+    result = resolve(str(mine))
+    write_copy(result.contents, copy := tmp_path / "copy")
+    assert result.files == before
     assert sorted(path.name for path in copy.rglob("*")) == ["space.toml", "submission.py"]
 
 
@@ -66,8 +66,8 @@ def test_a_copy_has_bytes_and_names_and_nothing_else(mine: Path, tmp_path: Path)
     os.utime(mine / "submission.py", (12345, 67890))
     os.setxattr(mine / "submission.py", "user.weights", b"1")
     write_copy(read_folder(mine), copy := tmp_path / "copy")
-    seen = (copy / "submission.py").stat()
-    assert (seen.st_mode & 0o777, seen.st_mtime) == (0o444, 0.0)
+    status = (copy / "submission.py").stat()
+    assert (status.st_mode & 0o777, status.st_mtime) == (0o444, 0.0)
     assert os.listxattr(copy / "submission.py") == []
     assert (copy / "submission.py").read_bytes() == (mine / "submission.py").read_bytes()
 
@@ -81,8 +81,8 @@ def test_the_copy_is_of_what_was_hashed_though_the_file_has_changed(mine: Path) 
 
 def test_a_single_file_has_no_siblings(mine: Path) -> None:
     (mine / "helper.py").write_text("x = 1\n")
-    found = resolve(str(mine / "submission.py"))
-    assert set(found.contents) == {"submission.py", "space.toml"}
+    result = resolve(str(mine / "submission.py"))
+    assert set(result.contents) == {"submission.py", "space.toml"}
     (mine / "submission.py").write_text("def build(*_):\n    from .helper import x\n")
     with pytest.raises(HarnessError, match=r"imports 'helper' from beside it(.|\n)*the folder"):
         resolve(str(mine / "submission.py"))

@@ -95,10 +95,10 @@ def test_log_scale_has_its_geometric_middle() -> None:
     ],
 )
 def test_a_malformed_space_names_file_key_and_what_is_allowed(text: str, words: list[str]) -> None:
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as error:
         parse_space(HEAD + text, "my/space.toml")
     for word in ["my/space.toml", *words]:
-        assert word in str(caught.value)
+        assert word in str(error.value)
 
 
 @pytest.mark.parametrize("name", submission_folders())

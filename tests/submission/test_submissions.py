@@ -19,10 +19,10 @@ def mine(tmp_path: Path) -> Path:
 
 
 def test_a_known_name_is_found_relative_to_the_package() -> None:
-    found = resolve("adamw")
-    assert found.ref.location == "submissions/adamw"
-    assert set(found.frameworks) == {"torch", "jax"}
-    assert Path(locate(found.ref, "torch").place).is_dir()
+    result = resolve("adamw")
+    assert result.ref.location == "submissions/adamw"
+    assert set(result.frameworks) == {"torch", "jax"}
+    assert Path(locate(result.ref, "torch").place).is_dir()
 
 
 def test_one_that_ships_counts_with_what_it_imports_from_beside_it_alone() -> None:
@@ -32,16 +32,16 @@ def test_one_that_ships_counts_with_what_it_imports_from_beside_it_alone() -> No
 
 
 def test_a_folder_is_found_by_path(mine: Path) -> None:
-    found = resolve(str(mine))
-    assert (found.ref.name, found.ref.location) == ("mine", str(mine))
-    assert found.frameworks == ("torch",)
-    assert locate(found.ref, "torch").place == str(mine)
+    result = resolve(str(mine))
+    assert (result.ref.name, result.ref.location) == ("mine", str(mine))
+    assert result.frameworks == ("torch",)
+    assert locate(result.ref, "torch").place == str(mine)
 
 
 def test_a_file_is_found_by_path(mine: Path) -> None:
     file = (mine / "submission.py").rename(mine / "fast.py")
-    found = resolve(str(file))
-    assert (found.ref.name, found.ref.location) == ("fast", str(file))
+    result = resolve(str(file))
+    assert (result.ref.name, result.ref.location) == ("fast", str(file))
 
 
 def test_a_framework_that_nobody_has_is_refused_by_name(mine: Path) -> None:
@@ -53,13 +53,13 @@ def test_a_framework_that_nobody_has_is_refused_by_name(mine: Path) -> None:
 
 def test_content_and_not_place_decides_the_hash(mine: Path) -> None:
     before = resolve(str(mine)).ref.content_hash
-    moved = mine.rename(mine.with_name("moved"))
-    assert resolve(str(moved)).ref.content_hash == before
-    (moved / "__pycache__").mkdir()
-    (moved / "__pycache__" / "submission.pyc").write_bytes(b"x")
-    assert resolve(str(moved)).ref.content_hash == before
-    (moved / "notes.txt").write_text("more")
-    assert resolve(str(moved)).ref.content_hash != before
+    new_place = mine.rename(mine.with_name("moved"))
+    assert resolve(str(new_place)).ref.content_hash == before
+    (new_place / "__pycache__").mkdir()
+    (new_place / "__pycache__" / "submission.pyc").write_bytes(b"x")
+    assert resolve(str(new_place)).ref.content_hash == before
+    (new_place / "notes.txt").write_text("more")
+    assert resolve(str(new_place)).ref.content_hash != before
 
 
 def test_prose_moves_the_hash_of_the_bytes_alone(mine: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
-Measured = Callable[[float], float]
+Measure = Callable[[float], float]
 """Returns its argument, a largest difference from an oracle, and keeps it for the documentation."""
 
 
@@ -20,7 +20,7 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture
-def measured(record_property: Callable[[str, object], None]) -> Measured:
+def measure(record_property: Callable[[str, object], None]) -> Measure:
     """For `docs/oracles.py`, which reads the property of the tests that its table names."""
 
     def keep(difference: float) -> float:

@@ -130,8 +130,8 @@ def optax_steps(transformation: optax.GradientTransformation, scale: float = 1.0
     state = transformation.init(parameters)
     update = jax.jit(transformation.update)
     for step in range(STEPS):
-        given = {name: scale * gradient for name, gradient in gradients(step).items()}
-        updates, state = update(given, state, parameters)
+        scaled_gradients = {name: scale * gradient for name, gradient in gradients(step).items()}
+        updates, state = update(scaled_gradients, state, parameters)
         parameters = optax.apply_updates(parameters, updates)
     return {n: np.asarray(v) for n, v in parameters.items()}
 

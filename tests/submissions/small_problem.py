@@ -14,11 +14,11 @@ from tests.frameworks.kit import Kit
 
 from .given_problem import default_point
 
-Given = tuple[TorchProblem, Batch[torch.Tensor]]
+ProblemAndBatch = tuple[TorchProblem, Batch[torch.Tensor]]
 """A problem, and a batch of it."""
 
 
-def double_problem() -> Given:
+def double_problem() -> ProblemAndBatch:
     """The problem in float64, and one batch of it."""
     kit = double_kit()
     return kit.problem, DoubleStream(kit).next()
@@ -73,8 +73,8 @@ def jacobian(problem: TorchProblem, batch: Batch[torch.Tensor]) -> torch.Tensor:
     """The logits' explicit Jacobian, (examples, classes, parameters), by torch.func."""
 
     def logits(parameters: dict[str, torch.Tensor]) -> torch.Tensor:
-        evaluated: Evaluation[torch.Tensor] = problem.evaluate(parameters, batch)
-        return evaluated.logits
+        evaluation: Evaluation[torch.Tensor] = problem.evaluate(parameters, batch)
+        return evaluation.logits
 
     live = {name: value.detach() for name, value in problem.parameters.items()}
     parts: dict[str, torch.Tensor] = torch.func.jacrev(logits)(live)

@@ -8,7 +8,7 @@ import torch
 
 from harness.core.errors import HarnessError
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import (
     Array,
     Point,
@@ -38,10 +38,10 @@ def textbook(low: float, high: float) -> dict[str, Array]:
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.2, 0.4), (1.0, 1e6)])
-def test_twenty_steps_are_the_sources(low: float, high: float, measured: Measured) -> None:
+def test_twenty_steps_are_the_sources(low: float, high: float, measure: Measure) -> None:
     problem = torch_problem(torch.float64)
     ours = torch_optimizer("adam_clip", problem, **POINT, lower=low, upper=high)
-    assert measured(largest_error(torch_steps(ours, problem), textbook(low, high))) < 1e-12
+    assert measure(largest_error(torch_steps(ours, problem), textbook(low, high))) < 1e-12
 
 
 def test_without_bounds_it_is_torch_optims_adam() -> None:
@@ -63,8 +63,8 @@ def test_bounds_follow_the_schedule() -> None:
     gradient = torch.from_numpy(np.ones(24))
     problem.parameters["bias"].grad = gradient
     ours.step()
-    moved = before - problem.parameters["bias"].detach()
-    torch.testing.assert_close(moved, 0.5 * 0.5 * 0.1 * (gradient + 0.1 * before))
+    displacement = before - problem.parameters["bias"].detach()
+    torch.testing.assert_close(displacement, 0.5 * 0.5 * 0.1 * (gradient + 0.1 * before))
 
 
 def test_bounds_that_cross_are_refused() -> None:

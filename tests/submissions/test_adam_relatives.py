@@ -11,7 +11,7 @@ import torch
 
 from submissions.common.optimizers import State
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import (
     SHAPES,
     Array,
@@ -43,16 +43,16 @@ def against(name: str, oracle: Oracle, scale: float = 1.0, **changes: object) ->
     return largest_error(actual, torch_steps(theirs, other, scale=scale))
 
 
-def test_lion_agrees_with_pytorch_optimizer(measured: Measured) -> None:
+def test_lion_agrees_with_pytorch_optimizer(measure: Measure) -> None:
     def oracle(parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
         return pytorch_optimizer.Lion(parameters, lr=0.01, betas=(0.9, 0.99), weight_decay=DECAY)
 
-    assert measured(against("lion", oracle, learning_rate=0.01)) < 1e-12
+    assert measure(against("lion", oracle, learning_rate=0.01)) < 1e-12
 
 
 @pytest.mark.parametrize(("warmup", "bound"), [(0, 1e-12), (10, 1e-6)])
 def test_ademamix_agrees_with_pytorch_optimizer(
-    warmup: int, bound: float, measured: Measured
+    warmup: int, bound: float, measure: Measure
 ) -> None:
     """Which writes the half-life's warmup without the offset of 1e-8 in the source's logarithm."""
 
@@ -68,7 +68,7 @@ def test_ademamix_agrees_with_pytorch_optimizer(
         )
 
     point = {"learning_rate": 0.01, "beta3": 0.999, "alpha": 5.0, "slow_warmup": warmup}
-    assert measured(against("ademamix", oracle, **point)) < bound
+    assert measure(against("ademamix", oracle, **point)) < bound
 
 
 def mars_of_the_authors(point: Point, scale: float) -> dict[str, Array]:
@@ -93,15 +93,15 @@ def mars_of_the_authors(point: Point, scale: float) -> dict[str, Array]:
 
 
 @pytest.mark.parametrize("scale", [1.0, 4.0])
-def test_mars_agrees_with_the_authors(scale: float, measured: Measured) -> None:
+def test_mars_agrees_with_the_authors(scale: float, measure: Measure) -> None:
     """With gradients below and above the norm of 1 at which they are clipped."""
     problem = torch_problem(torch.float64)
     point = default_point("mars", weight_decay=DECAY, gamma=0.05)
     ours = torch_steps(torch_optimizer("mars", problem, **point), problem, scale=scale)
-    assert measured(largest_error(ours, mars_of_the_authors(point, scale))) < 1e-12
+    assert measure(largest_error(ours, mars_of_the_authors(point, scale))) < 1e-12
 
 
-def test_adopt_agrees_with_pytorch_optimizer(measured: Measured) -> None:
+def test_adopt_agrees_with_pytorch_optimizer(measure: Measure) -> None:
     """Which counts the bound on an entry from the first gradient, the paper from the second."""
 
     def oracle(parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
@@ -114,26 +114,26 @@ def test_adopt_agrees_with_pytorch_optimizer(measured: Measured) -> None:
             weight_decouple=True,
         )
 
-    assert measured(against("adopt", oracle, learning_rate=0.01)) < 1e-12
+    assert measure(against("adopt", oracle, learning_rate=0.01)) < 1e-12
 
 
-def test_adafactor_agrees_with_torch(measured: Measured) -> None:
+def test_adafactor_agrees_with_torch(measure: Measure) -> None:
     """But for the kernel, of which torch factors the last two dimensions."""
     problem, other = (torch_problem(torch.float64) for _ in range(2))
-    for given in (problem, other):
-        del given.parameters["kernel"]
+    for one in (problem, other):
+        del one.parameters["kernel"]
     ours = torch_optimizer("adafactor", problem, learning_rate=0.1, weight_decay=DECAY)
     theirs = torch.optim.Adafactor(other.parameters.values(), lr=0.1, weight_decay=DECAY)
     for step in range(20):
-        for given, optimizer in ((problem, ours), (other, theirs)):
-            for name, value in given.parameters.items():
+        for one, optimizer in ((problem, ours), (other, theirs)):
+            for name, value in one.parameters.items():
                 value.grad = torch.from_numpy(gradients(step)[name]).double()
             optimizer.step()
     errors = [
         float((value - other.parameters[name]).detach().abs().max())
         for name, value in problem.parameters.items()
     ]
-    assert measured(max(errors)) < 1e-12
+    assert measure(max(errors)) < 1e-12
 
 
 def lamb_of_the_paper(point: Point) -> dict[str, Array]:
@@ -158,20 +158,20 @@ def lamb_of_the_paper(point: Point) -> dict[str, Array]:
     return textbook_steps(update)
 
 
-def test_lamb_agrees_with_the_paper(measured: Measured) -> None:
+def test_lamb_agrees_with_the_paper(measure: Measure) -> None:
     problem = torch_problem(torch.float64)
     point = default_point("lamb", weight_decay=DECAY)
     ours = torch_steps(torch_optimizer("lamb", problem, **point), problem)
-    assert measured(largest_error(ours, lamb_of_the_paper(point))) < 1e-12
+    assert measure(largest_error(ours, lamb_of_the_paper(point))) < 1e-12
 
 
 @pytest.mark.parametrize("name", RELATIVES)
-def test_jax_agrees_with_torch(name: str, measured: Measured) -> None:
+def test_jax_agrees_with_torch(name: str, measure: Measure) -> None:
     changes = {"slow_warmup": 10} if name == "ademamix" else {}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer(name, problem, **changes), problem, scale=3.0)
     theirs = optax_steps(optax_transformation(name, **changes), scale=3.0)
-    assert measured(largest_error(ours, theirs)) < 1e-5
+    assert measure(largest_error(ours, theirs)) < 1e-5
 
 
 @pytest.mark.parametrize(
@@ -198,8 +198,8 @@ def test_adopts_first_gradient_moves_nothing_and_its_second_at_most_the_rate() -
     point = {"learning_rate": 0.01, "beta1": 0.0, "weight_decay": 0.0}
     optimizer = torch_optimizer("adopt", problem, **point)
     assert largest_error(torch_steps(optimizer, problem, range(1)), draw(0)) == 0.0
-    moved = largest_error(torch_steps(optimizer, problem, range(1, 2)), draw(0))
-    assert moved == pytest.approx(0.01)
+    displacement = largest_error(torch_steps(optimizer, problem, range(1, 2)), draw(0))
+    assert displacement == pytest.approx(0.01)
 
 
 def test_lambs_step_is_the_rate_times_the_weights_norm() -> None:
@@ -208,8 +208,8 @@ def test_lambs_step_is_the_rate_times_the_weights_norm() -> None:
     after = torch_steps(optimizer, problem, range(1))
     for name, start in draw(0).items():
         if len(SHAPES[name][0]) > 1:
-            moved = np.linalg.norm(after[name] - start)
-            assert moved == pytest.approx(0.01 * np.linalg.norm(start), rel=1e-6)
+            displacement = np.linalg.norm(after[name] - start)
+            assert displacement == pytest.approx(0.01 * np.linalg.norm(start), rel=1e-6)
 
 
 def test_adafactor_is_exact_where_squared_gradients_have_rank_one() -> None:

@@ -10,7 +10,7 @@ import torch
 
 from submissions.adamc.submission import AdamC
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import (
     BareProblem,
     Point,
@@ -31,7 +31,7 @@ def with_normalised() -> BareProblem:
     return BareProblem(problem.parameters, specs)
 
 
-def scheduled(optimizer: torch.optim.Optimizer, problem: BareProblem) -> Values:
+def schedule(optimizer: torch.optim.Optimizer, problem: BareProblem) -> Values:
     """Twenty steps with a falling rate."""
     for step in range(20):
         for group in optimizer.param_groups:
@@ -40,7 +40,7 @@ def scheduled(optimizer: torch.optim.Optimizer, problem: BareProblem) -> Values:
     return after
 
 
-def test_agrees_with_pytorch_optimizer_under_a_schedule(measured: Measured) -> None:
+def test_agrees_with_pytorch_optimizer_under_a_schedule(measure: Measure) -> None:
     problem, other = with_normalised(), torch_problem()
     # Its epsilon stands beside an uncorrected root: made negligible in both. It has 1e-15 under the
     # root besides, which one entry whose first gradient is 3e-6 feels: hence the tolerance.
@@ -57,15 +57,15 @@ def test_agrees_with_pytorch_optimizer_under_a_schedule(measured: Measured) -> N
         weight_decay=3.0,
         eps=point["epsilon"],
     )
-    error = largest_error(scheduled(ours, problem), scheduled(theirs, other))
-    assert measured(error) < 5e-5
+    error = largest_error(schedule(ours, problem), schedule(theirs, other))
+    assert measure(error) < 5e-5
 
 
 def test_without_normalised_weights_it_is_adamw() -> None:
     problem, other = torch_problem(), torch_problem()
     ours = torch_optimizer("adamc", problem, weight_decay=1.0, corrected="declared")
     theirs = torch_optimizer("adamw", other, weight_decay=1.0)
-    assert largest_error(scheduled(ours, problem), scheduled(theirs, other)) == 0.0
+    assert largest_error(schedule(ours, problem), schedule(theirs, other)) == 0.0
 
 
 def test_by_default_hidden_matrices_and_kernels_are_corrected_and_the_output_is_not() -> None:

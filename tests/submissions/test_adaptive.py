@@ -17,7 +17,7 @@ from submissions.d_adaptation.optimizer import DAdaptAdam
 from submissions.swats.optimizer import PlateauSwats, Swats
 from tests.frameworks.kit import Kit
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import (
     BareProblem,
     Point,
@@ -44,11 +44,11 @@ def oracle(name: str) -> optax.GradientTransformation:
 
 
 @pytest.mark.parametrize("name", ["adagrad", "rmsprop", "adam"])
-def test_agrees_with_optax(name: str, measured: Measured) -> None:
+def test_agrees_with_optax(name: str, measure: Measure) -> None:
     problem = torch_problem()
     changes = {"epsilon": 1e-20} if name == "adagrad" else {}
     ours = torch_steps(torch_optimizer(name, problem, **changes), problem)
-    assert measured(largest_error(ours, optax_steps(oracle(name)))) < 1e-5
+    assert measure(largest_error(ours, optax_steps(oracle(name)))) < 1e-5
 
 
 def steps_from(name: str, factors: list[float], **changes: object) -> list[np.ndarray]:
@@ -93,14 +93,14 @@ def test_adams_decay_is_an_l2_penalty() -> None:
         torch.testing.assert_close(value, penalised.parameters[name], atol=1e-7, rtol=0.0)
 
 
-def test_adams_with_stable_decay_agrees_with_pytorch_optimizer(measured: Measured) -> None:
+def test_adams_with_stable_decay_agrees_with_pytorch_optimizer(measure: Measure) -> None:
     problem, other = torch_problem(), torch_problem()
     settings: Point = {"lr": 0.01, "betas": (0.9, 0.95), "eps": 1e-8}
     ours = AdamS(list(problem.parameters.values()), weight_decay=0.01, fused=True, **settings)
     theirs = pytorch_optimizer.AdamS(
         list(other.parameters.values()), weight_decay=0.01, weight_decouple=True, **settings
     )
-    assert measured(largest_error(torch_steps(ours, problem), torch_steps(theirs, other))) < 1e-5
+    assert measure(largest_error(torch_steps(ours, problem), torch_steps(theirs, other))) < 1e-5
 
 
 @pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])
@@ -193,7 +193,7 @@ def swats_rates(optimizer: torch.optim.Optimizer, key: str) -> list[tuple[np.nda
     return path
 
 
-def test_swats_switches_when_pytorch_optimizers_does(measured: Measured) -> None:
+def test_swats_switches_when_pytorch_optimizers_does(measure: Measure) -> None:
     weights = [torch.nn.Parameter(torch.zeros(1))]
     theirs = swats_rates(
         pytorch_optimizer.SWATS(weights, lr=0.01, betas=(0.5, 0.6), eps=1e-3, foreach=False), "lr"
@@ -208,7 +208,7 @@ def test_swats_switches_when_pytorch_optimizers_does(measured: Measured) -> None
     assert next(i for i in range(30) if ours[i][1] > 0) == switch
     assert ours[29][1] == pytest.approx(theirs[29][1], rel=1e-6)
     for mine, other in zip(ours, theirs, strict=True):
-        assert measured(float(np.abs(mine[0] - other[0]).max())) < 1e-6
+        assert measure(float(np.abs(mine[0] - other[0]).max())) < 1e-6
 
 
 @pytest.mark.parametrize("factors", [[1.0] * 20, [t / 1000 for t in range(20)]])
@@ -229,7 +229,7 @@ def test_swats_rate_of_sgd_is_that_of_the_base_rate_whatever_the_schedule(
 
 @pytest.mark.parametrize(("bias_correction", "growth"), [(False, 1.5), (True, math.inf)])
 def test_d_adaptation_agrees_with_the_authors(
-    bias_correction: bool, growth: float, measured: Measured
+    bias_correction: bool, growth: float, measure: Measure
 ) -> None:
     problem, other = torch_problem(), torch_problem()
     settings: Point = {"betas": (0.9, 0.99), "weight_decay": 0.1}
@@ -249,13 +249,13 @@ def test_d_adaptation_agrees_with_the_authors(
         use_bias_correction=bias_correction,
         **settings,
     )
-    for optimizer, given in ((ours, problem), (theirs, other)):
-        torch_steps(optimizer, given, range(3), scale=0.0)
+    for optimizer, one in ((ours, problem), (theirs, other)):
+        torch_steps(optimizer, one, range(3), scale=0.0)
     actual, expected = torch_steps(ours, problem), torch_steps(theirs, other)
     estimate = ours.param_groups[0]["estimate"]
     assert estimate > 1.0
     assert estimate == pytest.approx(theirs.param_groups[0]["d"], rel=1e-5)
-    assert measured(largest_error(actual, expected)) < 1e-5
+    assert measure(largest_error(actual, expected)) < 1e-5
 
 
 def test_the_estimate_finds_the_distance_from_any_start() -> None:

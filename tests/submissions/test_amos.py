@@ -11,7 +11,7 @@ from submissions.amos.submission import Amos
 from submissions.common.optimizers import State
 from tests.tiers import nightly_but
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import (
     SHAPES,
     Array,
@@ -51,18 +51,18 @@ def of_the_authors(mu: float) -> dict[str, Array]:
 
 
 @pytest.mark.parametrize("mu", [0.0, 0.9])
-def test_torch_agrees_with_the_authors(mu: float, measured: Measured) -> None:
+def test_torch_agrees_with_the_authors(mu: float, measure: Measure) -> None:
     problem = torch_problem(torch.float64)
     point = {"learning_rate": XI, "beta": BETA, "momentum": mu}
     ours = torch_steps(torch_optimizer("amos", problem, **point), problem)
-    assert measured(largest_error(ours, of_the_authors(mu))) < 1e-12
+    assert measure(largest_error(ours, of_the_authors(mu))) < 1e-12
 
 
 @pytest.mark.parametrize("mu", nightly_but([0.9], [0.0, 0.9]))
-def test_jax_agrees_with_torch_under_a_schedule(mu: float, measured: Measured) -> None:
+def test_jax_agrees_with_torch_under_a_schedule(mu: float, measure: Measure) -> None:
     point = {"learning_rate": XI, "beta": BETA, "momentum": mu}
     ours = scheduled_torch_steps("amos", **point)
-    assert measured(largest_error(ours, scheduled_optax_steps("amos", **point))) < 1e-5
+    assert measure(largest_error(ours, scheduled_optax_steps("amos", **point))) < 1e-5
 
 
 def test_rows_share_a_second_moment_and_a_decay() -> None:
@@ -75,10 +75,10 @@ def test_rows_share_a_second_moment_and_a_decay() -> None:
 
 
 def test_expected_sizes_follow_roles() -> None:
-    found = {name: expected_size(spec) for name, spec in specs().items()}
-    assert found["bias"] == 0.5
-    assert found["tall"] == pytest.approx(12**-0.5)
-    assert found["kernel"] == pytest.approx(36**-0.5)
+    result = {name: expected_size(spec) for name, spec in specs().items()}
+    assert result["bias"] == 0.5
+    assert result["tall"] == pytest.approx(12**-0.5)
+    assert result["kernel"] == pytest.approx(36**-0.5)
 
 
 @pytest.mark.parametrize("start", [0.2, 2.0])
@@ -101,6 +101,6 @@ def test_a_row_without_gradient_neither_moves_nor_decays() -> None:
         weight.grad = torch.ones_like(weight)
         weight.grad[7] = 0.0
         optimizer.step()
-    moved = weight.detach() - torch.from_numpy(draw(0)["tall"])
-    assert not bool(moved[7].any())
-    assert bool((moved[6] != 0).all())
+    displacement = weight.detach() - torch.from_numpy(draw(0)["tall"])
+    assert not bool(displacement[7].any())
+    assert bool((displacement[6] != 0).all())

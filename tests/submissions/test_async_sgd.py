@@ -11,7 +11,7 @@ import torch
 from submissions.async_sgd import submission as module
 from tests.tiers import nightly_but
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import Point
 from .small_problem import DoubleStream, double_kit, submission, values
 from .test_ea_sgd import Bowl, NoStream
@@ -20,7 +20,7 @@ CONSTANT: Point = {"schedule": "constant", "warmup": 0.0, "weight_decay": 0.0}
 STEPS = 20
 
 
-def test_one_worker_under_downpour_is_torch_optims_sgd(measured: Measured) -> None:
+def test_one_worker_under_downpour_is_torch_optims_sgd(measure: Measure) -> None:
     """Whose centre lags by the step that is not pushed yet."""
     kit, other = double_kit(), double_kit()
     point = {**CONSTANT, "workers": 1, "period": 1, "learning_rate": 0.1, "rule": "downpour"}
@@ -35,7 +35,7 @@ def test_one_worker_under_downpour_is_torch_optims_sgd(measured: Measured) -> No
         theirs.zero_grad()
         other.problem.batch_loss(again.next()).backward()
         theirs.step()
-    assert measured(float((ours.state["workers"][0] - values(other)).abs().max())) < 1e-12
+    assert measure(float((ours.state["workers"][0] - values(other)).abs().max())) < 1e-12
 
 
 def test_one_elastic_worker_is_synchronous_elastic_averaging() -> None:
@@ -67,7 +67,7 @@ def turns(durations: list[float], steps: int) -> list[int]:
 
 @pytest.mark.parametrize("rule", ["elastic", "downpour"])
 def test_several_workers_follow_the_papers_loop(
-    rule: str, monkeypatch: pytest.MonkeyPatch, measured: Measured
+    rule: str, monkeypatch: pytest.MonkeyPatch, measure: Measure
 ) -> None:
     point = {"workers": 3, "period": 2, "slowness": 1.0, "learning_rate": 0.1, "moving_rate": 0.3}
     ours = on_the_bowl(monkeypatch, **point, rule=rule)
@@ -83,7 +83,7 @@ def test_several_workers_follow_the_papers_loop(
         pull = 0.3 * (x[i] - centre) if rule == "elastic" and is_meeting else 0.0
         step = -0.1 * x[i]
         x[i], v[i], centre = x[i] - pull + step, v[i] + step, centre + pull
-    assert measured(float((ours.state["centre"] - centre).abs().max())) < 1e-12
+    assert measure(float((ours.state["centre"] - centre).abs().max())) < 1e-12
 
 
 POINTS = [(workers, rate) for workers in (1, 3, 8) for rate in (0.1, 1.0, 1.9)]

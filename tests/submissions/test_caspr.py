@@ -11,7 +11,7 @@ from submissions.common.optimizers import State
 from submissions.shampoo.optimizer import Shampoo
 from tests.tiers import nightly_but
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import (
     SHAPES,
     Array,
@@ -36,8 +36,8 @@ SETTINGS: Point = {
 def root(matrix: Array) -> Array:
     """With the damping relative to the largest eigenvalue, where the source has it to the mean."""
     values, vectors = np.linalg.eigh(matrix)
-    found: Array = (vectors * (values + 1e-2 * values.max()) ** -0.25) @ vectors.T
-    return found
+    result: Array = (vectors * (values + 1e-2 * values.max()) ** -0.25) @ vectors.T
+    return result
 
 
 def of_the_authors(start: int, nesterov: bool) -> dict[str, Array]:
@@ -66,25 +66,25 @@ def of_the_authors(start: int, nesterov: bool) -> dict[str, Array]:
 
 
 @pytest.mark.parametrize(("start", "nesterov"), [(1, True), (4, False)])
-def test_torch_agrees_with_the_authors(start: int, nesterov: bool, measured: Measured) -> None:
+def test_torch_agrees_with_the_authors(start: int, nesterov: bool, measure: Measure) -> None:
     problem = torch_problem(torch.float64)
     values = [problem.parameters[name] for name in MATRICES]
     settings: Point = SETTINGS | FIXED
     optimizer = Caspr(values, start=start, nesterov=nesterov, **settings)
     ours = torch_steps(optimizer, problem)
-    assert measured(largest_error(of_the_authors(start, nesterov), ours)) < 1e-10
+    assert measure(largest_error(of_the_authors(start, nesterov), ours)) < 1e-10
 
 
 CASES = [{"refresh_every": 4, "start": 3}, {"refresh_every": 1, "start": 1, "max_dim": 24}]
 
 
 @pytest.mark.parametrize("changes", nightly_but(CASES[:1], CASES))
-def test_jax_agrees_with_torch(changes: Point, measured: Measured) -> None:
+def test_jax_agrees_with_torch(changes: Point, measure: Measure) -> None:
     changes = {**changes, "damping": 1e-2, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer("caspr", problem, **changes), problem)
     theirs = optax_steps(optax_transformation("caspr", **changes))
-    assert measured(largest_error(theirs, ours)) < 1e-4
+    assert measure(largest_error(theirs, ours)) < 1e-4
 
 
 def first_step(kind: type[Shampoo], gradient: torch.Tensor, **changes: object) -> torch.Tensor:

@@ -8,7 +8,7 @@ import torch
 from harness.submission.interface import Batch
 from tests.frameworks.kit import Kit
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import Array, Point
 from .small_problem import DoubleStream, double_kit, submission, values
 
@@ -51,12 +51,12 @@ def textbook_pass(
     return gradients, inputs
 
 
-def whitened(gradient: Array, entered: Array) -> Array:
+def whiten(gradient: Array, entered: Array) -> Array:
     q = entered.T @ entered / len(entered)
     return np.linalg.solve(q + 1e-3 * np.trace(q) / len(q) * np.eye(len(q)), gradient.T).T
 
 
-def test_twenty_steps_are_the_textbooks(measured: Measured) -> None:
+def test_twenty_steps_are_the_textbooks(measure: Measure) -> None:
     kit = double_kit()
     live = {name: value.detach().numpy().copy() for name, value in kit.problem.parameters.items()}
     weights = [np.column_stack([live[f"{n}.weight"], live[f"{n}.bias"]]) for n in LAYERS]
@@ -65,12 +65,12 @@ def test_twenty_steps_are_the_textbooks(measured: Measured) -> None:
         ours.step(stream)
         gradients, inputs = textbook_pass(weights, again.next())
         for i in (0, 1):
-            weights[i] = weights[i] - 0.3 * whitened(gradients[i], inputs[i])
+            weights[i] = weights[i] - 0.3 * whiten(gradients[i], inputs[i])
         gradients, inputs = textbook_pass(weights, again.next())
-        weights[2] = weights[2] - 0.3 * whitened(gradients[2], inputs[2])
+        weights[2] = weights[2] - 0.3 * whiten(gradients[2], inputs[2])
     for name, weight in zip(LAYERS, weights, strict=True):
         actual = kit.problem.parameters[f"{name}.weight"].detach().numpy()
-        assert measured(float(np.abs(actual - weight[:, :-1]).max())) < 1e-5
+        assert measure(float(np.abs(actual - weight[:, :-1]).max())) < 1e-5
 
 
 class Mixed:

@@ -12,7 +12,7 @@ from submissions.common.dual_maps import duals
 from submissions.common.norms import NORMS
 from workloads.parameters import Role
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import (
     SHAPES,
     Array,
@@ -107,10 +107,10 @@ def test_a_point_chooses_the_norm_of_each_kind_of_parameter() -> None:
     before = draw(0)
     optimizer = torch_optimizer("modular_norm", problem, **point, **norms)
     after = torch_steps(optimizer, problem, range(1))
-    moved = {name: before[name] - after[name] for name in before}
-    np.testing.assert_allclose(np.abs(moved["tall"]), 0.1, rtol=1e-4)
-    np.testing.assert_allclose((moved["output"] ** 2).mean(1) ** 0.5, 0.1, rtol=1e-4)
-    np.testing.assert_allclose(np.abs(moved["bias"]), 0.1 * 0.1, rtol=1e-4)
+    displacements = {name: before[name] - after[name] for name in before}
+    np.testing.assert_allclose(np.abs(displacements["tall"]), 0.1, rtol=1e-4)
+    np.testing.assert_allclose((displacements["output"] ** 2).mean(1) ** 0.5, 0.1, rtol=1e-4)
+    np.testing.assert_allclose(np.abs(displacements["bias"]), 0.1 * 0.1, rtol=1e-4)
 
 
 def test_a_norm_of_matrices_is_refused_for_vectors() -> None:
@@ -159,13 +159,13 @@ def of(name: str, g: Array, kind: str) -> Array:
     size = (
         values.sum() if kind == "spectral_descent" else (matrix.shape[0] / matrix.shape[1]) ** 0.5
     )
-    found: Array = (size * left @ right).reshape(g.shape)
-    return found
+    result: Array = (size * left @ right).reshape(g.shape)
+    return result
 
 
 @pytest.mark.parametrize("kind", ["spectral_descent", "modular_norm"])
 def test_twenty_steps_agree_with_the_singular_value_decomposition(
-    kind: str, measured: Measured
+    kind: str, measure: Measure
 ) -> None:
     changes = {"polish": 8, "matmul_dtype": "float32", "weight_decay": 0.1, "learning_rate": 0.01}
     point = default_point(kind, **changes)
@@ -179,23 +179,23 @@ def test_twenty_steps_agree_with_the_singular_value_decomposition(
     problem = torch_problem()
     ours = torch_steps(torch_optimizer(kind, problem, **changes), problem)
     # The least singular values of random squares are still on their way to 1.
-    assert measured(largest_error(textbook_steps(update), ours)) < 1e-3
+    assert measure(largest_error(textbook_steps(update), ours)) < 1e-3
 
 
 def test_sizes_by_dual_norm_are_the_sum_over_all_parameters() -> None:
-    fixed, sized = torch_problem(), torch_problem()
-    before = {name: p.detach().clone() for name, p in fixed.parameters.items()}
+    problem, other = torch_problem(), torch_problem()
+    before = {name: p.detach().clone() for name, p in problem.parameters.items()}
     same = {"weight_decay": 0.0, "momentum": 0.0}
-    torch_steps(torch_optimizer("modular_norm", fixed, **same), fixed, range(1))
-    optimizer = torch_optimizer("modular_norm", sized, **same, size="dual_norm")
-    torch_steps(optimizer, sized, range(1))
+    torch_steps(torch_optimizer("modular_norm", problem, **same), problem, range(1))
+    optimizer = torch_optimizer("modular_norm", other, **same, size="dual_norm")
+    torch_steps(optimizer, other, range(1))
     total = 0.0
     for name, start in before.items():
-        gradient = fixed.parameters[name].grad
-        total += float((gradient * (start - fixed.parameters[name].detach())).sum())
+        gradient = problem.parameters[name].grad
+        total += float((gradient * (start - problem.parameters[name].detach())).sum())
     for name, start in before.items():
-        ratio = (start - sized.parameters[name].detach()) / (
-            start - fixed.parameters[name].detach()
+        ratio = (start - other.parameters[name].detach()) / (
+            start - problem.parameters[name].detach()
         )
         rate = default_point("modular_norm")["learning_rate"]
         assert float(ratio.median()) == pytest.approx(total / rate, rel=0.02), SHAPES[name]

@@ -13,13 +13,13 @@ from harness.core.errors import HarnessError
 from submissions.ea_sgd import submission as module
 from tests.tiers import nightly_but
 
-from .conftest import Measured
+from .conftest import Measure
 from .small_problem import DoubleStream, double_kit, submission, values
 
 STEPS = 20
 
 
-def test_a_replica_without_springs_is_torch_optims_sgd(measured: Measured) -> None:
+def test_a_replica_without_springs_is_torch_optims_sgd(measure: Measure) -> None:
     """Whose iterate is the point looked ahead to."""
     kit, other = double_kit(), double_kit()
     point = {"replicas": 1, "elasticity": 0.0, "schedule": "constant", "warmup": 0.0}
@@ -34,7 +34,7 @@ def test_a_replica_without_springs_is_torch_optims_sgd(measured: Measured) -> No
         other.problem.batch_loss(again.next()).backward()
         theirs.step()
     ahead = ours.state["replicas"][0] + 0.9 * ours.state["velocities"][0]
-    assert measured(float((ahead - values(other)).abs().max())) < 1e-12
+    assert measure(float((ahead - values(other)).abs().max())) < 1e-12
 
 
 class Bowl:
@@ -62,7 +62,7 @@ def on_the_bowl(monkeypatch: pytest.MonkeyPatch, **point: object) -> Any:
     return ours
 
 
-def test_twenty_steps_are_the_papers(monkeypatch: pytest.MonkeyPatch, measured: Measured) -> None:
+def test_twenty_steps_are_the_papers(monkeypatch: pytest.MonkeyPatch, measure: Measure) -> None:
     """EAMSGD: gradients at x + mu v, springs at x, the centre by the sum of the pulls."""
     point = {"replicas": 3, "elasticity": 0.6, "period": 2, "learning_rate": 0.3, "momentum": 0.8}
     ours = on_the_bowl(monkeypatch, **point)
@@ -74,7 +74,7 @@ def test_twenty_steps_are_the_papers(monkeypatch: pytest.MonkeyPatch, measured: 
         v = [0.8 * u - 0.3 * (one + 0.8 * u) for one, u in zip(x, v, strict=True)]
         x = [one + u - pull for one, u, pull in zip(x, v, pulls, strict=True)]
         centre = centre + torch.stack(pulls).sum(0)
-    assert measured(float((ours.state["centre"] - centre).abs().max())) < 1e-12
+    assert measure(float((ours.state["centre"] - centre).abs().max())) < 1e-12
 
 
 def test_springs_alone_follow_the_powers_of_their_matrix() -> None:

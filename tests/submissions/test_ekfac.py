@@ -11,9 +11,9 @@ from torch import nn
 from submissions.common.kronecker_factors import second_moment, uses
 from submissions.common.optimizers import State
 from tests.frameworks.kit import Kit
-from tests.submissions.test_kfac import KINDS, captured, network
+from tests.submissions.test_kfac import KINDS, capture_layer, network
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import Point, default_point
 
 
@@ -41,7 +41,7 @@ def test_the_diagonal_is_the_exact_second_moment_in_its_basis(kind: str) -> None
     out, width = gradients[0].shape
     left, right = orthogonal(out), orthogonal(width)
     exact = sum((left.mT @ g @ right).square() for g in gradients) * len(labels)
-    capture = captured(model, layer, inputs, labels)
+    capture = capture_layer(model, layer, inputs, labels)
     weight = model.get_parameter("0.weight")
     actual = second_moment(uses(layer, weight.shape, capture), len(labels), right, left)
     torch.testing.assert_close(actual, exact)
@@ -66,11 +66,11 @@ def textbook_step(
     if "basis" not in state:
         return torch.zeros(d.shape[1], a.shape[1])
     turned = state["basis"].mT @ gradients.mean(0) / (state["moment"] + point["damping"])
-    found: torch.Tensor = (state["basis"] @ turned).reshape(d.shape[1], -1)
-    return found
+    result: torch.Tensor = (state["basis"] @ turned).reshape(d.shape[1], -1)
+    return result
 
 
-def test_twenty_steps_agree_with_full_matrices_in_float64(measured: Measured) -> None:
+def test_twenty_steps_agree_with_full_matrices_in_float64(measure: Measure) -> None:
     kit, stream = Kit("torch"), Kit("torch").stream()
     changes: Point = {"fisher": "empirical", "observe_every": 1, "refresh_every": 5}
     changes |= {"trust": 1e9, "momentum": 0.0, "weight_decay": 0.0, "max_dim": 8}
@@ -79,7 +79,7 @@ def test_twenty_steps_agree_with_full_matrices_in_float64(measured: Measured) ->
     ours = kit.submission("submissions/ekfac", **point)
     state: State = {}
     weight, bias = model.get_submodule("output").parameters()
-    moved = 0.0
+    largest = 0.0
     for t in range(20):
         inputs, targets = stream.next()
         model.load_state_dict(kit.problem.model.state_dict())
@@ -90,6 +90,6 @@ def test_twenty_steps_agree_with_full_matrices_in_float64(measured: Measured) ->
         expected = weight - point["learning_rate"] * step[:, :-1]
         ours.step(again)
         actual = kit.problem.parameters["output.weight"].double()
-        assert measured(float((actual - expected).detach().abs().max())) < 1e-5
-        moved += (actual - weight).detach().abs().max().item()
-    assert moved > 0.1
+        assert measure(float((actual - expected).detach().abs().max())) < 1e-5
+        largest += (actual - weight).detach().abs().max().item()
+    assert largest > 0.1

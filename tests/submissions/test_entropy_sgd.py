@@ -8,7 +8,7 @@ import torch
 from submissions.common.methods import fresh_random
 from submissions.entropy_sgd import submission as module
 
-from .conftest import Measured
+from .conftest import Measure
 from .small_problem import DoubleStream, double_kit, submission, values
 
 STEPS = 20
@@ -62,13 +62,13 @@ def test_steps_follow_the_local_entropys_gradient(
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_outer_steps_are_those_of_the_authors_codes(
-    monkeypatch: pytest.MonkeyPatch, measured: Measured, momentum: float
+    monkeypatch: pytest.MonkeyPatch, measure: Measure, momentum: float
 ) -> None:
     """With their constants: 0.75 on the old average, noise of epsilon / sqrt(eta' / 2) a step."""
     monkeypatch.setattr(module, "FixedLoss", quadratic(1.0))
     kit, other = double_kit(), double_kit()
-    given = {"noise": 0.1, "scope": 0.3, "langevin_momentum": momentum, "schedule": "constant"}
-    ours, stream = submission("entropy_sgd", kit, **given), FakeStream()
+    settings = {"noise": 0.1, "scope": 0.3, "langevin_momentum": momentum, "schedule": "constant"}
+    ours, stream = submission("entropy_sgd", kit, **settings), FakeStream()
     x = values(other)
     for step in range(STEPS):
         ours.step(stream)
@@ -84,7 +84,7 @@ def test_outer_steps_are_those_of_the_authors_codes(
             inner = inner - 0.1 * dw
             average = 0.75 * average + 0.25 * inner
         x = x - (x - average)
-    assert measured(float((values(kit) - x).abs().max())) < 1e-12
+    assert measure(float((values(kit) - x).abs().max())) < 1e-12
 
 
 def test_langevin_noise_has_the_gibbs_measures_variance(monkeypatch: pytest.MonkeyPatch) -> None:

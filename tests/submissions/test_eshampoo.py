@@ -9,7 +9,7 @@ from submissions.common.eigenbasis import followed_until
 from submissions.common.optimizers import State
 from submissions.eshampoo.submission import EShampoo
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import (
     Array,
     BareProblem,
@@ -34,7 +34,7 @@ def in_float64() -> BareProblem:
     return problem
 
 
-def test_agrees_with_the_textbook_in_the_exact_eigenbasis(measured: Measured) -> None:
+def test_agrees_with_the_textbook_in_the_exact_eigenbasis(measure: Measure) -> None:
     """Two matrices, four sides: side j is due at step j, then at j modulo 4."""
     states: dict[str, State] = {}
 
@@ -62,7 +62,7 @@ def test_agrees_with_the_textbook_in_the_exact_eigenbasis(measured: Measured) ->
     ours = EShampoo([problem.parameters[n] for n in NAMES], **SETTINGS, refresh_every=4)
     actual = torch_steps(ours, problem)
     expected = {n: v for n, v in textbook_steps(update).items() if n in NAMES}
-    assert measured(largest_error(actual, expected)) < 1e-6
+    assert measure(largest_error(actual, expected)) < 1e-6
 
 
 def test_with_no_factors_it_is_torchs_adamw() -> None:

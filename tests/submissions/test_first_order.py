@@ -9,7 +9,7 @@ import optax
 import pytest
 import torch
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import (
     STEPS,
     Point,
@@ -40,17 +40,17 @@ def oracle(name: str) -> optax.GradientTransformation:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_torch_agrees_with_optax(name: str, measured: Measured) -> None:
+def test_torch_agrees_with_optax(name: str, measure: Measure) -> None:
     problem = torch_problem()
     ours = torch_steps(torch_optimizer(name, problem), problem)
-    assert measured(largest_error(ours, optax_steps(oracle(name)))) < 1e-5
+    assert measure(largest_error(ours, optax_steps(oracle(name)))) < 1e-5
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_jax_agrees_with_torch(name: str, measured: Measured) -> None:
+def test_jax_agrees_with_torch(name: str, measure: Measure) -> None:
     problem = torch_problem()
     theirs = torch_steps(torch_optimizer(name, problem), problem)
-    assert measured(largest_error(optax_steps(optax_transformation(name)), theirs)) < 1e-5
+    assert measure(largest_error(optax_steps(optax_transformation(name)), theirs)) < 1e-5
 
 
 Tensors = list[torch.Tensor]

@@ -7,7 +7,7 @@ import torch
 
 from submissions.ggt.submission import Ggt
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import Point
 
 SIZE = 12
@@ -20,7 +20,7 @@ def gradient(step: int) -> torch.Tensor:
 @pytest.mark.parametrize("outside", [1.0, 0.0])
 @pytest.mark.parametrize("window", [5, 20])
 def test_twenty_steps_agree_with_the_dense_root(
-    window: int, outside: float, measured: Measured
+    window: int, outside: float, measure: Measure
 ) -> None:
     """Float64 and the n x n matrix; past n gradients the window spans everything."""
     weights = [torch.nn.Parameter(torch.zeros(3, 2).double()) for _ in range(2)]
@@ -43,7 +43,7 @@ def test_twenty_steps_agree_with_the_dense_root(
         step = vectors @ (inverse * (vectors.mT @ (m / (1 - 0.9**t))))
         w = (1 - 0.001) * w - 0.1 * step
         actual = torch.cat([weight.detach().flatten() for weight in weights])
-        assert measured(float((actual - w).abs().max())) < 1e-8
+        assert measure(float((actual - w).abs().max())) < 1e-8
 
 
 def test_a_first_step_without_the_outside_has_the_length_of_the_rate() -> None:

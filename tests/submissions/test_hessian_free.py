@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from .conftest import Measured
+from .conftest import Measure
 from .small_problem import DoubleStream, double_kit, fisher, gradient, submission, values
 
 STEPS = 20
@@ -28,7 +28,9 @@ def test_the_searches_end_at_the_solution_of_the_damped_system() -> None:
         assert q_exact <= q_solution < 0.98 * q_exact
 
 
-def test_where_damping_is_strong_steps_are_those_of_the_dense_system(measured: Measured) -> None:
+def test_where_damping_is_strong_steps_are_those_of_the_dense_system(
+    measure: Measure,
+) -> None:
     """Few iterations then solve it, the kept iterate is near the last, and no step is shortened."""
     kit = double_kit()
     ours = submission("hessian_free", kit, **WHOLE, damping=20.0)
@@ -39,7 +41,7 @@ def test_where_damping_is_strong_steps_are_those_of_the_dense_system(measured: M
         matrix = fisher(kit.problem, batch) + damping * torch.eye(len(before), dtype=before.dtype)
         expected = before - torch.linalg.solve(matrix, gradient(kit.problem, batch))
         ours.step(stream)
-        error = measured(float((values(kit) - expected).norm()))
+        error = measure(float((values(kit) - expected).norm()))
         assert error < 1e-3 * float((expected - before).norm())
 
 

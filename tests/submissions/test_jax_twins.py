@@ -16,7 +16,7 @@ from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission.interface import Built
 from tests.tiers import nightly_but
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import (
     STEPS,
     BareProblem,
@@ -82,14 +82,14 @@ def factors() -> list[float]:
     return [min(step / 4, 1.0 - step / 40) for step in range(STEPS)]
 
 
-def chosen(name: str) -> tuple[str, ...]:
+def choose(name: str) -> tuple[str, ...]:
     """The parameters on which the two can be compared."""
     return NO_NULL_SPACES if name in ("eshampoo", "splus") else tuple(specs())
 
 
 def torch_way(name: str, changes: Point) -> tuple[Values, Values]:
     """Parameters after all steps, and those to be evaluated."""
-    whole, names = torch_problem(), chosen(name)
+    whole, names = torch_problem(), choose(name)
     problem = BareProblem({n: whole.parameters[n] for n in names}, {n: specs()[n] for n in names})
     optimizer: Any = torch_optimizer(name, problem, **changes)
     rates = [group["lr"] for group in optimizer.param_groups]
@@ -107,7 +107,7 @@ def torch_way(name: str, changes: Point) -> tuple[Values, Values]:
 
 def jax_way(name: str, changes: Point) -> tuple[Values, Values]:
     """The same in JAX."""
-    module, names = importlib.import_module(f"submissions.{name}.submission_jax"), chosen(name)
+    module, names = importlib.import_module(f"submissions.{name}.submission_jax"), choose(name)
     parameters: Any = {n: jnp.asarray(draw(0)[n]) for n in names}
     result = module.build(
         BareProblem(parameters, {n: specs()[n] for n in names}), default_point(name, **changes)
@@ -117,8 +117,8 @@ def jax_way(name: str, changes: Point) -> tuple[Values, Values]:
     state, update = transformation.init(parameters), jax.jit(transformation.update)
     for step, factor in enumerate(factors()):
         extra = {"factor": jnp.asarray(factor)} if built.takes_factor else {}
-        given = {n: gradients(step)[n] for n in names}
-        updates, state = update(given, state, parameters, **extra)
+        step_gradients = {n: gradients(step)[n] for n in names}
+        updates, state = update(step_gradients, state, parameters, **extra)
         if not built.takes_factor:
             updates = jax.tree.map(lambda change, factor=factor: factor * change, updates)
         parameters = optax.apply_updates(parameters, updates)
@@ -130,14 +130,14 @@ def jax_way(name: str, changes: Point) -> tuple[Values, Values]:
 
 
 @pytest.mark.parametrize(("name", "changes"), nightly_but(CASES, [*CASES, *OTHERS]))
-def test_jax_agrees_with_torch(name: str, changes: Point, measured: Measured) -> None:
+def test_jax_agrees_with_torch(name: str, changes: Point, measure: Measure) -> None:
     (trained, evaluated), (expected, expected_evaluated) = (
         way(name, changes) for way in (jax_way, torch_way)
     )
-    moved = largest_error(expected, draw(0))
-    assert moved > 1e-3
-    assert measured(largest_error(trained, expected)) < 1e-3 * moved
-    assert largest_error(evaluated, expected_evaluated) < 1e-3 * moved
+    displacement = largest_error(expected, draw(0))
+    assert displacement > 1e-3
+    assert measure(largest_error(trained, expected)) < 1e-3 * displacement
+    assert largest_error(evaluated, expected_evaluated) < 1e-3 * displacement
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from submissions.common.kronecker_factors import rows, uses
 from tests.frameworks.kit import Kit
 from workloads.parameters import LayerSpec
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import Point, default_point
 
 LINEAR = LayerSpec("layer", "linear", "0.weight", "0.bias")
@@ -87,7 +87,7 @@ def network(kind: str) -> tuple[nn.Module, torch.Tensor, torch.Tensor, LayerSpec
     return model, random(12, 2, 6, 6), labels, layer
 
 
-def captured(
+def capture_layer(
     model: nn.Module, layer: LayerSpec, inputs: torch.Tensor, labels: torch.Tensor
 ) -> Capture[torch.Tensor]:
     with capture_layers(model, [layer], None) as captures:
@@ -101,7 +101,7 @@ def places(values: torch.Tensor) -> torch.Tensor:
     return channels_last.reshape(len(values), -1, channels_last.shape[-1])
 
 
-def used(module: nn.Module, entered: torch.Tensor) -> torch.Tensor:
+def use_inputs(module: nn.Module, entered: torch.Tensor) -> torch.Tensor:
     """a: what the first output at each place is when each weight into it, and its bias, is one."""
 
     def first(parameters: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -127,7 +127,7 @@ def factors(
     loss = nn.functional.cross_entropy(model(inputs), labels)
     handle.remove()
     g = torch.cat([places(gradient) for gradient in torch.autograd.grad(loss, shifts)], 1)
-    a = torch.cat([used(module, values) for values in entered], 1)
+    a = torch.cat([use_inputs(module, values) for values in entered], 1)
     if how == "reduce":
         a, g = a.mean(1, keepdim=True), g.sum(1, keepdim=True)
     a, g = a.flatten(0, 1), g.flatten(0, 1)
@@ -138,7 +138,7 @@ def factors(
 @pytest.mark.parametrize("kind", KINDS)
 def test_factors_are_those_of_the_definition(kind: str, how: str) -> None:
     model, inputs, labels, layer = network(kind)
-    capture = captured(model, layer, inputs, labels)
+    capture = capture_layer(model, layer, inputs, labels)
     actual = kronecker(layer, model.get_parameter("0.weight"), capture, len(labels), how)
     a, s = factors(model, "0", inputs, labels, how)
     torch.testing.assert_close(actual, torch.kron(s, a), rtol=1e-4, atol=1e-7)
@@ -183,7 +183,7 @@ class Textbook:
             bias.data.mul_(1 - rate * decay).sub_(rate * step[:, -1])
 
 
-def test_twenty_steps_agree_with_dense_inverses_of_the_factors(measured: Measured) -> None:
+def test_twenty_steps_agree_with_dense_inverses_of_the_factors(measure: Measure) -> None:
     kit = Kit("torch")
     changes: Point = {"fisher": "empirical", "observe_every": 1, "refresh_every": 1}
     point = default_point("kfac", **changes, schedule="constant", warmup=0.0)
@@ -195,7 +195,7 @@ def test_twenty_steps_agree_with_dense_inverses_of_the_factors(measured: Measure
         ours.step(again)
     for name, value in theirs.model.named_parameters():
         error = (kit.problem.parameters[name] - value).detach().abs().max()
-        assert measured(float(error)) < 2e-5 + 1e-3 * float(value.detach().abs().max())
+        assert measure(float(error)) < 2e-5 + 1e-3 * float(value.detach().abs().max())
 
 
 @pytest.mark.parametrize("name", ["kfac", "ekfac"])

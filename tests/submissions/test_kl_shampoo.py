@@ -12,7 +12,7 @@ from submissions.common.optimizers import State
 from submissions.kl_shampoo.optimizer import KlShampoo, KlSoap
 from tests.tiers import nightly_but
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import (
     SHAPES,
     Array,
@@ -61,8 +61,8 @@ def direction(s: State, g: Array, is_soap: bool) -> Array:
         return after
     s["m"] = 0.9 * s["m"] + 0.1 * g
     scale = np.outer(s["d"][0] ** -0.5, s["d"][1] ** -0.5)
-    found: Array = left @ ((left.T @ s["m"] @ right) * scale / (1 + scale * 1e-8)) @ right.T
-    return found
+    result: Array = left @ ((left.T @ s["m"] @ right) * scale / (1 + scale * 1e-8)) @ right.T
+    return result
 
 
 def accumulate(s: State, g: Array) -> None:
@@ -103,12 +103,12 @@ def textbook(is_soap: bool) -> dict[str, Array]:
 
 @pytest.mark.parametrize("kind", [KlShampoo, KlSoap])
 def test_refreshed_at_every_step_it_agrees_with_the_authors(
-    kind: type[KlShampoo], measured: Measured
+    kind: type[KlShampoo], measure: Measure
 ) -> None:
     problem = torch_problem(torch.float64)
     values = [problem.parameters[name] for name in MATRICES]
     ours = torch_steps(kind(values, refresh_every=1, **SETTINGS), problem)
-    assert measured(largest_error(textbook(kind is KlSoap), ours)) < 1e-6
+    assert measure(largest_error(textbook(kind is KlSoap), ours)) < 1e-6
 
 
 @pytest.mark.parametrize("kind", [KlShampoo, KlSoap])
@@ -131,8 +131,8 @@ def test_the_factors_are_the_covariance_that_gradients_are_drawn_from() -> None:
         weight.grad = torch.from_numpy(gradient)
         optimizer.step()
     left, right = (optimizer.state[weight][f"{side}_values"] for side in ("left", "right"))
-    found = np.sort(torch.outer(left, right).numpy().ravel())
-    np.testing.assert_allclose(found, np.sort(np.outer(a, b).ravel()), rtol=0.4)
+    result = np.sort(torch.outer(left, right).numpy().ravel())
+    np.testing.assert_allclose(result, np.sort(np.outer(a, b).ravel()), rtol=0.4)
 
 
 def test_where_nothing_has_a_gradient_the_inverse_roots_stay_bounded() -> None:
@@ -165,9 +165,9 @@ JAX_CASES = list(product(("kl_shampoo", "kl_soap"), (1, 6), (0.0, 0.1)))
     ("name", "period", "initial"),
     nightly_but([("kl_shampoo", 6, 0.1), ("kl_soap", 6, 0.0)], JAX_CASES),
 )
-def test_jax_agrees_with_torch(name: str, period: int, initial: float, measured: Measured) -> None:
+def test_jax_agrees_with_torch(name: str, period: int, initial: float, measure: Measure) -> None:
     changes: Point = {"refresh_every": period, "initial_value": initial}
     changes |= {"max_dim": MAX_DIM, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer(name, problem, **changes), problem)
-    assert measured(largest_error(optax_steps(optax_transformation(name, **changes)), ours)) < 1e-4
+    assert measure(largest_error(optax_steps(optax_transformation(name, **changes)), ours)) < 1e-4

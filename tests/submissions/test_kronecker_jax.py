@@ -6,7 +6,7 @@ import pytest
 
 from tests.tiers import nightly_but
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import (
     Point,
     largest_error,
@@ -29,8 +29,8 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "changes"), nightly_but([CASES[0], CASES[-1]], CASES))
-def test_jax_agrees_with_torch(name: str, changes: Point, measured: Measured) -> None:
+def test_jax_agrees_with_torch(name: str, changes: Point, measure: Measure) -> None:
     changes = {**changes, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer(name, problem, **changes), problem)
-    assert measured(largest_error(optax_steps(optax_transformation(name, **changes)), ours)) < 1e-4
+    assert measure(largest_error(optax_steps(optax_transformation(name, **changes)), ours)) < 1e-4

@@ -16,7 +16,7 @@ from submissions.lbfgs.submission_jax import Submission
 from tests.frameworks.kit import Kit
 from tests.tiers import nightly_but
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import default_point
 
 SIZE = 20
@@ -48,7 +48,7 @@ class Quadratic:
 
 @pytest.mark.parametrize("iterations", nightly_but([6], [1, 3, 6, 10]))
 def test_on_a_quadratic_exact_searches_make_it_conjugate_gradients(
-    iterations: int, measured: Measured
+    iterations: int, measure: Measure
 ) -> None:
     problem: Any = Quadratic()
     ours = Submission()
@@ -57,7 +57,7 @@ def test_on_a_quadratic_exact_searches_make_it_conjugate_gradients(
     ours.step(problem)
     theirs, _ = scipy.sparse.linalg.cg(problem.matrix, problem.b, maxiter=iterations, rtol=0.0)
     error = float(np.abs(np.asarray(ours.eval_parameters()["x"]) - theirs).max())
-    assert measured(error) < 1e-5
+    assert measure(error) < 1e-5
 
 
 @pytest.mark.nightly

@@ -14,7 +14,7 @@ from submissions.lars.submission import Lars
 from submissions.mda.submission import Mda
 from submissions.signsgd.submission import SignSgd
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import (
     SHAPES,
     Array,
@@ -32,7 +32,7 @@ from .given_problem import (
 WEIGHTS = [name for name, (shape, _) in SHAPES.items() if len(shape) > 1]
 
 
-def test_mda_agrees_with_the_algorithm_box(measured: Measured) -> None:
+def test_mda_agrees_with_the_algorithm_box(measure: Measure) -> None:
     point = default_point("mda", learning_rate=0.5, weight_decay=0.1)
     starts, sums = draw(0), dict.fromkeys(SHAPES, 0.0)
 
@@ -44,7 +44,7 @@ def test_mda_agrees_with_the_algorithm_box(measured: Measured) -> None:
 
     problem = torch_problem()
     ours = torch_steps(torch_optimizer("mda", problem, **point), problem)
-    assert measured(largest_error(ours, textbook_steps(update))) < 2e-6
+    assert measure(largest_error(ours, textbook_steps(update))) < 2e-6
 
 
 def test_mda_without_momentum_is_sgd_with_a_fading_pull_to_the_start() -> None:
@@ -62,7 +62,7 @@ def test_mda_without_momentum_is_sgd_with_a_fading_pull_to_the_start() -> None:
     assert largest_error(ours, theirs) < 2e-6
 
 
-def test_dual_averaging_is_the_minimiser_of_its_definition(measured: Measured) -> None:
+def test_dual_averaging_is_the_minimiser_of_its_definition(measure: Measure) -> None:
     """<gbar_t, w> + ||w - w_1||^2 / (2 alpha_t), of which the gradient is zero there."""
     problem, eta = torch_problem(torch.float64), 0.7
     point = default_point("dual_averaging", learning_rate=eta, weight_decay=0.1)
@@ -74,7 +74,7 @@ def test_dual_averaging_is_the_minimiser_of_its_definition(measured: Measured) -
         return after
 
     ours = torch_steps(torch_optimizer("dual_averaging", problem, **point), problem)
-    assert measured(largest_error(ours, textbook_steps(update))) < 1e-12
+    assert measure(largest_error(ours, textbook_steps(update))) < 1e-12
 
 
 def test_dual_averaging_forgets_nothing_and_a_late_gradient_counts_as_an_early_one() -> None:
@@ -90,14 +90,14 @@ def test_dual_averaging_forgets_nothing_and_a_late_gradient_counts_as_an_early_o
     torch.testing.assert_close(ends[0], ends[1])
 
 
-def test_signsgd_agrees_with_pytorch_optimizer(measured: Measured) -> None:
+def test_signsgd_agrees_with_pytorch_optimizer(measure: Measure) -> None:
     problem, other = torch_problem(), torch_problem()
     ours = SignSgd(problem.parameters.values(), lr=0.01, momentum=0.9, weight_decay=0.1)
     theirs = pytorch_optimizer.SignSGD(
         list(other.parameters.values()), lr=0.01, momentum=0.9, weight_decay=0.1
     )
     assert theirs.param_groups[0]["weight_decouple"]
-    assert measured(largest_error(torch_steps(ours, problem), torch_steps(theirs, other))) < 1e-6
+    assert measure(largest_error(torch_steps(ours, problem), torch_steps(theirs, other))) < 1e-6
 
 
 def test_signsgd_moves_every_entry_by_the_rate_whatever_the_gradients_scale() -> None:
@@ -113,7 +113,7 @@ def test_signsgd_moves_every_entry_by_the_rate_whatever_the_gradients_scale() ->
     assert largest_error(after, {n: v.detach().numpy() for n, v in scaled.parameters.items()}) == 0
 
 
-def test_signsgd_by_dual_norm_is_the_minimiser_of_theorem_4_1(measured: Measured) -> None:
+def test_signsgd_by_dual_norm_is_the_minimiser_of_theorem_4_1(measure: Measure) -> None:
     """<g, d> + max |d|^2 / (2 eta), at steps as long as its eta times the l1 norm, and its sign."""
     problem, eta = torch_problem(torch.float64), 1e-4
     point = default_point("signsgd", momentum=0.0, weight_decay=0.0, learning_rate=eta)
@@ -122,11 +122,11 @@ def test_signsgd_by_dual_norm_is_the_minimiser_of_theorem_4_1(measured: Measured
     )
     expected = {name: value.astype(np.float64) for name, value in draw(0).items()}
     for step in range(20):
-        given = gradients(step)
-        length = eta * sum(np.abs(g.astype(np.float64)).sum() for g in given.values())
-        for name, g in given.items():
+        step_gradients = gradients(step)
+        length = eta * sum(np.abs(g.astype(np.float64)).sum() for g in step_gradients.values())
+        for name, g in step_gradients.items():
             expected[name] = expected[name] - length * np.sign(g)
-    assert measured(largest_error(ours, expected)) < 1e-12
+    assert measure(largest_error(ours, expected)) < 1e-12
 
 
 def test_lars_without_decay_agrees_with_optax() -> None:
@@ -140,7 +140,7 @@ def test_lars_without_decay_agrees_with_optax() -> None:
     assert largest_error(ours, optax_steps(oracle)) < 1e-5
 
 
-def test_lars_with_decay_agrees_with_pytorch_optimizer(measured: Measured) -> None:
+def test_lars_with_decay_agrees_with_pytorch_optimizer(measure: Measure) -> None:
     problem, other = torch_problem(), torch_problem()
     point = default_point("lars", weight_decay=0.1)
     ours = torch_steps(torch_optimizer("lars", problem, **point), problem)
@@ -150,7 +150,7 @@ def test_lars_with_decay_agrees_with_pytorch_optimizer(measured: Measured) -> No
         weight_decay=0.1,
         trust_coefficient=point["trust"],
     )
-    assert measured(largest_error(ours, torch_steps(theirs, other))) < 1e-5
+    assert measure(largest_error(ours, torch_steps(theirs, other))) < 1e-5
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])

@@ -16,7 +16,7 @@ from submissions.muon.submission import Muon
 from tests.tiers import nightly_but
 from workloads.parameters import Role
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import (
     SHAPES,
     Array,
@@ -172,20 +172,20 @@ def textbook(point: Point) -> dict[str, Array]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_torch_agrees_with_the_textbook(form: Point, measured: Measured) -> None:
+def test_torch_agrees_with_the_textbook(form: Point, measure: Measure) -> None:
     changes = {**form, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer("muon", problem, **changes), problem)
-    assert measured(largest_error(textbook(default_point("muon", **changes)), ours)) < 1e-5
+    assert measure(largest_error(textbook(default_point("muon", **changes)), ours)) < 1e-5
 
 
 @pytest.mark.parametrize("form", nightly_but(FORMS[:1], FORMS))
-def test_jax_agrees_with_torch(form: Point, measured: Measured) -> None:
+def test_jax_agrees_with_torch(form: Point, measure: Measure) -> None:
     changes = {**form, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer("muon", problem, **changes), problem)
     theirs = optax_steps(optax_transformation("muon", **changes))
-    assert measured(largest_error(ours, theirs)) < 1e-5
+    assert measure(largest_error(ours, theirs)) < 1e-5
 
 
 def test_bfloat16_agrees_with_torch_optim() -> None:

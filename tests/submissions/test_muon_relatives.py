@@ -16,7 +16,7 @@ from submissions.normuon.submission import NorMuon
 from tests.tiers import nightly_but
 from workloads.parameters import Role
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import (
     SHAPES,
     Array,
@@ -54,16 +54,16 @@ def normuons(o: Array, state: State, point: Point) -> Array:
     if point["scaling"] == "rms":
         after: Array = 0.2 * max(rows, columns) ** 0.5 * normalised
         return after
-    found: Array = max(1.0, rows / columns) ** 0.5 * normalised
-    return found
+    result: Array = max(1.0, rows / columns) ** 0.5 * normalised
+    return result
 
 
 def adamuons(o: Array, state: State, point: Point) -> Array:
     state["t"] = state.get("t", 0) + 1
     state["v"] = point["beta2"] * state.get("v", 0.0) + (1 - point["beta2"]) * o**2
     adapted = o / (np.sqrt(state["v"] / (1 - point["beta2"] ** state["t"])) + point["epsilon"])
-    found: Array = 0.2 * o.size**0.5 * adapted / (np.linalg.norm(adapted) + point["epsilon"])
-    return found
+    result: Array = 0.2 * o.size**0.5 * adapted / (np.linalg.norm(adapted) + point["epsilon"])
+    return result
 
 
 def textbook(name: str, point: Point) -> dict[str, Array]:
@@ -85,20 +85,20 @@ def textbook(name: str, point: Point) -> dict[str, Array]:
 
 
 @pytest.mark.parametrize(("name", "form"), CASES)
-def test_torch_agrees_with_the_authors(name: str, form: Point, measured: Measured) -> None:
+def test_torch_agrees_with_the_authors(name: str, form: Point, measure: Measure) -> None:
     changes = {**form, **SOURCE, "matmul_dtype": "float64", "weight_decay": 0.1}
     problem = torch_problem(torch.float64)
     ours = torch_steps(torch_optimizer(name, problem, **changes), problem)
     # where the momentum's norm is 0.5, the source's 1e-7 beside it is Muon's f only nearly
-    assert measured(largest_error(textbook(name, default_point(name, **changes)), ours)) < 1e-6
+    assert measure(largest_error(textbook(name, default_point(name, **changes)), ours)) < 1e-6
 
 
 @pytest.mark.parametrize(("name", "form"), nightly_but(ONE_OF_EACH, CASES))
-def test_jax_agrees_with_torch(name: str, form: Point, measured: Measured) -> None:
+def test_jax_agrees_with_torch(name: str, form: Point, measure: Measure) -> None:
     changes = {**form, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer(name, problem, **changes), problem)
-    assert measured(largest_error(ours, optax_steps(optax_transformation(name, **changes)))) < 1e-4
+    assert measure(largest_error(ours, optax_steps(optax_transformation(name, **changes)))) < 1e-4
 
 
 def first_step(kind: Callable[..., Muon], **settings: object) -> torch.Tensor:

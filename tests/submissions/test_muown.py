@@ -11,7 +11,7 @@ from submissions.muown.submission import Muown
 from tests.tiers import nightly_but
 from workloads.parameters import Role
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import (
     SHAPES,
     Array,
@@ -35,8 +35,8 @@ HIDDEN = [n for n, (_, role) in SHAPES.items() if role in (Role.HIDDEN_MATRIX, R
 
 
 def norms(x: Array) -> Array:
-    found: Array = np.linalg.norm(x, axis=1, keepdims=True)
-    return found
+    result: Array = np.linalg.norm(x, axis=1, keepdims=True)
+    return result
 
 
 def of_the_authors(point: Point) -> dict[str, Array]:
@@ -70,20 +70,20 @@ def of_the_authors(point: Point) -> dict[str, Array]:
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.1])
-def test_torch_agrees_with_the_authors(decay: float, measured: Measured) -> None:
+def test_torch_agrees_with_the_authors(decay: float, measure: Measure) -> None:
     changes = {**SOURCE, "matmul_dtype": "float64", "weight_decay": decay, "learning_rate": 0.05}
     problem = torch_problem(torch.float64)
     ours = torch_steps(torch_optimizer("muown", problem, **changes), problem)
     # the source adds 1e-7 to a norm of about 0.5, ours adds it over 1 - beta
     expected = of_the_authors(default_point("muown", **changes))
-    assert measured(largest_error(expected, ours)) < 2e-6
+    assert measure(largest_error(expected, ours)) < 2e-6
 
 
 @pytest.mark.parametrize("decay", nightly_but([0.1], [0.0, 0.1]))
-def test_jax_agrees_with_torch_under_a_schedule(decay: float, measured: Measured) -> None:
+def test_jax_agrees_with_torch_under_a_schedule(decay: float, measure: Measure) -> None:
     point: Point = {"matmul_dtype": "float32", "weight_decay": decay}
     ours = scheduled_torch_steps("muown", **point)
-    assert measured(largest_error(ours, scheduled_optax_steps("muown", **point))) < 1e-4
+    assert measure(largest_error(ours, scheduled_optax_steps("muown", **point))) < 1e-4
 
 
 def one(gradient: torch.Tensor, **settings: object) -> tuple[torch.nn.Parameter, Muown]:
@@ -98,8 +98,8 @@ def test_the_norm_of_a_row_moves_by_the_rate() -> None:
     weight, optimizer = one(torch.from_numpy(gradients(0)["tall"].copy()))
     before = weight.detach().norm(dim=1)
     optimizer.step()
-    moved = (weight.detach().norm(dim=1) - before).abs()
-    torch.testing.assert_close(moved, torch.full((40,), 0.1), rtol=1e-3, atol=0.0)
+    norm_changes = (weight.detach().norm(dim=1) - before).abs()
+    torch.testing.assert_close(norm_changes, torch.full((40,), 0.1), rtol=1e-3, atol=0.0)
 
 
 def test_only_what_is_across_the_rows_turns_them() -> None:

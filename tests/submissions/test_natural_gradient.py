@@ -8,7 +8,7 @@ import torch
 from harness.submission.interface import Batch
 from submissions.common.methods import fresh_random
 
-from .conftest import Measured
+from .conftest import Measure
 from .small_problem import DoubleStream, double_kit, fisher, gradient, submission, values
 
 EXACT = {
@@ -20,7 +20,7 @@ EXACT = {
 STEPS = 20
 
 
-def test_twenty_steps_are_those_of_the_explicit_inverse(measured: Measured) -> None:
+def test_twenty_steps_are_those_of_the_explicit_inverse(measure: Measure) -> None:
     kit = double_kit()
     point = {**EXACT, "learning_rate": 0.5, "damping": 0.05, "trust": 1e9, "batch_factor": 2}
     ours, stream = submission("natural_gradient", kit, **point), DoubleStream(kit)
@@ -30,7 +30,7 @@ def test_twenty_steps_are_those_of_the_explicit_inverse(measured: Measured) -> N
         matrix = fisher(kit.problem, batch) + 0.05 * torch.eye(len(before), dtype=before.dtype)
         expected = before - 0.5 * torch.linalg.solve(matrix, gradient(kit.problem, batch))
         ours.step(stream)
-        assert measured(float((values(kit) - expected).abs().max())) < 1e-10
+        assert measure(float((values(kit) - expected).abs().max())) < 1e-10
 
 
 @pytest.mark.parametrize("form", ["empirical", "sampled"])

@@ -12,7 +12,7 @@ from torch.nn.functional import unfold
 
 from tests.frameworks.kit import Kit
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import Point, default_point, jordans
 from .small_problem import DoubleStream, double_kit, submission
 from .workload_models import WorkloadKit
@@ -60,7 +60,7 @@ class Textbook:
         self.adamw.step()
 
 
-def test_twenty_steps_agree_with_the_authors_algorithm(measured: Measured) -> None:
+def test_twenty_steps_agree_with_the_authors_algorithm(measure: Measure) -> None:
     kit = double_kit()
     point = default_point("newton_muon", refresh_every=3, **SOURCE)
     theirs = Textbook(copy.deepcopy(kit.problem.model), point)
@@ -71,7 +71,7 @@ def test_twenty_steps_agree_with_the_authors_algorithm(measured: Measured) -> No
         ours.step(again)
     actual = kit.problem.parameters
     errors = [(actual[n] - v).abs().max().item() for n, v in theirs.model.named_parameters()]
-    assert measured(max(errors)) < 1e-6  # captured inputs are float32
+    assert measure(max(errors)) < 1e-6  # captured inputs are float32
 
 
 def test_before_the_first_refresh_it_is_muon() -> None:
@@ -84,10 +84,10 @@ def test_before_the_first_refresh_it_is_muon() -> None:
             assert torch.equal(value, other.problem.parameters[name]), (step, name)
         ours.step(stream)
         theirs.step(again)
-    moved = [
+    displacements = [
         not torch.equal(v, other.problem.parameters[n]) for n, v in kit.problem.parameters.items()
     ]
-    assert any(moved)
+    assert any(displacements)
 
 
 def test_a_convolutions_inputs_are_its_patches() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from submissions.common.transformations_jax import Arrays
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import (
     STEPS,
     BareProblem,
@@ -74,12 +74,12 @@ def jax_way(name: str, **changes: object) -> tuple[Arrays, Arrays]:
 
 
 @pytest.mark.parametrize("name", POINTS)
-def test_jax_agrees_with_torch_under_a_schedule(name: str, measured: Measured) -> None:
+def test_jax_agrees_with_torch_under_a_schedule(name: str, measure: Measure) -> None:
     (trained, eval_parameters), (expected, expected_eval) = jax_way(name), torch_way(name)
-    moved = largest_error(expected, draw(0))
-    assert moved > 0.01
-    assert measured(largest_error(trained, expected)) < 1e-3 * moved
-    assert measured(largest_error(eval_parameters, expected_eval)) < 1e-3 * moved
+    displacement = largest_error(expected, draw(0))
+    assert displacement > 0.01
+    assert measure(largest_error(trained, expected)) < 1e-3 * displacement
+    assert measure(largest_error(eval_parameters, expected_eval)) < 1e-3 * displacement
 
 
 def test_prodigys_first_step_at_a_rate_of_zero_leaves_its_state_finite() -> None:

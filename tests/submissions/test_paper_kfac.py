@@ -11,7 +11,7 @@ from harness.core.errors import HarnessError
 from submissions.paper_kfac.inverses import INVERSES, Factors, applied
 from tests.frameworks.kit import Kit
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import Point
 from .small_problem import DoubleStream, double_kit, fisher, gradient, submission, values
 from .workload_models import WorkloadKit
@@ -38,7 +38,7 @@ def factors(sizes: list[tuple[int, int]]) -> Factors:
     }
 
 
-def damped(found: Factors, gamma: float) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+def damp(found: Factors, gamma: float) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """The factors of the diagonal blocks with the source's damping, pi and all."""
     a, s = [], []
     for one, two in zip(found["a"], found["s"], strict=True):
@@ -55,8 +55,8 @@ def dense(kind: str, found: Factors, gamma: float) -> torch.Tensor:
     columns = []
     for row in torch.eye(sum(out * width for out, width in shapes), dtype=torch.float64):
         split = row.split([out * width for out, width in shapes])
-        given = [one.view(shape) for one, shape in zip(split, shapes, strict=True)]
-        columns.append(torch.cat([one.flatten() for one in applied(parts, given)]))
+        step_gradients = [one.view(shape) for one, shape in zip(split, shapes, strict=True)]
+        columns.append(torch.cat([one.flatten() for one in applied(parts, step_gradients)]))
     return torch.stack(columns, 1)
 
 
@@ -67,14 +67,14 @@ def block(matrix: torch.Tensor, i: int, j: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("kind", INVERSES)
 def test_what_is_inverted_has_the_fishers_blocks(kind: str) -> None:
-    found = factors(SIZES)
-    inverse = dense(kind, found, gamma=0.3)
+    result = factors(SIZES)
+    inverse = dense(kind, result, gamma=0.3)
     torch.testing.assert_close(inverse, inverse.mT)
-    whole, (a, s) = torch.linalg.inv(inverse), damped(found, 0.3)
+    whole, (a, s) = torch.linalg.inv(inverse), damp(result, 0.3)
     for i in range(len(SIZES)):
         torch.testing.assert_close(block(whole, i, i), torch.kron(s[i], a[i]))
     for i in range(len(SIZES) - 1):
-        beside = torch.kron(found["s_next"][i], found["a_next"][i])
+        beside = torch.kron(result["s_next"][i], result["a_next"][i])
         expected = beside if kind == "tridiagonal" else torch.zeros_like(beside)
         torch.testing.assert_close(block(whole, i, i + 1), expected)
 
@@ -85,9 +85,7 @@ def test_the_tridiagonal_inverse_is_zero_beyond_neighbours() -> None:
 
 
 @pytest.mark.parametrize("kind", INVERSES)
-def test_updates_minimise_the_exact_model_over_both_directions(
-    kind: str, measured: Measured
-) -> None:
+def test_updates_minimise_the_exact_model_over_both_directions(kind: str, measure: Measure) -> None:
     """Twenty steps with the inverse as a dense matrix and the explicit Fisher."""
     kit = double_kit()
     point: Point = {"damping": 0.1, "refresh_every": 1, "weight_decay": 0.01}
@@ -106,7 +104,7 @@ def test_updates_minimise_the_exact_model_over_both_directions(
         span = torch.stack([delta, last])[: 2 if bool(last.any()) else 1]
         weights = torch.linalg.solve(span @ matrix @ span.mT, -(span @ g))
         after = values(kit)
-        assert measured(float((after - before - weights @ span).abs().max())) < 1e-8
+        assert measure(float((after - before - weights @ span).abs().max())) < 1e-8
         last, before = after - before, after
 
 
@@ -120,11 +118,11 @@ def _through(
     pairs = list(zip(order[::2], order[1::2], strict=True))
     rows = [torch.cat([named[w], named[b][:, None]], 1).flatten() for w, b in pairs]
     sizes = [len(row) for row in rows]
-    found = {}
+    result = {}
     for (w, b), part in zip(pairs, (inverse @ torch.cat(rows)).split(sizes), strict=True):
         matrix = part.view(len(live[w]), -1)
-        found[w], found[b] = matrix[:, :-1], matrix[:, -1]
-    return torch.cat([found[name].flatten() for name in names])
+        result[w], result[b] = matrix[:, :-1], matrix[:, -1]
+    return torch.cat([result[name].flatten() for name in names])
 
 
 @pytest.mark.parametrize(("ratio", "factor"), [(0.9, 0.95**5), (0.5, 1.0), (0.1, 0.95**-5)])

@@ -74,15 +74,17 @@ def test_at_the_base_width_mup_is_the_standard_parametrisation(rule: str) -> Non
 @pytest.mark.parametrize("is_tied", [False, True])
 def test_a_bias_of_logits_is_told_from_one_of_as_many_gates(is_tied: bool) -> None:
     wide = {"classes": 512, "embedding": 64, "hidden": 128, "base_width": 64, "tied": is_tied}
-    declared = {spec.name: spec for spec in recurrent.parameters(wide)}
-    scales = scalings(declared, {"parametrisation": "mup_sgd"})
+    wide_specs = {spec.name: spec for spec in recurrent.parameters(wide)}
+    scales = scalings(wide_specs, {"parametrisation": "mup_sgd"})
     assert [scales[f"{n}.bias"].rate for n in ("cells.0.input", "output")] == [2.0, 1.0]
 
 
 def test_unit_scaled_starts_and_rates_are_those_of_the_fans() -> None:
-    declared = specs(4 * BASE)
-    scales = scalings(declared, {"parametrisation": "absolute_mup_adam"})
-    deviations = {n: s.initial * declared[n].init.value for n, s in scales.items() if "weight" in n}
+    wide_specs = specs(4 * BASE)
+    scales = scalings(wide_specs, {"parametrisation": "absolute_mup_adam"})
+    deviations = {
+        n: s.initial * wide_specs[n].init.value for n, s in scales.items() if "weight" in n
+    }
     assert deviations == pytest.approx(
         {"hidden_1.weight": 32**-0.5, "hidden_2.weight": 1 / 16, "output.weight": 1 / 256}
     )
@@ -99,7 +101,7 @@ def lm(width: int, placement: str) -> tuple[str, dict[str, object]]:
     return "workloads.lm", {"classes": 50, "depth": 2, "base_width": BASE, **sizes}
 
 
-def declared(package: str, sizes: dict[str, object]) -> dict[str, ParameterSpec]:
+def declared_specs(package: str, sizes: dict[str, object]) -> dict[str, ParameterSpec]:
     return specs_of(ModelSource(package, sizes, "cross_entropy", "float32"))
 
 
@@ -139,14 +141,14 @@ def test_tied_logits_of_an_lstm_are_divided_by_the_embeddings_relative_width(
 
 
 def test_attention_is_divided_by_the_width_of_a_head() -> None:
-    scales = scalings(declared(*lm(4 * BASE, "pre")), {"parametrisation": "mup_adam"})
+    scales = scalings(declared_specs(*lm(4 * BASE, "pre")), {"parametrisation": "mup_adam"})
     gains = [scales[f"blocks.1.{name}_norm.weight"] for name in ("query", "key")]
     assert [(gain.initial, gain.rate) for gain in gains] == [(0.5, 0.5), (1.0, 1.0)]
 
 
 @pytest.mark.parametrize("model", [lm(BASE, "pre"), lm(BASE, "post"), tied_rnn(BASE, 1)])
 def test_at_the_base_width_no_place_has_a_scale(model: tuple[str, dict[str, object]]) -> None:
-    scales = scalings(declared(*model), {"parametrisation": "mup_adam"})
+    scales = scalings(declared_specs(*model), {"parametrisation": "mup_adam"})
     assert {(s.initial, s.multiplier, s.damping) for s in scales.values()} == {(1, 1, (1, 1))}
 
 
@@ -155,7 +157,7 @@ def test_at_the_base_width_no_place_has_a_scale(model: tuple[str, dict[str, obje
 def test_a_step_that_is_all_damping_is_one_of_gradient_descent(
     model: tuple[str, dict[str, object]], scheme: str
 ) -> None:
-    by_name = declared(*model)
+    by_name = declared_specs(*model)
     damped = scalings(by_name, {"parametrisation": f"{scheme}_kfac"})
     gradient = scalings(by_name, {"parametrisation": f"{scheme}_sgd"})
     for name, scaling in damped.items():
@@ -165,7 +167,7 @@ def test_a_step_that_is_all_damping_is_one_of_gradient_descent(
 def relative_damping(width: int) -> np.ndarray:
     """What KFAC adds to A and S over their largest eigenvalues, (layers, 2), after some steps."""
     steps, point = 10, default_point("kfac", parametrisation="mup_kfac")
-    submission = trained("kfac", width, point, steps)[0].inner
+    submission = train("kfac", width, point, steps)[0].inner
     rows = []
     for layer in submission.layers:
         correction = 1 - point["factor_beta"] ** layer.state["observations"]
@@ -192,7 +194,7 @@ def examples() -> Examples:
     return Examples(inputs, (hidden @ random.standard_normal((24, CLASSES))).argmax(1))
 
 
-def trained(name: str, width: int, point: Hyperparameters, steps: int) -> tuple[Any, torch.Tensor]:
+def train(name: str, width: int, point: Hyperparameters, steps: int) -> tuple[Any, torch.Tensor]:
     """A submission on `mlp` after some steps, and the loss before each."""
     backend = training_backend("torch", "cpu", 1)
     source = ModelSource("workloads.mlp", sizes(width), "cross_entropy", "float32")
@@ -217,9 +219,9 @@ class Search:
     def loss(self, width: int, rate: float, parametrisation: str) -> float:
         """The mean training loss of the last tenth of the steps."""
         always = {"schedule": "constant", "warmup": 0.0, "weight_decay": 0.0}
-        chosen = {"learning_rate": rate, "parametrisation": parametrisation}
-        point = default_point(self.name, **always, **chosen, **self.changes)
-        losses = trained(self.name, width, point, self.steps)[1]
+        own_point = {"learning_rate": rate, "parametrisation": parametrisation}
+        point = default_point(self.name, **always, **own_point, **self.changes)
+        losses = train(self.name, width, point, self.steps)[1]
         return float(losses[-self.steps // 10 :].mean().nan_to_num(math.inf))
 
     def best(self, width: int, parametrisation: str) -> float:

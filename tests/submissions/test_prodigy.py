@@ -13,7 +13,7 @@ import torch
 
 from submissions.prodigy.optimizer import Prodigy
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import Point, draw, gradients, largest_error, torch_problem, torch_steps
 
 STEPS = 50
@@ -38,8 +38,8 @@ def test_agrees_with_optax(safeguard: bool) -> None:
     estimate = ours.param_groups[0]["estimate"]
     assert estimate > 2e-3
     assert estimate == pytest.approx(float(state.estim_lr), rel=1e-3)
-    moved = largest_error(actual, draw(0))
-    assert largest_error(actual, parameters) < 1e-3 * moved
+    displacement = largest_error(actual, draw(0))
+    assert largest_error(actual, parameters) < 1e-3 * displacement
 
 
 def test_the_estimate_grows_from_any_start_and_never_falls() -> None:
@@ -63,7 +63,7 @@ def test_a_rate_of_zero_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("bias_correction", [False, True])
-def test_agrees_with_the_authors(bias_correction: bool, measured: Measured) -> None:
+def test_agrees_with_the_authors(bias_correction: bool, measure: Measure) -> None:
     problem, other = torch_problem(), torch_problem()
     ours = Prodigy(
         problem.parameters.values(),
@@ -77,12 +77,12 @@ def test_agrees_with_the_authors(bias_correction: bool, measured: Measured) -> N
         d0=1e-3,
         use_bias_correction=bias_correction,
     )
-    for optimizer, given in ((ours, problem), (theirs, other)):
+    for optimizer, one in ((ours, problem), (theirs, other)):
         # before the first gradient nothing is known of the distance, and no step counted
-        torch_steps(optimizer, given, range(3), scale=0.0)
+        torch_steps(optimizer, one, range(3), scale=0.0)
     actual, expected = torch_steps(ours, problem, range(20)), torch_steps(theirs, other, range(20))
     assert ours.param_groups[0]["estimate"] == pytest.approx(theirs.param_groups[0]["d"], rel=1e-4)
-    assert measured(largest_error(actual, expected) / largest_error(actual, draw(0))) < 1e-3
+    assert measure(largest_error(actual, expected) / largest_error(actual, draw(0))) < 1e-3
 
 
 @pytest.mark.parametrize(("first_estimate", "grows"), [(1e-6, False), (1e-2, True)])

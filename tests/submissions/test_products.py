@@ -19,13 +19,13 @@ from submissions.common.products import (
     parameters_of,
 )
 
-from .small_problem import Given, double_problem, fisher, jacobian
+from .small_problem import ProblemAndBatch, double_problem, fisher, jacobian
 
 COUNT = 32
 
 
 @pytest.fixture
-def problem_and_batch() -> Given:
+def problem_and_batch() -> ProblemAndBatch:
     return double_problem()
 
 
@@ -34,14 +34,14 @@ def vector_of(problem: TorchProblem) -> torch.Tensor:
     return torch.randn_like(flatten(parameters_of(problem)))
 
 
-def test_hessian_products_are_those_of_autograds_matrix(problem_and_batch: Given) -> None:
+def test_hessian_products_are_those_of_autograds_matrix(problem_and_batch: ProblemAndBatch) -> None:
     problem, batch = problem_and_batch
     names, live = list(problem.parameters), parameters_of(problem)
 
     def loss(vector: torch.Tensor) -> torch.Tensor:
         parts = dict(zip(names, unflatten(vector, live), strict=True))
-        evaluated: Evaluation[torch.Tensor] = problem.evaluate(parts, batch)
-        return evaluated.loss
+        evaluation: Evaluation[torch.Tensor] = problem.evaluate(parts, batch)
+        return evaluation.loss
 
     matrix = torch.autograd.functional.hessian(loss, flatten(live))
     vector = vector_of(problem)
@@ -50,7 +50,9 @@ def test_hessian_products_are_those_of_autograds_matrix(problem_and_batch: Given
     torch.testing.assert_close(actual, matrix @ vector, atol=1e-12, rtol=0.0)
 
 
-def test_gauss_newton_products_are_those_of_the_explicit_matrix(problem_and_batch: Given) -> None:
+def test_gauss_newton_products_are_those_of_the_explicit_matrix(
+    problem_and_batch: ProblemAndBatch,
+) -> None:
     problem, batch = problem_and_batch
     linearisation, vector = Linearisation(problem, batch), vector_of(problem)
     matrix = fisher(problem, batch)
@@ -81,7 +83,7 @@ def test_a_fisher_product_of_squared_errors_sums_over_examples_not_outputs() -> 
 
 @pytest.mark.parametrize("sampled", [False, True])
 def test_fisher_products_are_sums_of_outer_products(
-    problem_and_batch: Given, sampled: bool
+    problem_and_batch: ProblemAndBatch, sampled: bool
 ) -> None:
     problem, batch = problem_and_batch
     linearisation, vector = Linearisation(problem, batch), vector_of(problem)
@@ -97,7 +99,7 @@ def test_fisher_products_are_sums_of_outer_products(
     torch.testing.assert_close(linearisation.target_gradient(targets), gradients.mean(0))
 
 
-def test_gradient_and_finite_difference(problem_and_batch: Given) -> None:
+def test_gradient_and_finite_difference(problem_and_batch: ProblemAndBatch) -> None:
     problem, batch = problem_and_batch
     live = parameters_of(problem)
     linearisation, vector = Linearisation(problem, batch), vector_of(problem)
@@ -121,7 +123,7 @@ def _gradient(
     return flatten(torch.autograd.grad(loss, leaves))
 
 
-def test_every_pass_is_counted(problem_and_batch: Given) -> None:
+def test_every_pass_is_counted(problem_and_batch: ProblemAndBatch) -> None:
     problem, batch = problem_and_batch
     problem.reset_counts()
     product = Linearisation(problem, batch).gauss_newton()

@@ -11,7 +11,7 @@ import torch
 from submissions.psgd.factors import fit
 from submissions.psgd.optimizer import Psgd
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import Array, Point, largest_error, textbook_steps, torch_problem, torch_steps
 
 SETTINGS: Point = {
@@ -84,7 +84,7 @@ class Textbook:
 
 
 @pytest.mark.parametrize(("burst", "every"), [(99, 1), (6, 3)])
-def test_twenty_steps_are_those_of_the_textbook(burst: int, every: int, measured: Measured) -> None:
+def test_twenty_steps_are_those_of_the_textbook(burst: int, every: int, measure: Measure) -> None:
     """Fitted at every step, or after a burst each in its turn; a dense side, a long one, a bias."""
     changes = {"momentum": 0.9, "weight_decay": 0.1, "clip": 2.0, "damping": 1e-3, "max_dim": 24}
     settings = {**SETTINGS, **changes, "burst": burst, "update_every": every}
@@ -101,18 +101,18 @@ def test_twenty_steps_are_those_of_the_textbook(burst: int, every: int, measured
 
     actual = torch_steps(Psgd(live.values(), **settings), problem)
     expected = textbook_steps(update)
-    assert measured(largest_error({n: expected[n] for n in names}, actual)) < 1e-9
+    assert measure(largest_error({n: expected[n] for n in names}, actual)) < 1e-9
 
 
-def turned(size: int, seed: int) -> torch.Tensor:
+def draw_rotation(size: int, seed: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
-    turn: torch.Tensor = torch.linalg.qr(torch.randn(size, size, generator=generator).double())[0]
-    return (turn * torch.linspace(0.5, 2.0, size)) @ turn.mT
+    basis: torch.Tensor = torch.linalg.qr(torch.randn(size, size, generator=generator).double())[0]
+    return (basis * torch.linspace(0.5, 2.0, size)) @ basis.mT
 
 
-def fitted(sides: tuple[int, int], steps: int = 400, **changes: object) -> tuple[Any, Any]:
+def fit_sides(sides: tuple[int, int], steps: int = 400, **changes: object) -> tuple[Any, Any]:
     """The state after fitting A N B with N white, A and B symmetric."""
-    left, right = turned(sides[0], 1), turned(sides[1], 2)
+    left, right = draw_rotation(sides[0], 1), draw_rotation(sides[1], 2)
     weight = torch.nn.Parameter(torch.zeros(sides).double())
     optimizer = Psgd([weight], **SETTINGS | changes)
     generator = torch.Generator().manual_seed(3)
@@ -125,7 +125,7 @@ def fitted(sides: tuple[int, int], steps: int = 400, **changes: object) -> tuple
 
 def test_the_preconditioner_is_the_inverse_root_of_the_second_moment() -> None:
     """In closed form: E[g g^T] = A^2 (x) B^2, so that P = A^-1 (x) B^-1."""
-    optimizer, (left, right) = fitted((8, 6), preconditioner_rate=0.02)
+    optimizer, (left, right) = fit_sides((8, 6), preconditioner_rate=0.02)
     state = optimizer.state[optimizer.param_groups[0]["params"][0]]
     actual = torch.kron(state["left_p"], state["right_p"])
     expected = torch.kron(torch.linalg.inv(left), torch.linalg.inv(right))
@@ -139,7 +139,7 @@ def test_one_fit_is_the_written_gradient_step() -> None:
     optimizer.step()
     state = optimizer.state[weight]
     for side, size in (("left", 5), ("right", 4)):
-        state[side] = turned(size, size)
+        state[side] = draw_rotation(size, size)
         state[f"{side}_p"] = state[side] @ state[side]
         state[f"{side}_bound"].fill_(100.0)
     before = state["left"].clone()

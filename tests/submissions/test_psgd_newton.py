@@ -34,7 +34,7 @@ def closure(weight: torch.Tensor, loss: Loss) -> Callable[[], torch.Tensor]:
     return evaluate
 
 
-def fitted(weight: torch.Tensor, loss: Loss, **changes: object) -> NewtonPsgd:
+def fit(weight: torch.Tensor, loss: Loss, **changes: object) -> NewtonPsgd:
     optimizer = NewtonPsgd([weight], **NEWTON | changes)
     for rate in (0.2, 0.02, 0.002):
         optimizer.param_groups[0]["preconditioner_rate"] = rate
@@ -50,7 +50,7 @@ def test_curvatures_of_1_and_100_are_inverted_or_whitened(criterion: str, ratio:
     weight = torch.nn.Parameter(torch.tensor([1.0, 0.01], dtype=torch.float64))
     if criterion == "newton":
         loss = lambda w: (curvature * w.square()).sum() / 2  # noqa: E731
-        optimizer: torch.optim.Optimizer = fitted(weight, loss)
+        optimizer: torch.optim.Optimizer = fit(weight, loss)
     else:
         optimizer = Psgd([weight], **SETTINGS | {"lr": 0.0})
         for _ in range(300):
@@ -67,7 +67,7 @@ def test_the_factors_are_those_of_the_inverse_hessian() -> None:
     halves = [torch.randn(n, n, generator=generator).double() for n in (4, 3)]
     a, b = (h @ h.mT / len(h) + 0.5 * torch.eye(len(h)).double() for h in halves)
     weight = torch.nn.Parameter(torch.randn(4, 3, generator=generator).double())
-    optimizer = fitted(weight, lambda w: (w * (a @ w @ b)).sum() / 2)
+    optimizer = fit(weight, lambda w: (w * (a @ w @ b)).sum() / 2)
     gradient = torch.randn(4, 3, generator=generator).double()
     actual = precondition(optimizer.state[weight], gradient)
     expected = torch.linalg.inv(a) @ gradient @ torch.linalg.inv(b)
@@ -76,15 +76,15 @@ def test_the_factors_are_those_of_the_inverse_hessian() -> None:
 
 
 def test_the_second_pass_sees_the_same_randomness_and_leaves_no_trace() -> None:
-    weight, seen = torch.nn.Parameter(torch.ones(3, 3)), []
+    weight, weights = torch.nn.Parameter(torch.ones(3, 3)), []
 
     def loss(w: torch.Tensor) -> torch.Tensor:
-        seen.append(torch.rand(()))
+        weights.append(torch.rand(()))
         return w.square().sum()
 
     NewtonPsgd([weight], **NEWTON).step(closure(weight, loss))
-    assert len(seen) == 2
-    assert torch.equal(seen[0], seen[1])
+    assert len(weights) == 2
+    assert torch.equal(weights[0], weights[1])
     assert torch.equal(weight.detach(), torch.ones(3, 3))
 
 

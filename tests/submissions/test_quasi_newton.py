@@ -11,7 +11,7 @@ import torch
 from submissions.common.line_search import Loss, Trial, Wolfe
 from submissions.common.quasi_newton import cautious_length, scaled_inverse_product
 
-from .conftest import Measured
+from .conftest import Measure
 from .small_problem import DoubleStream, double_kit, submission, values
 
 SIZE, STEPS = 40, 20
@@ -31,7 +31,7 @@ def quadratic() -> tuple[torch.Tensor, torch.Tensor, Loss]:
     return matrix, b, loss
 
 
-def test_without_a_search_lbfgs_is_torch_optims(measured: Measured) -> None:
+def test_without_a_search_lbfgs_is_torch_optims(measure: Measure) -> None:
     kit, other = double_kit(), double_kit()
     batch = DoubleStream(kit).next(64)
     live = list(other.problem.parameters.values())
@@ -48,11 +48,11 @@ def test_without_a_search_lbfgs_is_torch_optims(measured: Measured) -> None:
     theirs.step(closure)
     changes = {"line_search": "none", "learning_rate": 0.5, "memory": 5, "iterations": STEPS}
     submission("lbfgs", kit, batch_factor=2, **changes).step(DoubleStream(kit))
-    assert measured(float((values(kit) - values(other)).abs().max())) < 1e-9
+    assert measure(float((values(kit) - values(other)).abs().max())) < 1e-9
 
 
 @pytest.mark.parametrize("memory", [0, 4, 50])
-def test_on_a_quadratic_the_hybrid_is_conjugate_gradients(memory: int, measured: Measured) -> None:
+def test_on_a_quadratic_the_hybrid_is_conjugate_gradients(memory: int, measure: Measure) -> None:
     matrix, b, loss = quadratic()
     exact = {"memory": memory, "curvature": 1e-7, "evaluations": 30}
     ours, start = submission("cg_bfgs", double_kit(), **exact), torch.zeros_like(b)
@@ -60,7 +60,7 @@ def test_on_a_quadratic_the_hybrid_is_conjugate_gradients(memory: int, measured:
         ours.begin()
         _, end = ours.minimise(loss, start, steps)
         theirs, _ = scipy.sparse.linalg.cg(matrix.numpy(), b.numpy(), maxiter=steps, rtol=0.0)
-        assert measured(float((end - torch.from_numpy(theirs)).abs().max())) < 1e-6
+        assert measure(float((end - torch.from_numpy(theirs)).abs().max())) < 1e-6
 
 
 def test_the_hybrid_ends_on_a_quadratic_after_as_many_steps_as_unknowns() -> None:

@@ -16,7 +16,7 @@ from harness.core.errors import HarnessError
 from submissions.schedule_free_adamw.submission import ScheduleFreeAdamW
 from submissions.schedule_free_sgd.submission import ScheduleFreeSgd
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import Point, draw, gradients, largest_error, torch_problem, torch_steps
 
 SETTINGS: Point = {"lr": 0.01, "weight_decay": 0.1}
@@ -65,7 +65,7 @@ def test_evaluation_leaves_no_trace() -> None:
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adamw"])
-def test_agrees_with_the_authors_in_both_modes(kind: str, measured: Measured) -> None:
+def test_agrees_with_the_authors_in_both_modes(kind: str, measure: Measure) -> None:
     problem, other = torch_problem(), torch_problem()
     ours: Any = {"sgd": ScheduleFreeSgd, "adamw": ScheduleFreeAdamW}[kind]
     theirs: Any = {
@@ -75,7 +75,7 @@ def test_agrees_with_the_authors_in_both_modes(kind: str, measured: Measured) ->
     ours = ours(problem.parameters.values(), **SETTINGS)
     theirs = theirs(list(other.parameters.values()), foreach=False, **SETTINGS)
     theirs.train()
-    assert measured(largest_error(torch_steps(ours, problem), torch_steps(theirs, other))) < 2e-6
+    assert measure(largest_error(torch_steps(ours, problem), torch_steps(theirs, other))) < 2e-6
     ours.eval()
     theirs.eval()
     for name, value in problem.parameters.items():

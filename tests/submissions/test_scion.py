@@ -9,7 +9,7 @@ import torch
 from submissions.scion.submission import Scion
 from tests.tiers import nightly_but
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import (
     SHAPES,
     Array,
@@ -51,15 +51,15 @@ def textbook(point: Point) -> dict[str, Array]:
     def update(name: str, t: int, w: Array, g: Array) -> Array:
         beta, gamma = point["momentum"], point["learning_rate"]
         m = momenta[name] = beta * momenta.get(name, 0.0) + (1 - beta) * g
-        kept = 1 - gamma if point["constrained"] else 1.0
-        after: Array = kept * w - gamma * boundary(name, m, point)
+        factor = 1 - gamma if point["constrained"] else 1.0
+        after: Array = factor * w - gamma * boundary(name, m, point)
         return after
 
     return textbook_steps(update)
 
 
 @pytest.mark.parametrize("constrained", [True, False])
-def test_torch_agrees_with_the_textbook(constrained: bool, measured: Measured) -> None:
+def test_torch_agrees_with_the_textbook(constrained: bool, measure: Measure) -> None:
     """To the error of four Newton-Schulz iterations in hidden matrices, exactly elsewhere."""
     changes = {**SHARED, "constrained": constrained, "matmul_dtype": "float64"}
     problem = torch_problem(torch.float64)
@@ -67,7 +67,7 @@ def test_torch_agrees_with_the_textbook(constrained: bool, measured: Measured) -
     exact = textbook(default_point("scion", **changes))
     for name in ("output", "bias"):
         assert largest_error({name: ours[name]}, exact) < 1e-12
-    measured(largest_error(ours, exact))
+    measure(largest_error(ours, exact))
     for name in ("square", "tall", "kernel"):
         way, expected = (values[name] - draw(0)[name] for values in (ours, exact))
         assert np.linalg.norm(way - expected) < 0.25 * np.linalg.norm(expected)
@@ -75,12 +75,12 @@ def test_torch_agrees_with_the_textbook(constrained: bool, measured: Measured) -
 
 
 @pytest.mark.parametrize("constrained", nightly_but([True], [True, False]))
-def test_jax_agrees_with_torch(constrained: bool, measured: Measured) -> None:
+def test_jax_agrees_with_torch(constrained: bool, measure: Measure) -> None:
     changes = {**SHARED, "constrained": constrained, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer("scion", problem, **changes), problem)
     assert (
-        measured(largest_error(ours, optax_steps(optax_transformation("scion", **changes)))) < 1e-4
+        measure(largest_error(ours, optax_steps(optax_transformation("scion", **changes)))) < 1e-4
     )
 
 

@@ -14,7 +14,7 @@ from harness.core.errors import HarnessError
 from submissions.common.inverse_roots import coupled_newton, inverse_root
 from submissions.shampoo.optimizer import Shampoo, blocks
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import (
     SHAPES,
     Array,
@@ -36,8 +36,8 @@ SETTINGS: Point = {
 
 def root(matrix: Array, power: float, damping: float) -> Array:
     values, vectors = np.linalg.eigh(matrix)
-    found: Array = (vectors * (values + damping * values.max()) ** -power) @ vectors.T
-    return found
+    result: Array = (vectors * (values + damping * values.max()) ** -power) @ vectors.T
+    return result
 
 
 def textbook(period: int, start: int, graft: str, max_dim: int) -> dict[str, Array]:
@@ -88,7 +88,7 @@ def _matrix(name: str) -> npt.NDArray[np.float32]:
     ],
 )
 def test_agrees_with_the_textbook(
-    period: int, start: int, graft: str, max_dim: int, measured: Measured
+    period: int, start: int, graft: str, max_dim: int, measure: Measure
 ) -> None:
     problem = torch_problem()
     parameters = [problem.parameters[name] for name in MATRICES]
@@ -96,10 +96,10 @@ def test_agrees_with_the_textbook(
         parameters, **SETTINGS, refresh_every=period, start=start, graft=graft, max_dim=max_dim
     )
     ours = torch_steps(shampoo, problem)
-    assert measured(largest_error(textbook(period, start, graft, max_dim), ours)) < 2e-5
+    assert measure(largest_error(textbook(period, start, graft, max_dim), ours)) < 2e-5
 
 
-def test_summed_and_ungrafted_it_is_pytorch_optimizers(measured: Measured) -> None:
+def test_summed_and_ungrafted_it_is_pytorch_optimizers(measure: Measure) -> None:
     start = torch.from_numpy(gradients(99)["tall"]).double()
     ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
     settings: Point = {
@@ -115,7 +115,7 @@ def test_summed_and_ungrafted_it_is_pytorch_optimizers(measured: Measured) -> No
         for weight, optimizer in ((ours, shampoo), (theirs, other)):
             weight.grad = torch.from_numpy(gradients(step)["tall"]).double()
             optimizer.step()
-    assert measured(float((ours - theirs).detach().abs().max())) < 1e-8
+    assert measure(float((ours - theirs).detach().abs().max())) < 1e-8
 
 
 @pytest.mark.parametrize("name", ["square", "tall", "kernel", "output"])

@@ -49,7 +49,7 @@ class Trained(NamedTuple):
     state: Any
 
 
-def trained(case: str, place: Place) -> Trained:
+def train(case: str, place: Place) -> Trained:
     """Twenty steps with given gradients, of which the last ten go on from the state."""
     name, changes = CASES[case]
     ranks = OneRank[torch.Tensor]() if place.world_size == 1 else TorchRanks(place)
@@ -66,8 +66,8 @@ def trained(case: str, place: Place) -> Trained:
 @pytest.mark.system
 @pytest.mark.parametrize("case", CASES)
 def test_ranks_step_as_one_process_does(tmp_path: Path, case: str) -> None:
-    alone = trained(case, ALONE)
-    parts = on_ranks(partial(trained, case), 2, tmp_path)
+    alone = train(case, ALONE)
+    parts = on_ranks(partial(train, case), 2, tmp_path)
     for part in parts:
         assert largest_error(part.values, alone.values) < 1e-5
         assert floats(part.state) == floats(alone.state)

@@ -11,7 +11,7 @@ from submissions.common.eigenbasis import eigenbasis, failures_of, followed
 from submissions.common.optimizers import State
 from submissions.soap.optimizer import Soap
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import (
     SHAPES,
     Array,
@@ -77,7 +77,7 @@ def textbook(period: int, stagger: bool = True) -> dict[str, Array]:
     return {name: value for name, value in textbook_steps(update).items() if name in MATRICES}
 
 
-def test_refreshed_at_every_step_it_is_pytorch_optimizers(measured: Measured) -> None:
+def test_refreshed_at_every_step_it_is_pytorch_optimizers(measure: Measure) -> None:
     # Not with decay, which that package applies after the step, nor with a null space.
     start = torch.from_numpy(gradients(99)["square"]).double()
     ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
@@ -88,11 +88,11 @@ def test_refreshed_at_every_step_it_is_pytorch_optimizers(measured: Measured) ->
         for weight, optimizer in ((ours, soap), (theirs, other)):
             weight.grad = torch.from_numpy(gradients(step)["square"]).double()
             optimizer.step()
-    assert measured(float((ours - theirs).detach().abs().max())) < 1e-5
+    assert measure(float((ours - theirs).detach().abs().max())) < 1e-5
 
 
 @pytest.mark.parametrize(("period", "stagger"), [(1, True), (4, True), (4, False)])
-def test_agrees_with_the_textbook(period: int, stagger: bool, measured: Measured) -> None:
+def test_agrees_with_the_textbook(period: int, stagger: bool, measure: Measure) -> None:
     problem = torch_problem()
     for name, value in problem.parameters.items():
         problem.parameters[name] = torch.nn.Parameter(value.detach().double())
@@ -103,7 +103,7 @@ def test_agrees_with_the_textbook(period: int, stagger: bool, measured: Measured
         stagger=stagger,
     )
     ours = torch_steps(soap, problem)
-    assert measured(largest_error(textbook(period, stagger), ours)) < 1e-6
+    assert measure(largest_error(textbook(period, stagger), ours)) < 1e-6
 
 
 def test_with_identity_bases_it_is_adam_one_gradient_later() -> None:

@@ -12,7 +12,7 @@ from submissions.common.optimizers import State
 from submissions.soap_muon.submission import SoapMuon
 from tests.tiers import nightly_but
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import (
     Array,
     Point,
@@ -49,7 +49,7 @@ def has_basis(shape: tuple[int, ...], side: int, sides: str) -> bool:
     return shape[side] <= MAX_DIM and (sides == "both" or side == short)
 
 
-def turned(factor: Array, basis: Array, second: Array, is_own: bool) -> tuple[Array, Array]:
+def turn(factor: Array, basis: Array, second: Array, is_own: bool) -> tuple[Array, Array]:
     if not is_own:
         return basis, second
     order = np.argsort(-np.diag(basis.T @ factor @ basis), kind="stable")
@@ -86,8 +86,8 @@ def of_the_authors(sides: str, nesterov: bool, root: bool) -> dict[str, Array]:
         o = o / np.linalg.norm(o) * min(r, c) ** 0.5 * max(1, r / c) ** 0.5
         rate = 0.01 * (1 - 0.95 ** (t - 1)) ** 0.5 / (1 - 0.9 ** (t - 1))
         s["f"] = [0.95 * f + 0.05 * x for f, x in zip(s["f"], grams, strict=True)]
-        s["q"][0], s["v"] = turned(s["f"][0], left, s["v"], own[0])
-        s["q"][1], second = turned(s["f"][1], right, s["v"].T, own[1])
+        s["q"][0], s["v"] = turn(s["f"][0], left, s["v"], own[0])
+        s["q"][1], second = turn(s["f"][1], right, s["v"].T, own[1])
         s["v"] = second.T
         # decay before the step, where the source has it after
         after: Array = (1 - 0.01 * 0.1) * w - rate * (left @ o @ right.T).reshape(w.shape)
@@ -106,26 +106,26 @@ FORMS = [
 
 @pytest.mark.parametrize(("sides", "nesterov", "root"), FORMS)
 def test_refreshed_at_every_step_it_agrees_with_the_authors(
-    sides: str, nesterov: bool, root: bool, measured: Measured
+    sides: str, nesterov: bool, root: bool, measure: Measure
 ) -> None:
     problem = torch_problem(torch.float64)
     values = [problem.parameters[name] for name in MATRICES]
     form: Point = {"sides": sides, "nesterov": nesterov, "root": root}
     ours = torch_steps(SoapMuon(values, refresh_every=1, **form, **SETTINGS), problem)
-    assert measured(largest_error(of_the_authors(sides, nesterov, root), ours)) < 1e-10
+    assert measure(largest_error(of_the_authors(sides, nesterov, root), ours)) < 1e-10
 
 
 CASES = list(product((1, 6), (True, False), ("short", "both")))
 
 
 @pytest.mark.parametrize(("period", "root", "sides"), nightly_but([(6, True, "short")], CASES))
-def test_jax_agrees_with_torch(period: int, root: bool, sides: str, measured: Measured) -> None:
+def test_jax_agrees_with_torch(period: int, root: bool, sides: str, measure: Measure) -> None:
     changes: Point = {"refresh_every": period, "root": root, "sides": sides}
     changes |= {"max_dim": MAX_DIM, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer("soap_muon", problem, **changes), problem)
     theirs = optax_steps(optax_transformation("soap_muon", **changes))
-    assert measured(largest_error(theirs, ours)) < 2e-4
+    assert measure(largest_error(theirs, ours)) < 2e-4
 
 
 @pytest.mark.parametrize("name", ["square", "tall"])

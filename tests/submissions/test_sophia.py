@@ -13,7 +13,7 @@ from submissions.common.flat import flatten
 from submissions.common.methods import FixedLoss, fresh_random
 from tests.frameworks.kit import Kit
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import Point, default_point
 from .small_problem import DoubleStream, double_kit, submission, values
 
@@ -38,15 +38,15 @@ def diagonal(kit: Kit, batch: Batch[torch.Tensor], name: str, which: str) -> tor
     if which == "sophia_h":
 
         def loss(value: torch.Tensor) -> torch.Tensor:
-            evaluated: Evaluation[torch.Tensor] = problem.evaluate({name: value}, batch)
-            return evaluated.loss
+            evaluation: Evaluation[torch.Tensor] = problem.evaluate({name: value}, batch)
+            return evaluation.loss
 
         hessian: torch.Tensor = torch.autograd.functional.hessian(loss, live)
         return hessian.diagonal()
 
     def logits(value: torch.Tensor) -> torch.Tensor:
-        evaluated: Evaluation[torch.Tensor] = problem.evaluate({name: value}, batch)
-        return evaluated.logits
+        evaluation: Evaluation[torch.Tensor] = problem.evaluate({name: value}, batch)
+        return evaluation.logits
 
     jacobian = torch.autograd.functional.jacobian(logits, live)
     p = logits(live).softmax(-1)
@@ -72,12 +72,14 @@ def test_no_entry_moves_further_than_the_rate_times_rho(name: str) -> None:
     for _ in range(20):
         before = {n: p.detach().clone() for n, p in kit.problem.parameters.items()}
         ours.step(stream)
-        moved = [(p - before[n]).detach().abs().max() for n, p in kit.problem.parameters.items()]
-        assert max(moved) <= 0.002 * 0.5 * 1.001
+        displacements = [
+            (p - before[n]).detach().abs().max() for n, p in kit.problem.parameters.items()
+        ]
+        assert max(displacements) <= 0.002 * 0.5 * 1.001
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_twenty_steps_agree_with_pytorch_optimizer(name: str, measured: Measured) -> None:
+def test_twenty_steps_agree_with_pytorch_optimizer(name: str, measure: Measure) -> None:
     library = pytest.importorskip("pytorch_optimizer")
     kit = Kit("torch")
     ours = make(kit, name, beta1=0.96, gamma=1.0, rho=0.04, weight_decay=0.1)
@@ -101,11 +103,11 @@ def test_twenty_steps_agree_with_pytorch_optimizer(name: str, measured: Measured
         ours.step(stream)
         oracle.step(hessian=estimates.pop() if step % 10 == 0 else None)
     for actual, expected in zip(kit.problem.parameters.values(), weights, strict=True):
-        assert measured(float((actual - expected).detach().abs().max())) < 1e-5
+        assert measure(float((actual - expected).detach().abs().max())) < 1e-5
 
 
 def test_the_loop_of_sophia_h_is_its_algorithm_with_the_explicit_hessian(
-    measured: Measured,
+    measure: Measure,
 ) -> None:
     """An estimate at every fourth step from half of its batch, and all that follows from it."""
     kit, other = double_kit(), double_kit()
@@ -131,5 +133,5 @@ def test_the_loop_of_sophia_h_is_its_algorithm_with_the_explicit_hessian(
         whole += int((way.abs() < point["rho"]).sum())
         w = (1 - 0.01 * 0.1) * w - 0.01 * way.clamp(-point["rho"], point["rho"])
         ours.step(stream)
-    assert measured(float((values(kit) - w).abs().max())) < 1e-10
+    assert measure(float((values(kit) - w).abs().max())) < 1e-10
     assert whole > 0.2 * 20 * len(w)

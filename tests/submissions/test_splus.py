@@ -7,13 +7,13 @@ import torch
 
 from submissions.splus.optimizer import SPlus
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import Point, gradients, torch_problem, torch_steps
 
 SIZE = 16
 
 
-def conditioned(step: int) -> torch.Tensor:
+def draw_conditioned(step: int) -> torch.Tensor:
     """A square gradient with singular values from 1 to 3: eigenvectors are sure in float32."""
     generator = torch.Generator().manual_seed(step)
     turns: torch.Tensor = torch.linalg.qr(torch.randn(2, SIZE, SIZE, generator=generator).double())[
@@ -25,15 +25,15 @@ def conditioned(step: int) -> torch.Tensor:
 
 def steps(optimizer: torch.optim.Optimizer, weights: list[torch.nn.Parameter]) -> None:
     for step in range(20):
-        weights[0].grad, weights[1].grad = conditioned(step), conditioned(step)[0]
+        weights[0].grad, weights[1].grad = draw_conditioned(step), draw_conditioned(step)[0]
         optimizer.step()
 
 
 def weights() -> list[torch.nn.Parameter]:
-    return [torch.nn.Parameter(value) for value in (conditioned(99), conditioned(99)[1])]
+    return [torch.nn.Parameter(value) for value in (draw_conditioned(99), draw_conditioned(99)[1])]
 
 
-def test_agrees_with_pytorch_optimizer(measured: Measured) -> None:
+def test_agrees_with_pytorch_optimizer(measure: Measure) -> None:
     library = pytest.importorskip("pytorch_optimizer")
     mine, theirs = weights(), weights()
     settings: Point = {"lr": 0.1, "betas": (0.9, 0.99), "weight_decay": 0.1}
@@ -49,7 +49,7 @@ def test_agrees_with_pytorch_optimizer(measured: Measured) -> None:
     steps(oracle, theirs)
     for actual, expected in zip(mine, theirs, strict=True):
         # The library's eigenvectors are float32's.
-        assert measured(float((actual - expected).detach().abs().max())) < 1e-4
+        assert measure(float((actual - expected).detach().abs().max())) < 1e-4
 
 
 @pytest.mark.parametrize("shape", [(SIZE, 4), (SIZE, SIZE)])
@@ -57,12 +57,14 @@ def test_a_dimension_without_a_basis_gives_the_rate_of_pytorch_optimizers(
     shape: tuple[int, int],
 ) -> None:
     library = pytest.importorskip("pytorch_optimizer")
-    mine, theirs = (torch.nn.Parameter(conditioned(99)[:, : shape[1]].clone()) for _ in range(2))
+    mine, theirs = (
+        torch.nn.Parameter(draw_conditioned(99)[:, : shape[1]].clone()) for _ in range(2)
+    )
     settings: Point = {"lr": 0.1, "betas": (0.9, 0.99), "max_dim": 8}
     ours = SPlus([mine], **settings, vector_scale=0.01, refresh_every=1, matmul_dtype="float64")
     oracle = library.SPlus([theirs], **settings, nonstandard_constant=0.01, inverse_steps=1)
     for step in range(20):
-        mine.grad = theirs.grad = conditioned(step)[:, : shape[1]].clone()
+        mine.grad = theirs.grad = draw_conditioned(step)[:, : shape[1]].clone()
         ours.step()
         oracle.step()
     torch.testing.assert_close(mine, theirs, rtol=0.0, atol=1e-4)

@@ -8,19 +8,19 @@ import torch
 
 from submissions.varying_adamw.submission import VaryingAdamW
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import largest_error, torch_optimizer, torch_problem, torch_steps
 
 GRADIENTS = [0.3, -0.2, 0.5, 0.1, -0.4, 0.25]
 
 
-def test_with_constant_betas_it_is_torch_optims(measured: Measured) -> None:
+def test_with_constant_betas_it_is_torch_optims(measure: Measure) -> None:
     problem, other = torch_problem(torch.float64), torch_problem(torch.float64)
     ours = torch_optimizer("varying_adamw", problem, weight_decay=0.1, learning_rate=0.01)
     theirs = torch.optim.AdamW(
         other.parameters.values(), lr=0.01, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.1
     )
-    assert measured(largest_error(torch_steps(ours, problem), torch_steps(theirs, other))) < 1e-12
+    assert measure(largest_error(torch_steps(ours, problem), torch_steps(theirs, other))) < 1e-12
 
 
 def last_step(betas: list[tuple[float, float]]) -> float:

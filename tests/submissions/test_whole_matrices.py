@@ -11,7 +11,7 @@ import torch
 from harness.core.errors import HarnessError
 from submissions.common.products import Linearisation
 
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import Point
 from .small_problem import DoubleStream, double_kit, gradient, submission, values
 from .workload_models import WorkloadKit
@@ -21,7 +21,7 @@ STEPS = 20
 
 
 @pytest.mark.parametrize("spectrum", ["exact", "absolute"])
-def test_newtons_steps_solve_with_the_explicit_hessian(spectrum: str, measured: Measured) -> None:
+def test_newtons_steps_solve_with_the_explicit_hessian(spectrum: str, measure: Measure) -> None:
     kit = double_kit()
     point = {"learning_rate": 0.2, "damping": 0.05, "batch_factor": 2, "curvature_fraction": 0.5}
     ours = submission("newton", kit, **CONSTANT, **point, spectrum=spectrum)
@@ -36,7 +36,7 @@ def test_newtons_steps_solve_with_the_explicit_hessian(spectrum: str, measured: 
         matrix = torch.from_numpy(basis * floored @ basis.T)
         expected = before - 0.2 * torch.linalg.solve(matrix, gradient(kit.problem, batch))
         ours.step(stream)
-        assert measured(float((values(kit) - expected).abs().max())) < 1e-9
+        assert measure(float((values(kit) - expected).abs().max())) < 1e-9
 
 
 class Landscape:
@@ -68,7 +68,9 @@ def test_exact_steps_go_to_a_saddle_and_absolute_ones_leave_it(
     np.testing.assert_allclose(after, [0.0, 0.0] if goes_to_it else [0.0, 1.0], atol=1e-12)
 
 
-def test_full_adagrad_divides_by_the_root_of_the_summed_outer_products(measured: Measured) -> None:
+def test_full_adagrad_divides_by_the_root_of_the_summed_outer_products(
+    measure: Measure,
+) -> None:
     kit = double_kit()
     ours = submission("full_adagrad", kit, **CONSTANT, learning_rate=0.1, epsilon=0.01)
     stream, again = DoubleStream(kit), DoubleStream(kit)
@@ -80,7 +82,7 @@ def test_full_adagrad_divides_by_the_root_of_the_summed_outer_products(measured:
         root = np.real(scipy.linalg.sqrtm(outer + 1e-14 * np.eye(size)))
         expected = before - 0.1 * np.linalg.solve(0.01 * np.eye(size) + root, g)
         ours.step(stream)
-        assert measured(float(np.abs(values(kit).numpy() - expected).max())) < 1e-6
+        assert measure(float(np.abs(values(kit).numpy() - expected).max())) < 1e-6
 
 
 def test_its_first_step_is_the_normalised_gradient() -> None:

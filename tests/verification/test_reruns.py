@@ -16,10 +16,10 @@ from harness.verification.rerun import chosen_records, open_again
 from harness.verification.store import verify_store
 from scoring.flags import trial_flags
 from tests.record import conftest
-from tests.record.conftest import Made
+from tests.record.conftest import SampleStore
 
 
-def lose(sample: Made, how: str) -> None:
+def lose(sample: SampleStore, how: str) -> None:
     if how == "folder":
         shutil.rmtree(sample.folder)
         write_plan([sample.trial], sample.store)
@@ -29,7 +29,7 @@ def lose(sample: Made, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["folder", "chain"])
 def test_a_lost_trial_is_run_again_by_command_and_the_record_says_so(
-    sample: Made, how: str
+    sample: SampleStore, how: str
 ) -> None:
     lose(sample, how)
     (record,) = chosen_records(sample.store, (sample.trial.identity[:8],), with_flagged=False)
@@ -44,11 +44,11 @@ def test_a_lost_trial_is_run_again_by_command_and_the_record_says_so(
 
 
 def test_a_rerun_that_was_cut_short_is_marked_once(
-    sample: Made, monkeypatch: pytest.MonkeyPatch
+    sample: SampleStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (record,) = chosen_records(sample.store, (sample.folder.name,), with_flagged=False)
-    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
-        killed.setattr(rerun, "EventLog", interrupt)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(rerun, "EventLog", interrupt)
         open_again(sample.store, record, "a test")
     open_again(sample.store, record, "a test")
     sample.run()
@@ -60,7 +60,7 @@ def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_rerun_leaves_its_mark_and_fits(sample: Made) -> None:
+def test_a_rerun_leaves_its_mark_and_fits(sample: SampleStore) -> None:
     (record,) = chosen_records(
         sample.store, ("trial_1-" + sample.trial.identity[:10],), with_flagged=False
     )
@@ -76,9 +76,9 @@ def test_a_rerun_leaves_its_mark_and_fits(sample: Made) -> None:
 def test_a_trial_on_a_machine_that_drifted_is_flagged_and_repeated_by_rule(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as drifted:
-        drifted.setitem(conftest.MACHINE, "drift", 0.4)
-        sample = Made(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setitem(conftest.MACHINE, "drift", 0.4)
+        sample = SampleStore(tmp_path)
         assert (
             "flagged: the machine changed around 1 of 1"
             in trial_flags(results_frame(sample.store))[0]

@@ -28,7 +28,7 @@ from harness.verification.rerun import chosen_records, open_again
 from harness.verification.store import verify_store
 from scoring.flags import trial_flags
 from tests.record import conftest
-from tests.record.conftest import PART_AT, Made
+from tests.record.conftest import PART_AT, SampleStore
 
 Json = dict[str, Any]
 """An event as its line has it."""
@@ -36,11 +36,11 @@ Json = dict[str, Any]
 FILES = ("trial.json", "events.jsonl", "ledger.jsonl")
 
 
-def place_of(sample: Made, name: str) -> Path:
+def place_of(sample: SampleStore, name: str) -> Path:
     return (sample.store if name == "ledger.jsonl" else sample.folder) / name
 
 
-def findings(sample: Made) -> str:
+def findings(sample: SampleStore) -> str:
     return "\n".join(map(str, verify_store(sample.store).findings))
 
 
@@ -56,13 +56,13 @@ def rewrite(path: Path, change: Callable[[Json], None]) -> None:
     path.write_text("".join(lines))
 
 
-def test_a_store_as_it_was_written_fits(sample: Made) -> None:
+def test_a_store_as_it_was_written_fits(sample: SampleStore) -> None:
     assert findings(sample) == ""
 
 
 @given(st.sampled_from(FILES), st.floats(0, 1, exclude_max=True), st.integers(1, 255))
 def test_any_changed_byte_of_a_record_is_found(
-    shared_sample: Made, name: str, fraction: float, change: int
+    shared_sample: SampleStore, name: str, fraction: float, change: int
 ) -> None:
     path = place_of(shared_sample, name)
     whole = path.read_bytes()
@@ -77,7 +77,7 @@ def test_any_changed_byte_of_a_record_is_found(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
-def test_every_byte_of_a_record_counts(shared_sample: Made, name: str) -> None:
+def test_every_byte_of_a_record_counts(shared_sample: SampleStore, name: str) -> None:
     path = place_of(shared_sample, name)
     whole = path.read_bytes()
     for place in range(len(whole)):
@@ -107,7 +107,7 @@ def test_every_byte_of_a_record_counts(shared_sample: Made, name: str) -> None:
     ],
 )
 def test_a_chained_forgery_does_not_fit_the_rules(
-    sample: Made, kind: str, path: tuple[str, ...], value: object, words: str
+    sample: SampleStore, kind: str, path: tuple[str, ...], value: object, words: str
 ) -> None:
     def change(event: Json) -> None:
         if event["kind"] == kind:
@@ -126,7 +126,7 @@ LIKELY = Part(examples=19_999, of=20_000, standard_errors={"accuracy": 1e-5})
 def test_a_likely_miss_fits_and_is_made_sure_of_where_it_stays_the_last(
     tmp_path: Path,
 ) -> None:
-    sample = Made(tmp_path, part=LIKELY)
+    sample = SampleStore(tmp_path, part=LIKELY)
     assert findings(sample) == ""
     evaluations = of_type(read_events(sample.log), Evaluation)
     points = [(event.grid, event.part is None) for event in evaluations]
@@ -146,10 +146,10 @@ def test_a_likely_miss_fits_and_is_made_sure_of_where_it_stays_the_last(
     ],
 )
 def test_a_part_that_makes_nothing_likely_is_found(tmp_path: Path, part: Part, words: str) -> None:
-    assert words in findings(Made(tmp_path, part=part))
+    assert words in findings(SampleStore(tmp_path, part=part))
 
 
-def test_a_hit_of_which_only_a_part_was_evaluated_is_found(sample: Made) -> None:
+def test_a_hit_of_which_only_a_part_was_evaluated_is_found(sample: SampleStore) -> None:
     def shorten(event: Json) -> None:
         if event["kind"] == "evaluation" and event["data"]["grid"] == 7:
             event["data"]["part"] = LIKELY.as_json()
@@ -159,7 +159,7 @@ def test_a_hit_of_which_only_a_part_was_evaluated_is_found(sample: Made) -> None
 
 
 def test_a_last_miss_of_which_only_a_part_was_evaluated_is_found(tmp_path: Path) -> None:
-    sample = Made(tmp_path, part=LIKELY)
+    sample = SampleStore(tmp_path, part=LIKELY)
 
     def shorten(event: Json) -> None:
         if event["kind"] == "evaluation" and event["data"]["grid"] == PART_AT:
@@ -169,25 +169,27 @@ def test_a_last_miss_of_which_only_a_part_was_evaluated_is_found(tmp_path: Path)
     assert "grid point 6: 19999 examples make it clear; whole is due" in findings(sample)
 
 
-def test_a_chained_forgery_that_fits_the_rules_is_not_what_the_ledger_has(sample: Made) -> None:
+def test_a_chained_forgery_that_fits_the_rules_is_not_what_the_ledger_has(
+    sample: SampleStore,
+) -> None:
     rewrite(sample.folder / "events.jsonl", lambda event: event.update(at="2000-01-01T00:00:00"))
     assert "an end of attempt 1 that is not there" in findings(sample)
 
 
-def test_a_planned_trial_that_is_gone_is_named(sample: Made) -> None:
+def test_a_planned_trial_that_is_gone_is_named(sample: SampleStore) -> None:
     shutil.copytree(sample.folder, sample.folder.with_name("trial_2-copied"))
     shutil.rmtree(sample.folder)
     assert "belongs into" in findings(sample)
     assert "was planned and is not there" in findings(sample)
 
 
-def test_a_second_run_without_a_rerun_is_found(sample: Made) -> None:
+def test_a_second_run_without_a_rerun_is_found(sample: SampleStore) -> None:
     sample.attempt(2)
     sample.conclude()
     assert "run again without a rerun" in findings(sample)
 
 
-def test_an_ended_trial_that_was_thrown_away_and_run_again_is_found(sample: Made) -> None:
+def test_an_ended_trial_that_was_thrown_away_and_run_again_is_found(sample: SampleStore) -> None:
     shutil.rmtree(sample.folder)
     write_plan([sample.trial], sample.store)
     sample.attempt(1)
@@ -195,16 +197,18 @@ def test_an_ended_trial_that_was_thrown_away_and_run_again_is_found(sample: Made
     assert "attempt 1 begin 2 times" in findings(sample)
 
 
-def test_an_ended_attempt_that_another_has_replaced_is_found(sample: Made) -> None:
+def test_an_ended_attempt_that_another_has_replaced_is_found(sample: SampleStore) -> None:
     shutil.rmtree(sample.folder)
     sample.run()
     assert "has an end of attempt 1 that is not there" in findings(sample)
 
 
-def test_seeds_and_points_follow_from_the_round(sample: Made) -> None:
+def test_seeds_and_points_follow_from_the_round(sample: SampleStore) -> None:
     other = sample.trial.model_copy(update={"instance_seed": "0" * 32})
-    moved = sample.trial.model_copy(update={"point": sample.trial.point | {"learning_rate": 0.5}})
-    names = {what for _, what in mismatches([other, moved], None)}
+    changed_trial = sample.trial.model_copy(
+        update={"point": sample.trial.point | {"learning_rate": 0.5}}
+    )
+    names = {what for _, what in mismatches([other, changed_trial], None)}
     assert names == {
         "the instance seed does not follow from the round's",
         "the point is not the one that the round draws",
@@ -212,16 +216,16 @@ def test_seeds_and_points_follow_from_the_round(sample: Made) -> None:
     assert [what for _, what in mismatches([sample.trial], "another")] != []
 
 
-def with_text(sample: Made, files: str) -> None:
+def with_text(sample: SampleStore, files: str) -> None:
     """Run the trial once more, by command, from another text of the submission."""
     (record,) = chosen_records(sample.store, (sample.folder.name,), with_flagged=False)
     open_again(sample.store, record, "a test")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(conftest, "FILES", files)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conftest, "FILES", files)
         sample.run()
 
 
-def test_several_texts_under_one_content_hash_are_said(sample: Made) -> None:
+def test_several_texts_under_one_content_hash_are_said(sample: SampleStore) -> None:
     with_text(sample, conftest.FILES)
     assert verify_store(sample.store).texts == ()
     with_text(sample, "0" * 64)
@@ -238,7 +242,7 @@ def test_several_texts_under_one_content_hash_are_said(sample: Made) -> None:
 @pytest.mark.parametrize(("version", "age"), [(1, "an older"), (3, "a newer")])
 @pytest.mark.parametrize("bare", [False, True])
 def test_another_version_is_refused_with_the_reason(
-    sample: Made, version: int, age: str, bare: bool
+    sample: SampleStore, version: int, age: str, bare: bool
 ) -> None:
     path = sample.folder / "trial.json"
     value = json.loads(path.read_text())

@@ -7,7 +7,7 @@ from harness.worker.report import error_report
 FOLDER = "/tmp/copy/submission"
 
 
-def raised(code: str, message: str = "no") -> Exception:
+def raise_in(code: str, message: str = "no") -> Exception:
     """What code that lies in the copy raises."""
     try:
         exec(compile(code, f"{FOLDER}/parts/rule.py", "exec"), {"message": message})
@@ -17,18 +17,18 @@ def raised(code: str, message: str = "no") -> Exception:
 
 
 def test_files_of_the_copy_are_named_as_in_the_authors_folder() -> None:
-    report = error_report(raised("raise ValueError(message)", f"see {FOLDER}/a.py"), FOLDER)
+    report = error_report(raise_in("raise ValueError(message)", f"see {FOLDER}/a.py"), FOLDER)
     assert report.error == "ValueError: see a.py"
     assert report.frame.startswith("parts/rule.py:1 in <module>")
 
 
 def test_without_a_copy_paths_are_as_they_are() -> None:
-    report = error_report(raised("raise ValueError(message)"))
+    report = error_report(raise_in("raise ValueError(message)"))
     assert report.frame.startswith(f"{FOLDER}/parts/rule.py:1")
 
 
 def test_the_authors_line_is_named_where_a_library_raised_below_it() -> None:
-    report = error_report(raised("import json\njson.loads(message)", "not json"), FOLDER)
+    report = error_report(raise_in("import json\njson.loads(message)", "not json"), FOLDER)
     assert report.frame == "parts/rule.py:2 in <module>: "
 
 
@@ -42,4 +42,4 @@ def test_the_authors_line_is_named_where_a_library_raised_below_it() -> None:
     ],
 )
 def test_what_libraries_say_of_a_full_card_is_out_of_memory(text: str, cause: str) -> None:
-    assert error_report(raised("raise RuntimeError(message)", text)).cause == cause
+    assert error_report(raise_in("raise RuntimeError(message)", text)).cause == cause

@@ -27,7 +27,7 @@ PLAIN = st.recursive(
 )  # fmt: skip
 
 
-def returned(value: object, framework: str = "torch") -> Any:
+def return_value(value: object, framework: str = "torch") -> Any:
     backend = training_backend(framework, "cpu", 1)
     flattener = Flattener(backend.to_host)
     text = flattener.text(value)
@@ -38,7 +38,7 @@ def returned(value: object, framework: str = "torch") -> Any:
 
 @given(PLAIN)
 def test_plain_values_come_back_as_they_were(value: object) -> None:
-    assert repr(returned(value)) == repr(value)
+    assert repr(return_value(value)) == repr(value)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_plain_values_come_back_as_they_were(value: object) -> None:
     ],
 )
 def test_tensors_come_back_bit_for_bit(tensor: torch.Tensor) -> None:
-    back = returned({"a": [tensor]})["a"][0]
+    back = return_value({"a": [tensor]})["a"][0]
     assert back.dtype == tensor.dtype
     assert torch.equal(back, tensor)
     assert back.data_ptr() != tensor.data_ptr() or not tensor.numel()
@@ -70,7 +70,7 @@ def test_tensors_come_back_bit_for_bit(tensor: torch.Tensor) -> None:
     ],
 )
 def test_tensors_come_back_with_their_layout(tensor: torch.Tensor) -> None:
-    assert returned(tensor).stride() == tensor.stride()
+    assert return_value(tensor).stride() == tensor.stride()
 
 
 @pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.SGD])
@@ -88,7 +88,7 @@ def test_a_fused_step_goes_on_over_kernels_whose_channels_lie_last(
             (torch.sin((step + 1.0) * kernel) * noise).sum().backward()
             optimizer.step()
             if saves and step == 1:
-                state = returned(optimizer.state_dict())
+                state = return_value(optimizer.state_dict())
                 optimizer = kind([kernel], **options)
                 optimizer.load_state_dict(state)
         return kernel.detach()
@@ -98,7 +98,7 @@ def test_a_fused_step_goes_on_over_kernels_whose_channels_lie_last(
 
 def test_arrays_and_keys_of_jax_come_back() -> None:
     state = {"w": jnp.arange(3.0).astype(jnp.bfloat16), "key": jax.random.key(7), "n": jnp.int32(4)}
-    back = returned(state, "jax")
+    back = return_value(state, "jax")
     assert back["w"].dtype == jnp.bfloat16
     assert (back["w"] == state["w"]).all()
     assert jax.random.uniform(back["key"]) == jax.random.uniform(state["key"])
@@ -106,7 +106,7 @@ def test_arrays_and_keys_of_jax_come_back() -> None:
 
 
 def test_numpys_arrays_and_scalars_come_back() -> None:
-    back = returned([np.arange(3, dtype=np.uint16), np.float32(0.5)])
+    back = return_value([np.arange(3, dtype=np.uint16), np.float32(0.5)])
     assert back[0].dtype == np.uint16
     assert isinstance(back[1], np.float32)
 
@@ -120,7 +120,7 @@ def test_an_array_that_occurs_twice_is_sent_once() -> None:
 @pytest.mark.parametrize("value", [object(), {1, 2}, np.array([object()]), [lambda: 0]])
 def test_what_is_no_state_is_refused(value: object) -> None:
     with pytest.raises(StateError, match="cannot be kept"):
-        returned({"a": value})
+        return_value({"a": value})
 
 
 def test_a_state_too_deep_is_refused() -> None:
@@ -128,7 +128,7 @@ def test_a_state_too_deep_is_refused() -> None:
     for _ in range(MAX_DEPTH + 1):
         value = [value]
     with pytest.raises(StateError, match="levels"):
-        returned(value)
+        return_value(value)
 
 
 @given(st.text() | st.sampled_from(['["a",0,"jax","float32",[2]]', '["d",[[1]]]', "[]", '["t",1]']))
@@ -152,7 +152,7 @@ def test_all_generators_go_on_where_they_were(framework: str) -> None:
         return values
 
     draw()
-    state = returned(backend.random_state(kit.problem), framework)
+    state = return_value(backend.random_state(kit.problem), framework)
     first = [draw(), draw()]
     backend.set_random_state(kit.problem, state)
     assert [draw(), draw()] == first

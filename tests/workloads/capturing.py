@@ -35,7 +35,7 @@ def tokens_of(framework: str, batch: tuple[np.ndarray, np.ndarray]) -> Batch[Arr
     return Batch(inputs, targets)
 
 
-def captured(
+def capture_pass(
     framework: str, problem: Any, batch: Batch[Array]
 ) -> tuple[Mapping[str, Capture[Array]], Arrays]:
     """Captures by layer and gradients by parameter of one pass."""
@@ -52,7 +52,7 @@ def assert_captures_are_factors(
 ) -> None:
     """Every layer's weight gradient is the sum over examples and time of g a^T."""
     problem = problem_of(framework, twin)
-    captures, gradients = captured(framework, problem, tokens_of(framework, batch))
+    captures, gradients = capture_pass(framework, problem, tokens_of(framework, batch))
     assert set(captures) == {layer.name for layer in problem.layers}
     for layer in problem.layers:
         inputs, output_gradients = (np.asarray(part) for part in captures[layer.name])

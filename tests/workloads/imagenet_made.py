@@ -19,7 +19,7 @@ SETTINGS = {"side": SIDE, "classes": 2, "train": 4, "validation": 2}
 DATA = Data(source="imagenet", settings=SETTINGS)
 
 
-def prepared(source: Path, folder: Path, **settings: int) -> Path:
+def prepare(source: Path, folder: Path, **settings: int) -> Path:
     """The folder, with an instance of the images in a source."""
     folder.mkdir(parents=True)
     changed = Data(source="imagenet", settings=SETTINGS | settings)

@@ -90,7 +90,7 @@ class Twin:
 
         def step(parameters: Arrays, batch: Batch) -> Step:
             inputs, targets = batch
-            entered = as_fed(inputs)
+            entered = to_input(inputs)
             (loss, logits), gradients = compiled(
                 dict(parameters), entered, targets.astype(np.int32)
             )
@@ -99,7 +99,7 @@ class Twin:
         return step
 
 
-def as_fed(inputs: np.ndarray) -> np.ndarray:
+def to_input(inputs: np.ndarray) -> np.ndarray:
     """Inputs as a stream feeds them: tokens as int32, images and vectors as they are."""
     return inputs.astype(np.int32) if inputs.dtype in (np.uint16, np.uint32) else inputs
 
@@ -107,7 +107,7 @@ def as_fed(inputs: np.ndarray) -> np.ndarray:
 def torch_step(model: torch.nn.Module, batch: Batch) -> Step:
     """One pass of a torch model; its gradients replace those it has."""
     inputs, targets = batch
-    entered = as_fed(inputs)
+    entered = to_input(inputs)
     model.zero_grad()
     logits = model(torch.from_numpy(entered))
     classes = torch.from_numpy(targets.astype(np.int64)).flatten()

@@ -26,7 +26,7 @@ from tests.workloads.imagenet_made import (
     make_folders,
     make_shards,
     make_tar,
-    prepared,
+    prepare,
 )
 from workloads.data.decoding import decode_image
 from workloads.data.imagenet import EncodedImage
@@ -42,8 +42,8 @@ def arrays(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_folders_and_shards_give_the_same_instance(tmp_path: Path) -> None:
-    one = prepared(make_folders(tmp_path / "folders"), tmp_path / "one")
-    two = prepared(make_shards(tmp_path / "shards" / "imagenet").parent, tmp_path / "two")
+    one = prepare(make_folders(tmp_path / "folders"), tmp_path / "one")
+    two = prepare(make_shards(tmp_path / "shards" / "imagenet").parent, tmp_path / "two")
     names = data.class_names(SEED, 2)
     for split, classes in (("train", [0, 0, 1, 1]), ("validation", [0, 1])):
         inputs, targets = arrays(one, split)
@@ -60,24 +60,24 @@ def test_archives_of_one_class_each_are_read(tmp_path: Path) -> None:
         images = {f"{wnid}_{n}.JPEG": jpeg(2 * label + n) for n in range(2)}
         make_tar(tmp_path / "in" / "train" / f"{wnid}.tar", images)
         make_tar(tmp_path / "in" / "val" / f"{wnid}.tar", {"a.JPEG": jpeg(2 * label)})
-    one = prepared(tmp_path / "in", tmp_path / "one")
-    two = prepared(make_folders(tmp_path / "folders"), tmp_path / "two")
+    one = prepare(tmp_path / "in", tmp_path / "one")
+    two = prepare(make_folders(tmp_path / "folders"), tmp_path / "two")
     assert np.array_equal(arrays(one, "train")[0], arrays(two, "train")[0])
     assert np.array_equal(arrays(one, "train")[1], arrays(two, "train")[1])
 
 
 def test_pixels_are_decoded_once_for_all_instances(tmp_path: Path) -> None:
     source = make_folders(tmp_path / "in")
-    one, two = prepared(source, tmp_path / "one"), prepared(source, tmp_path / "two")
+    one, two = prepare(source, tmp_path / "one"), prepare(source, tmp_path / "two")
     files = [folder / "train" / "inputs.npy" for folder in (one, two)]
     assert files[0].samefile(files[1])
 
 
 def test_an_image_overwritten_in_place_is_decoded_again(tmp_path: Path) -> None:
     source = make_folders(tmp_path / "in")
-    before = arrays(prepared(source, tmp_path / "one"), "train")[0]
+    before = arrays(prepare(source, tmp_path / "one"), "train")[0]
     (source / "train" / CLASSES[0] / f"{CLASSES[0]}_0.JPEG").write_bytes(jpeg(3))
-    after = arrays(prepared(source, tmp_path / "two"), "train")[0]
+    after = arrays(prepare(source, tmp_path / "two"), "train")[0]
     assert not np.array_equal(after[0], before[0])
     assert np.array_equal(after[1:], before[1:])
 
@@ -100,7 +100,7 @@ def test_a_picture_too_large_to_be_one_is_refused(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.nightly
 def test_one_step_at_full_size_from_the_true_format(tmp_path: Path) -> None:
     large = registry.workload("resnet").at("large")
-    folder = prepared(make_shards(tmp_path / "in"), tmp_path / "out")
+    folder = prepare(make_shards(tmp_path / "in"), tmp_path / "out")
     source = ModelSource("workloads.resnet", large.sizes, "cross_entropy", "float32")
     backend = training_backend("torch", "cpu", 1)
     problem: Any = backend.problem(ProblemConfig(source, HalfSpent(), 1, 4, 0))
@@ -160,4 +160,4 @@ def test_a_file_that_may_not_grow_is_an_error_and_no_death(tmp_path: Path) -> No
 def test_without_pillow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PIL.Image", None)
     with pytest.raises(HarnessError, match=r"pip install 'guided-descent\[images\]'"):
-        prepared(make_shards(tmp_path / "in"), tmp_path / "out")
+        prepare(make_shards(tmp_path / "in"), tmp_path / "out")

@@ -15,7 +15,7 @@ from tests.workloads.imagenet_made import (
     make_folders,
     make_shards,
     make_tar,
-    prepared,
+    prepare,
 )
 from workloads.resnet import data
 
@@ -171,7 +171,7 @@ def test_a_damaged_dataset_is_refused_with_its_place(
     place = make(tmp_path / "in")
     message = damage(place)
     with pytest.raises(HarnessError) as refusal:
-        prepared(place, tmp_path / "out")
+        prepare(place, tmp_path / "out")
     assert message in str(refusal.value)
     assert "\n" in str(refusal.value)
 

@@ -35,7 +35,7 @@ def sizes_of(name: str) -> Sizes:
     return registry.workload(name).at("landscapes").sizes
 
 
-def prepared(name: str, folder: Path) -> Splits:
+def prepare(name: str, folder: Path) -> Splits:
     """Inputs and targets of the splits of one instance."""
     data = registry.workload(name).at("landscapes").data
     module(name, "data").prepare(data, SEED, folder, None)
@@ -67,21 +67,21 @@ def start(name: str, sizes: Sizes) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("variant", ["base", "upper_right", "lower_left", "lower_right"])
 def test_the_rosenbrock_function_is_scipys(variant: str) -> None:
     sizes = registry.workload("rosenbrock").at("landscapes").sizes_of(variant)
-    moved = np.array([[0.25, -0.125]])
+    start_point = np.array([[0.25, -0.125]])
     loss, gradients = loss_and_gradients(
-        "rosenbrock", sizes, {"displacement": moved}, np.zeros((3, 0))
+        "rosenbrock", sizes, {"displacement": start_point}, np.zeros((3, 0))
     )
-    point = np.array(sizes["start"]) + moved[0]
+    point = np.array(sizes["start"]) + start_point[0]
     assert loss == pytest.approx(rosen(point))
     assert gradients["displacement"][0] == pytest.approx(rosen_der(point))
-    at = rosenbrock({"displacement": moved.astype(np.float32)}, sizes)
+    at = rosenbrock({"displacement": start_point.astype(np.float32)}, sizes)
     assert (at["x"], at["y"]) == tuple(point)
     assert at["distance"] == pytest.approx(np.linalg.norm(point - 1.0))
 
 
 def test_the_quadratics_held_out_loss_is_the_excess(tmp_path: Path) -> None:
     sizes = sizes_of("noisy_quadratic")
-    inputs, _ = prepared("noisy_quadratic", tmp_path)["validation"]
+    inputs, _ = prepare("noisy_quadratic", tmp_path)["validation"]
     begin = start("noisy_quadratic", sizes)
     loss, gradients = loss_and_gradients("noisy_quadratic", sizes, begin, inputs)
     spectrum = 1.0 / np.arange(1, 101)
@@ -91,7 +91,7 @@ def test_the_quadratics_held_out_loss_is_the_excess(tmp_path: Path) -> None:
 
 def test_the_quadratics_gradient_noise_has_the_hessians_shape(tmp_path: Path) -> None:
     sizes = QuadraticSizes(**sizes_of("noisy_quadratic"))
-    inputs, _ = prepared("noisy_quadratic", tmp_path)["train"]
+    inputs, _ = prepare("noisy_quadratic", tmp_path)["train"]
     gradients = -sizes.curvatures * sizes.noise_scales * inputs.astype(np.float64)
     assert np.abs(gradients.mean(axis=0)).max() < 1e-6
     covariance = gradients.T @ gradients / len(gradients)
@@ -104,16 +104,16 @@ def test_the_teachers_features_are_at_distance_zero_in_any_basis() -> None:
     sizes = sizes_of("representation")
     truth = truth_of(RepresentationSizes(**sizes))
     mixed = np.random.default_rng(1).standard_normal((8, 8)) @ truth.features
-    found = representation({"hidden.weight": mixed.astype(np.float32)}, sizes)
-    assert found == pytest.approx({"subspace_distance": 0.0, "transfer_loss": 0.0}, abs=1e-6)
+    result = representation({"hidden.weight": mixed.astype(np.float32)}, sizes)
+    assert result == pytest.approx({"subspace_distance": 0.0, "transfer_loss": 0.0}, abs=1e-6)
 
 
 def test_the_subspace_distance_is_the_sine_of_scipys_largest_angle() -> None:
     sizes = sizes_of("representation")
     truth, begin = truth_of(RepresentationSizes(**sizes)), start("representation", sizes)
     angles = subspace_angles(begin["hidden.weight"].T.astype(np.float64), truth.features.T)
-    found = representation(begin, sizes)
-    assert found["subspace_distance"] == pytest.approx(np.sin(angles.max()))
+    result = representation(begin, sizes)
+    assert result["subspace_distance"] == pytest.approx(np.sin(angles.max()))
 
 
 def test_the_transfer_loss_is_what_least_squares_leaves_of_new_tasks() -> None:
@@ -121,10 +121,10 @@ def test_the_transfer_loss_is_what_least_squares_leaves_of_new_tasks() -> None:
     truth, begin = truth_of(RepresentationSizes(**sizes)), start("representation", sizes)
     random = np.random.default_rng(2)
     observed = random.standard_normal((10_000, 50)) @ truth.mixing.T
-    wanted = observed @ truth.features.T @ random.standard_normal((8, 1000))
+    outputs = observed @ truth.features.T @ random.standard_normal((8, 1000))
     features = observed @ begin["hidden.weight"].T
-    head, *_ = np.linalg.lstsq(features, wanted, rcond=None)
-    left = np.square(wanted - features @ head).sum() / np.square(wanted).sum()
+    head, *_ = np.linalg.lstsq(features, outputs, rcond=None)
+    left = np.square(outputs - features @ head).sum() / np.square(outputs).sum()
     assert representation(begin, sizes)["transfer_loss"] == pytest.approx(left, rel=0.05)
 
 
@@ -146,33 +146,33 @@ def logits(name: str, sizes: Sizes, weights: dict[str, np.ndarray], inputs: np.n
 def test_signs_of_the_separable_examples_fit_all_and_call_the_new_ones_positive(
     tmp_path: Path,
 ) -> None:
-    splits = prepared("separable", tmp_path)
-    (inputs, targets), (unseen, wanted) = splits["train"], splits["validation"]
+    splits = prepare("separable", tmp_path)
+    (inputs, targets), (unseen, outputs) = splits["train"], splits["validation"]
     y = 2.0 * targets - 1.0
     signs = np.sign(inputs.T @ y)
     assert inputs @ signs == pytest.approx(4.0 * y)
     assert (unseen @ signs > 0).all()
-    assert wanted.mean() == pytest.approx(0.6)
+    assert outputs.mean() == pytest.approx(0.6)
     least, *_ = np.linalg.lstsq(inputs, y, rcond=None)  # where gradient descent ends
-    assert (np.sign(unseen @ least) == 2.0 * wanted - 1.0).all()
+    assert (np.sign(unseen @ least) == 2.0 * outputs - 1.0).all()
 
 
 def test_scales_of_the_small_mlp_keep_the_start_and_multiply_gradients(tmp_path: Path) -> None:
-    inputs = prepared("small_mlp", tmp_path)["train"][0][:50]
+    inputs = prepare("small_mlp", tmp_path)["train"][0][:50]
     of = registry.workload("small_mlp").at("landscapes").sizes_of
-    found = {}
+    result = {}
     for variant in ("base", "blocks_10"):
         outputs, weights = logits("small_mlp", of(variant), start("small_mlp", of(variant)), inputs)
         outputs.square().sum().backward()
-        found[variant] = outputs, weights
-    assert torch.allclose(found["base"][0], found["blocks_10"][0], atol=1e-5)
+        result[variant] = outputs, weights
+    assert torch.allclose(result["base"][0], result["blocks_10"][0], atol=1e-5)
     for name, scale in (("hidden_1", 0.1), ("hidden_2", 1.0), ("output", 10.0)):
-        base, scaled = (found[v][1][f"{name}.weight"].grad for v in ("base", "blocks_10"))
+        base, scaled = (result[v][1][f"{name}.weight"].grad for v in ("base", "blocks_10"))
         assert torch.allclose(scale * base, scaled, rtol=1e-3, atol=1e-4)
 
 
 def test_the_norm_of_a_normalised_weight_does_not_matter(tmp_path: Path) -> None:
-    inputs = prepared("small_mlp", tmp_path)["train"][0][:50]
+    inputs = prepare("small_mlp", tmp_path)["train"][0][:50]
     sizes = registry.workload("small_mlp").at("landscapes").sizes_of("normalised")
     begin = start("small_mlp", sizes)
     longer = {**begin, "hidden_2.weight": 3.0 * begin["hidden_2.weight"]}
@@ -187,8 +187,8 @@ def test_a_tenth_of_the_training_labels_is_drawn_anew(tmp_path: Path) -> None:
     assert data is not None
     clean = data.model_copy(update={"settings": {**data.settings, "label_noise": 0.0}})
     labels = {}
-    for name, chosen in (("noisy", data), ("clean", clean)):
-        module("small_mlp", "data").prepare(chosen, SEED, tmp_path / name, None)
+    for name, data_kind in (("noisy", data), ("clean", clean)):
+        module("small_mlp", "data").prepare(data_kind, SEED, tmp_path / name, None)
         labels[name] = np.load(tmp_path / name / "train" / "targets.npy")
     # A label that is drawn anew is right in a tenth of the cases.
     assert (labels["noisy"] != labels["clean"]).mean() == pytest.approx(0.09, abs=0.01)
@@ -203,7 +203,7 @@ def test_a_tenth_of_the_training_labels_is_drawn_anew(tmp_path: Path) -> None:
 def test_both_frameworks_return_the_same(name: str, variant: str, tmp_path: Path) -> None:
     sizes = registry.workload(name).at("landscapes").sizes_of(variant)
     begin = start(name, sizes)
-    inputs = prepared(name, tmp_path)["train"][0][:5]
+    inputs = prepare(name, tmp_path)["train"][0][:5]
     parameters = {key: value + np.float32(0.125) for key, value in begin.items()}
     forward = module(name, "model_jax").build(sizes)
     mine = np.asarray(forward(parameters, inputs).logits)
@@ -211,9 +211,7 @@ def test_both_frameworks_return_the_same(name: str, variant: str, tmp_path: Path
     values = {key: torch.tensor(value) for key, value in parameters.items()}
     other = torch.func.functional_call(model, values, (torch.tensor(inputs),))
     outputs = (
-        (sizes["classes"],)
-        if "classes" in sizes
-        else prepared(name, tmp_path)["train"][1].shape[1:]
+        (sizes["classes"],) if "classes" in sizes else prepare(name, tmp_path)["train"][1].shape[1:]
     )
     assert mine.shape == (5, *outputs)
     assert mine == pytest.approx(other.numpy(), rel=1e-4, abs=1e-4)
@@ -221,11 +219,11 @@ def test_both_frameworks_return_the_same(name: str, variant: str, tmp_path: Path
 
 @pytest.mark.parametrize("name", NAMES)
 def test_its_trials_are_counted_in_steps_and_not_scored(name: str) -> None:
-    planned = plan(PlanRequest(name, "sgd", "landscapes"))
+    own_plan = plan(PlanRequest(name, "sgd", "landscapes"))
     steps = registry.workload(name).at("landscapes").budget.steps
-    assert {trial.budget.steps for trial in planned.trials} == {steps}
-    assert not any(trial.is_scored for trial in planned.trials)
-    assert "unscored: suite landscapes counts steps, not seconds" in planned.remarks
+    assert {trial.budget.steps for trial in own_plan.trials} == {steps}
+    assert not any(trial.is_scored for trial in own_plan.trials)
+    assert "unscored: suite landscapes counts steps, not seconds" in own_plan.remarks
 
 
 def test_a_suite_of_its_own_is_found_by_its_workloads() -> None:

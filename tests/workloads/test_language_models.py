@@ -20,7 +20,7 @@ BATCH = 16
 STEPS = 400
 
 
-def trained(name: str, tokens: torch.Tensor, rate: float) -> torch.nn.Module:
+def train_model(name: str, tokens: torch.Tensor, rate: float) -> torch.nn.Module:
     """A quick workload's model after one pass over the tokens with AdamW."""
     workload = registry.workload(name)
     sizes = workload.at("quick").sizes
@@ -63,7 +63,7 @@ def test_memory_pays_and_attention_pays_more() -> None:
     held_out = sample.tokens.astype(np.int64)
     losses = {}
     for name, rate in (("lm", 3e-3), ("rnn", 6e-3)):
-        model = trained(name, torch.from_numpy(train), rate)
+        model = train_model(name, torch.from_numpy(train), rate)
         with torch.no_grad():
             losses[name] = float(loss(model, torch.from_numpy(held_out)))
     bigram = bigram_loss(train, held_out, language.settings.vocabulary)
@@ -76,8 +76,8 @@ def test_memory_pays_and_attention_pays_more() -> None:
 @pytest.mark.parametrize("suite", ["quick", "standard", "large"])
 @pytest.mark.parametrize("name", ["lm", "rnn"])
 def test_every_suite_declares_what_its_data_are(name: str, suite: str) -> None:
-    declared = registry.workload(name).at(suite)
-    assert declared.train_examples == data_of(declared).settings["train"]
-    assert declared.sizes["classes"] == data_of(declared).settings["vocabulary"]
-    assert len(declared.variants) >= 3
-    assert all(declared.sizes_of(variant) != declared.sizes for variant in declared.variants)
+    size = registry.workload(name).at(suite)
+    assert size.train_examples == data_of(size).settings["train"]
+    assert size.sizes["classes"] == data_of(size).settings["vocabulary"]
+    assert len(size.variants) >= 3
+    assert all(size.sizes_of(variant) != size.sizes for variant in size.variants)

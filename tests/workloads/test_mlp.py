@@ -72,9 +72,9 @@ def test_the_tap_gives_the_factors_of_the_weights_gradient() -> None:
     forward = model_jax.build(QUICK.sizes)
 
     def loss_of(parameters: Values, offsets: Values) -> tuple[jax.Array, Values]:
-        passed = forward(parameters, jnp.asarray(inputs), offsets=offsets)
-        losses = optax.softmax_cross_entropy_with_integer_labels(passed.logits, targets)
-        return losses.mean(), passed.layer_inputs
+        outputs = forward(parameters, jnp.asarray(inputs), offsets=offsets)
+        losses = optax.softmax_cross_entropy_with_integer_labels(outputs.logits, targets)
+        return losses.mean(), outputs.layer_inputs
 
     offsets = {"hidden_2": np.zeros((128, 256), np.float32)}
     (gradients, captures), layer_inputs = jax.grad(loss_of, argnums=(0, 1), has_aux=True)(
@@ -111,8 +111,8 @@ def test_a_wrong_size_is_named(key: str, value: object) -> None:
 
 @pytest.mark.parametrize("suite", ["quick", "standard"])
 def test_the_declared_number_of_examples_is_the_one_made(suite: str) -> None:
-    declared = registry.workload("mlp").at(suite)
-    count = data_of(declared).settings.get("train", CifarSettings().train)
-    assert declared.train_examples == count
-    assert declared.sizes["inputs"] == INPUTS
-    assert len(declared.variants) >= 3
+    size = registry.workload("mlp").at(suite)
+    count = data_of(size).settings.get("train", CifarSettings().train)
+    assert size.train_examples == count
+    assert size.sizes["inputs"] == INPUTS
+    assert len(size.variants) >= 3

@@ -55,22 +55,22 @@ def installed() -> Iterator[None]:
 
 def trial(workload: str, framework: Framework) -> Trial:
     request = PlanRequest(workload, "adamw", "tiny", framework, "self")
-    (planned,) = plan(request).trials
+    (only_trial,) = plan(request).trials
     changes = {
-        "point": planned.point | {"learning_rate": 0.1},
-        "budget": planned.budget.model_copy(update={"steps": STEPS}),
+        "point": only_trial.point | {"learning_rate": 0.1},
+        "budget": only_trial.budget.model_copy(update={"steps": STEPS}),
         "grid": Grid(even=10, kept=1),
         "stop_rule": "budget",
     }
-    return planned.model_copy(update=changes)
+    return only_trial.model_copy(update=changes)
 
 
 def events_of(workload: str, framework: Framework, store: Path, cache: Path) -> list[Event]:
     """Those of a whole trial."""
-    planned, options = trial(workload, framework), RunOptions(cache_dir=cache, threads=1)
-    result = run_trial(planned, store, options, Deaf())
+    only_trial, options = trial(workload, framework), RunOptions(cache_dir=cache, threads=1)
+    result = run_trial(only_trial, store, options, Deaf())
     assert (result.state, result.steps) == ("budget", STEPS), result.reason
-    return read_events(store / planned.folder / EVENTS_FILE)
+    return read_events(store / only_trial.folder / EVENTS_FILE)
 
 
 def evaluations(workload: str, framework: Framework, store: Path, cache: Path) -> list[Evaluation]:

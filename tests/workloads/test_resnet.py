@@ -13,7 +13,7 @@ from harness.core.errors import HarnessError, UnknownNameError
 from harness.providers import registry
 from harness.submission.interface import Batch
 from tests.tiers import nightly_but
-from tests.workloads.capturing import captured, problem_of
+from tests.workloads.capturing import capture_pass, problem_of
 from tests.workloads.declared import data_of
 from tests.workloads.parity import (
     Twin,
@@ -96,8 +96,8 @@ def test_captures_are_the_factors_of_the_kernels_gradients(framework: str) -> No
     inputs, targets = batch()
     wrap = torch.from_numpy if framework == "torch" else (lambda x: x)
     kinds = {"torch": np.int64, "jax": np.int32}
-    passed = Batch(wrap(inputs), wrap(targets.astype(kinds[framework])))
-    captures, gradients = captured(framework, problem, passed)
+    wrapped_batch = Batch(wrap(inputs), wrap(targets.astype(kinds[framework])))
+    captures, gradients = capture_pass(framework, problem, wrapped_batch)
     assert set(captures) == {layer.name for layer in problem.layers}
     for layer in problem.layers:
         shape = gradients[layer.weight].shape
@@ -119,13 +119,13 @@ def test_the_batchs_statistics_are_torchs(variant: str) -> None:
     pair = twin(variant)
     module = pair.torch_model(pair.start)
     torch_step(module, batch())
-    passed = jax.jit(pair.module("model_jax").build(pair.sizes))(pair.start, batch()[0])
-    moved = dict(module.named_buffers())
-    assert set(passed.statistics) == set(moved)
+    wrapped_batch = jax.jit(pair.module("model_jax").build(pair.sizes))(pair.start, batch()[0])
+    buffers = dict(module.named_buffers())
+    assert set(wrapped_batch.statistics) == set(buffers)
     for spec in model.buffers(pair.sizes):
         value = (1 - STATISTICS_MOMENTUM) * spec.value
-        expected = value + STATISTICS_MOMENTUM * np.asarray(passed.statistics[spec.name])
-        assert apart(moved[spec.name].numpy(), expected) < 1e-5, spec.name
+        expected = value + STATISTICS_MOMENTUM * np.asarray(wrapped_batch.statistics[spec.name])
+        assert apart(buffers[spec.name].numpy(), expected) < 1e-5, spec.name
 
 
 def test_kernels_start_as_he_says() -> None:
@@ -171,12 +171,12 @@ def test_a_wrong_size_is_named(changed: Sizes, message: str) -> None:
 
 @pytest.mark.parametrize("suite", ["quick", "standard", "large"])
 def test_the_declaration_fits_its_data(suite: str) -> None:
-    declared = WORKLOAD.at(suite)
-    assert declared.train_examples == data_of(declared).settings["train"]
-    assert declared.sizes["classes"] == data_of(declared).settings.get("classes", 10)
-    assert len(declared.variants) >= 3
-    for variant in declared.variants:
-        model.parameters(declared.sizes_of(variant))
+    size = WORKLOAD.at(suite)
+    assert size.train_examples == data_of(size).settings["train"]
+    assert size.sizes["classes"] == data_of(size).settings.get("classes", 10)
+    assert len(size.variants) >= 3
+    for variant in size.variants:
+        model.parameters(size.sizes_of(variant))
 
 
 def test_class_numbers_are_permuted_by_the_instance(tmp_path: Path) -> None:

@@ -16,7 +16,12 @@ from harness.core.errors import HarnessError
 from harness.providers import registry
 from tests.tiers import nightly_but
 from tests.workloads import hessian_products
-from tests.workloads.capturing import assert_captures_are_factors, captured, problem_of, tokens_of
+from tests.workloads.capturing import (
+    assert_captures_are_factors,
+    capture_pass,
+    problem_of,
+    tokens_of,
+)
 from tests.workloads.full_size import losses_around_a_step
 from tests.workloads.language_batches import LanguageBatches
 from tests.workloads.parity import (
@@ -110,10 +115,10 @@ def test_the_loops_memories_add_up_under_autocast() -> None:
 
 def test_the_fused_kernel_gets_the_declared_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     module: Any = twin().torch_model(twin().start)
-    lstm, given = torch.lstm, set[torch.dtype]()
+    lstm, dtypes = torch.lstm, set[torch.dtype]()
 
     def noted(values: Tensor, state: Tensors, weights: Tensors, **flags: Any) -> object:
-        given.update(part.dtype for part in (values, *state, *weights))
+        dtypes.update(part.dtype for part in (values, *state, *weights))
         assert not torch.is_autocast_enabled("cpu")
         return lstm(values, state, weights, **flags)
 
@@ -121,18 +126,18 @@ def test_the_fused_kernel_gets_the_declared_precision(monkeypatch: pytest.Monkey
     tokens = torch.tensor(INPUTS[:4].astype(np.int32))
     with torch.autocast("cpu", torch.bfloat16):
         module(tokens)
-    assert given == {torch.bfloat16}
+    assert dtypes == {torch.bfloat16}
     module(tokens)
-    assert given == {torch.bfloat16, torch.float32}
+    assert dtypes == {torch.bfloat16, torch.float32}
 
 
 @pytest.mark.parametrize("suite", ["standard", "large"])
 def test_no_model_for_a_gpu_loops_over_time_steps(suite: str) -> None:
-    declared = registry.workload("rnn").at(suite)
-    for name in ("base", *declared.variants):
-        assert model.validate(declared.sizes_of(name)).norm == "none"
-    assert declared.drawn is not None
-    choices = [choice for some in declared.drawn.choices.values() for choice in some]
+    size = registry.workload("rnn").at(suite)
+    for name in ("base", *size.variants):
+        assert model.validate(size.sizes_of(name)).norm == "none"
+    assert size.drawn is not None
+    choices = [choice for some in size.drawn.choices.values() for choice in some]
     assert choices and not any("norm" in choice for choice in choices)
 
 
@@ -165,7 +170,7 @@ def test_captures_of_both_frameworks_agree_and_change_no_gradient() -> None:
     ordinary = torch_step(twin().torch_model(twin().start), batch()).gradients
     by_framework = {}
     for framework in ("torch", "jax"):
-        captures, gradients = captured(framework, problem_of(framework, twin()),
+        captures, gradients = capture_pass(framework, problem_of(framework, twin()),
                                  tokens_of(framework, batch()))  # fmt: skip
         assert farthest(gradients, ordinary)[0] < 1e-5
         by_framework[framework] = captures["cells.0.recurrent"]

@@ -41,7 +41,7 @@ def corpus(tmp_path: Path) -> Path:
     return place
 
 
-def prepared(place: Path, folder: Path, seed: str = SEED, **changed: Setting) -> Path:
+def prepare(place: Path, folder: Path, seed: str = SEED, **changed: Setting) -> Path:
     folder.mkdir(exist_ok=True)
     lm.prepare(of_text(**changed), seed, folder, place)
     return folder
@@ -59,7 +59,7 @@ def ids_of(
 
 
 def test_pair_encoding_gives_the_text_back(corpus: Path, tmp_path: Path, cache: Path) -> None:
-    folder = prepared(corpus.parent, tmp_path / "made", test=3)
+    folder = prepare(corpus.parent, tmp_path / "made", test=3)
     (stored,) = cache.iterdir()
     import tokenizers
 
@@ -75,8 +75,8 @@ def test_words_are_the_most_frequent_ones_and_lines_end(tmp_path: Path, cache: P
     (tmp_path / "train.txt").write_text("b a b\n\n b rare <unk> a\n" * 40 + "once\n")
     (tmp_path / "valid.txt").write_text("a never\n" * 40)
     rnn.prepare(of_text(tokenizer="word"), SEED, tmp_path, tmp_path)
-    (stored,) = cache.iterdir()
-    words = (stored / "words.txt").read_text().split()
+    (folder,) = cache.iterdir()
+    words = (folder / "words.txt").read_text().split()
     assert words == ["<unk>", "<eos>", "b", "a", "rare", "once"]
     assert [words[word] for word in ids_of(tmp_path)[:10]] == (
         ["b", "a", "b", "<eos>", "b", "rare", "<unk>", "a", "<eos>", "b"]
@@ -91,15 +91,15 @@ def test_a_vocabulary_bounds_the_words() -> None:
 
 
 def test_every_form_gives_the_same_tokens(corpus: Path, tmp_path: Path) -> None:
-    expected = ids_of(prepared(corpus.parent, tmp_path / "plain"))
+    expected = ids_of(prepare(corpus.parent, tmp_path / "plain"))
     content = (corpus / "train.txt").read_text()
     (corpus / "train.txt").unlink()
     (corpus / "train.txt.gz").write_bytes(gzip.compress(content.encode()))
-    assert ids_of(prepared(corpus.parent, tmp_path / "gz")) == expected
+    assert ids_of(prepare(corpus.parent, tmp_path / "gz")) == expected
     (corpus / "train.txt.gz").unlink()
     rows = [line + "\n" for line in content.split("\n")[:-1]]
     parquet.write_table(pyarrow.table({"text": rows}), corpus / "train-00000-of-00001.parquet")
-    assert ids_of(prepared(corpus.parent, tmp_path / "parquet")) == expected
+    assert ids_of(prepare(corpus.parent, tmp_path / "parquet")) == expected
 
 
 def test_a_line_ends_at_its_line_feed_alone() -> None:
@@ -141,17 +141,17 @@ def test_the_data_folder_itself_may_be_the_corpus(corpus: Path) -> None:
 def test_without_a_file_for_it_validation_begins_the_text(corpus: Path, tmp_path: Path) -> None:
     for name in ("valid.txt", "test.txt"):
         (corpus / name).unlink()
-    folder = prepared(corpus, tmp_path / "made")
+    folder = prepare(corpus, tmp_path / "made")
     whole = Words.of(pieces([corpus / "train.txt"]), 300)
-    folder = prepared(corpus, tmp_path / "words", tokenizer="word")
+    folder = prepare(corpus, tmp_path / "words", tokenizer="word")
     (ids,) = whole.encode(pieces([corpus / "train.txt"]))
     assert ids_of(folder, "validation") == ids[:81].tolist()
     assert ids_of(folder, "train") == ids[81 : 81 + 321].tolist()
 
 
 def test_instances_name_the_same_tokens_otherwise(corpus: Path, tmp_path: Path) -> None:
-    first = prepared(corpus, tmp_path / "first")
-    second = prepared(corpus, tmp_path / "second", seed="f" * 32)
+    first = prepare(corpus, tmp_path / "first")
+    second = prepare(corpus, tmp_path / "second", seed="f" * 32)
     assert ids_of(first) == ids_of(second, seed="f" * 32)
     inputs = [np.load(folder / "train/inputs.npy") for folder in (first, second)]
     assert (inputs[0] == inputs[1]).mean() < 0.2
@@ -160,17 +160,17 @@ def test_instances_name_the_same_tokens_otherwise(corpus: Path, tmp_path: Path) 
 def test_a_text_is_tokenised_once(
     corpus: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepared(corpus, tmp_path / "first")
-    (stored,) = cache.iterdir()
-    assert has_its_hashes(stored)
-    with monkeypatch.context() as patched:
-        patched.delattr(PairEncoding, "encode")
-        prepared(corpus, tmp_path / "second", seed="f" * 32)
+    prepare(corpus, tmp_path / "first")
+    (folder,) = cache.iterdir()
+    assert has_its_hashes(folder)
+    with monkeypatch.context() as patch:
+        patch.delattr(PairEncoding, "encode")
+        prepare(corpus, tmp_path / "second", seed="f" * 32)
     (corpus / "train.txt").write_text(text(500, 9))
-    prepared(corpus, tmp_path / "changed")
+    prepare(corpus, tmp_path / "changed")
     monkeypatch.setattr(token_files, "FORMAT_VERSION", token_files.FORMAT_VERSION + 1)
-    prepared(corpus, tmp_path / "format")
-    prepared(corpus, tmp_path / "vocabulary", vocabulary=310)
+    prepare(corpus, tmp_path / "format")
+    prepare(corpus, tmp_path / "vocabulary", vocabulary=310)
     assert len(list(cache.iterdir())) == 4
 
 
@@ -180,7 +180,7 @@ def test_another_version_of_the_library_makes_its_own_tokens(
     for library in ("one", "another"):
         monkeypatch.setattr(metadata, "version", lambda _, library=library: library)
         for kind in ("bpe", "word"):
-            prepared(corpus, tmp_path / "made", tokenizer=kind)
+            prepare(corpus, tmp_path / "made", tokenizer=kind)
     # Whole words need no library.
     assert len(list(cache.iterdir())) == 3
 
@@ -188,7 +188,7 @@ def test_another_version_of_the_library_makes_its_own_tokens(
 def test_two_processes_at_once_tokenise_it_whole(corpus: Path, tmp_path: Path, cache: Path) -> None:
     context = multiprocessing.get_context("spawn")
     jobs = [
-        context.Process(target=prepared, args=(corpus, tmp_path / str(number)))
+        context.Process(target=prepare, args=(corpus, tmp_path / str(number)))
         for number in range(2)
     ]
     for job in jobs:
@@ -197,18 +197,18 @@ def test_two_processes_at_once_tokenise_it_whole(corpus: Path, tmp_path: Path, c
         job.join()
     assert [job.exitcode for job in jobs] == [0, 0]
     assert ids_of(tmp_path / "0") == ids_of(tmp_path / "1")
-    (stored,) = cache.iterdir()
-    assert has_its_hashes(stored)
+    (folder,) = cache.iterdir()
+    assert has_its_hashes(folder)
 
 
 def test_a_corpus_of_fewer_sequences_is_taken_whole(corpus: Path, tmp_path: Path) -> None:
-    folder = prepared(corpus, tmp_path / "all", train=10**6, validation=10**6, tokenizer="word")
+    folder = prepare(corpus, tmp_path / "all", train=10**6, validation=10**6, tokenizer="word")
     (ids,) = Words.of(pieces([corpus / "train.txt"]), 300).encode(pieces([corpus / "train.txt"]))
     count = 8 * ((len(ids) - 1) // 8) + 1
     assert ids_of(folder) == ids[:count].tolist()
     assert 8 < len(ids_of(folder, "validation")) < len(ids)
     (corpus / "valid.txt").unlink()
-    folder = prepared(corpus, tmp_path / "parted", train=10**6, validation=10**6, tokenizer="word")
+    folder = prepare(corpus, tmp_path / "parted", train=10**6, validation=10**6, tokenizer="word")
     assert len(ids_of(folder, "validation")) <= 1 + len(ids) // 10
     assert ids_of(folder, "validation") == ids[: len(ids_of(folder, "validation"))].tolist()
 
@@ -216,6 +216,6 @@ def test_a_corpus_of_fewer_sequences_is_taken_whole(corpus: Path, tmp_path: Path
 @pytest.mark.parametrize("name", ["lm", "rnn"])
 @pytest.mark.parametrize("suite", ["standard", "large"])
 def test_every_suite_demands_a_batch_of_sequences(name: str, suite: str) -> None:
-    declared = registry.workload(name).at(suite)
-    settings = CorpusSettings.model_validate(data_of(declared).settings)
-    assert min(settings.least, settings.train) >= declared.batch_size
+    size = registry.workload(name).at(suite)
+    settings = CorpusSettings.model_validate(data_of(size).settings)
+    assert min(settings.least, settings.train) >= size.batch_size

@@ -26,7 +26,7 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.
     return header
 
 
-def packed(folder: Path, *members: tarfile.TarInfo, mode: Mode = "w") -> Path:
+def pack(folder: Path, *members: tarfile.TarInfo, mode: Mode = "w") -> Path:
     """An archive in which each file holds the same four bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder / "made.tar"
@@ -47,7 +47,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("compression", ["w", "w:gz", "w:bz2", "w:xz"])
 def test_files_and_folders_come_out(tmp_path: Path, compression: Mode) -> None:
     members = [member("./a/b"), member("c/", tarfile.DIRTYPE), member("d"), member("d")]
-    archive = packed(tmp_path, *members, mode=compression)
+    archive = pack(tmp_path, *members, mode=compression)
     unpack(archive, tmp_path / "new" / "out")
     assert files_in(tmp_path / "new" / "out") == {"a/b": b"tar!", "d": b"tar!"}
     assert (tmp_path / "new" / "out" / "c").is_dir()
@@ -55,7 +55,7 @@ def test_files_and_folders_come_out(tmp_path: Path, compression: Mode) -> None:
 
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "..", "a/../x", "/x", "//x", "a/./../../x"])
 def test_a_name_that_could_leave_the_target_is_refused(tmp_path: Path, name: str) -> None:
-    archive = packed(tmp_path / "in", member("first"), member(name))
+    archive = pack(tmp_path / "in", member("first"), member(name))
     with pytest.raises(HarnessError, match=r"holds '.*', an? (absolute )?name.*\n.*allowed: files"):
         unpack(archive, tmp_path / "out")
     assert files_in(tmp_path).keys() == {"in/made.tar", "out/first"}
@@ -63,7 +63,7 @@ def test_a_name_that_could_leave_the_target_is_refused(tmp_path: Path, name: str
 
 @pytest.mark.parametrize("kind", [*LINKS, *SPECIAL, b"Z"])
 def test_what_is_no_file_and_no_folder_is_refused_by_its_kind(tmp_path: Path, kind: bytes) -> None:
-    archive = packed(tmp_path / "in", member("inside"), member("odd", kind, "inside"))
+    archive = pack(tmp_path / "in", member("inside"), member("odd", kind, "inside"))
     words = (LINKS | SPECIAL).get(kind, "neither a file nor a folder")
     with pytest.raises(HarnessError, match=f"made.tar holds 'odd'.*{words}"):
         unpack(archive, tmp_path / "out")
@@ -75,7 +75,7 @@ def test_nothing_is_written_through_a_link_of_the_archive(tmp_path: Path, kind: 
     (tmp_path / "victim").mkdir()
     (tmp_path / "victim" / "x").write_bytes(b"kept")
     link = member("link", kind, str(tmp_path / "victim"))
-    archive = packed(tmp_path / "in", link, member("link/x"), member("link"))
+    archive = pack(tmp_path / "in", link, member("link/x"), member("link"))
     with pytest.raises(HarnessError, match="link"):
         unpack(archive, tmp_path / "out")
     assert files_in(tmp_path / "victim") == {"x": b"kept"}
@@ -86,7 +86,7 @@ def test_nothing_is_written_through_a_link_that_was_there_before(tmp_path: Path)
         (tmp_path / name).mkdir()
     (tmp_path / "out" / "link").symlink_to(tmp_path / "victim")
     with pytest.raises(HarnessError, match="'link/x', which lies outside"):
-        unpack(packed(tmp_path / "in", member("link/x")), tmp_path / "out")
+        unpack(pack(tmp_path / "in", member("link/x")), tmp_path / "out")
     assert files_in(tmp_path / "victim") == {}
 
 
@@ -94,21 +94,21 @@ def test_rights_and_owners_of_the_archive_are_not_taken(tmp_path: Path) -> None:
     header = member("tool")
     header.mode, header.uid, header.gid = 0o6777, 12345, 12345
     (tmp_path / "plain").touch()
-    unpack(packed(tmp_path, header), tmp_path / "out")
+    unpack(pack(tmp_path, header), tmp_path / "out")
     status, plain = (tmp_path / "out" / "tool").stat(), (tmp_path / "plain").stat()
     assert stat.S_IMODE(status.st_mode) == stat.S_IMODE(plain.st_mode)
     assert (status.st_uid, status.st_gid) == (plain.st_uid, plain.st_gid)
 
 
 def test_a_name_that_is_file_and_folder_is_refused(tmp_path: Path) -> None:
-    archive = packed(tmp_path / "in", member("a"), member("a/b"))
+    archive = pack(tmp_path / "in", member("a"), member("a/b"))
     with pytest.raises(HarnessError, match=r"needs .*/out/a.* both as a file and as a folder"):
         unpack(archive, tmp_path / "out")
 
 
 @pytest.mark.parametrize("compression", ["w", "w:gz", "w:bz2", "w:xz"])
 def test_a_cut_archive_is_refused(tmp_path: Path, compression: Mode) -> None:
-    archive = packed(tmp_path / "in", member("a"), mode=compression)
+    archive = pack(tmp_path / "in", member("a"), mode=compression)
     os.truncate(archive, 514 if compression == "w" else archive.stat().st_size // 2)
     with pytest.raises(HarnessError, match=r"made.tar is not a whole tar archive"):
         unpack(archive, tmp_path / "out")
@@ -124,7 +124,7 @@ def test_whatever_the_members_nothing_outside_changes(
     tmp_path_factory: pytest.TempPathFactory, members: list[tuple[str, bytes, str]]
 ) -> None:
     place = tmp_path_factory.mktemp("any")
-    archive = packed(place / "in", *(member(*entry) for entry in members))
+    archive = pack(place / "in", *(member(*entry) for entry in members))
     try:
         unpack(archive, place / "1" / "2" / "3" / "4" / "5" / "out")
     except HarnessError as refusal:

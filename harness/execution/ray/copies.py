@@ -66,8 +66,8 @@ class StoreCopy:
             there = self._files.find(self._root, detail=True)
         for trial in trials:
             file = self._store / trial.folder / TRIAL_FILE
-            known = there.get(self._place(file))
-            if known is None or known["size"] != file.stat().st_size:
+            copy = there.get(self._place(file))
+            if copy is None or copy["size"] != file.stat().st_size:
                 self.put(trial)
         self._put(self._store / LEDGER_FILE)
 

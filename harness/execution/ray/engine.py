@@ -31,7 +31,7 @@ class Engine:
     """
 
     def __init__(self, profile: RayProfile) -> None:
-        self._ray, self._profile = _imported(), profile
+        self._ray, self._profile = _import_ray(), profile
         _connect(self._ray, profile)
         self._task = self._ray.remote(max_retries=0)(_call)
 
@@ -58,14 +58,14 @@ class Engine:
         """Start a call on a node; a reference to its outcome. Ray does not repeat it by itself."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        placed = NodeAffinitySchedulingStrategy(node.id, soft=False)
-        task = self._task.options(scheduling_strategy=placed, **resources)
+        strategy = NodeAffinitySchedulingStrategy(node.id, soft=False)
+        task = self._task.options(scheduling_strategy=strategy, **resources)
         return task.remote(function, args, kwargs)
 
     def wait(self, references: Sequence[Any], timeout_s: float | None) -> list[Any]:
         """The references of which at least one has its outcome; none after the timeout."""
-        done, _ = self._ray.wait(list(references), num_returns=1, timeout=timeout_s)
-        return list(done)
+        ready, _ = self._ray.wait(list(references), num_returns=1, timeout=timeout_s)
+        return list(ready)
 
     def outcome(self, reference: Any) -> Any:
         """What a call came to.
@@ -95,7 +95,7 @@ def _call(function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, A
     return outcome_of(function, *args, **kwargs)
 
 
-def _imported() -> Any:
+def _import_ray() -> Any:
     try:
         import ray
     except ImportError as error:

@@ -25,7 +25,7 @@ from harness.execution.ray.shipping import Shipment, check_shippable, run_shipme
 from harness.execution.remote import resources_of
 from harness.plan.trial import Trial, TrialRecord
 from harness.record.ledger import Ledger
-from harness.record.plan import record_of, unfinished
+from harness.record.plan import record_of, unfinished_trials
 from harness.record.schema.ledger import AttemptBegun
 from harness.record.store import lock_trial
 from workloads.toml import read_toml
@@ -38,7 +38,7 @@ T = TypeVar("T")
 class Flight:
     """A trial on a node."""
 
-    sent: Shipment
+    shipment: Shipment
     node: Node
     hold: ExitStack
     """Of the trial's folder, which no other process may run meanwhile."""
@@ -70,7 +70,7 @@ class RayExecutor:
         self._ledger = Ledger(self._store)
         self._copy: StoreCopy | None = None
         self._surveys: dict[str, Survey] = {}
-        self._lost: set[str] = set()
+        self._lost_nodes: set[str] = set()
         """Nodes that lost a trial; Ray names them for a while as if they were there."""
 
     def __enter__(self) -> Self:
@@ -106,7 +106,7 @@ class RayExecutor:
                 ended, or the copy that the profile wants cannot be written.
         """
         self._open_copy()
-        pending = unfinished(trials, self._store)
+        pending = unfinished_trials(trials, self._store)
         if pending:
             check_shippable(pending)
             need = resources_of(pending, options)
@@ -135,7 +135,7 @@ class RayExecutor:
                     flight = self._start(waiting.popleft(), node, holds)
                     resources = node.task_resources(need)
                     reference = self._engine.start(
-                        node, resources, run_shipment, flight.sent, options
+                        node, resources, run_shipment, flight.shipment, options
                     )
                     flights[reference] = flight
                 for reference in self._engine.wait(list(flights), None):
@@ -144,9 +144,9 @@ class RayExecutor:
                         if self._is_home(reference, flight):
                             continue
                     nodes = self._alike(need, device, options.fingerprint)
-                    tries[flight.sent.trial.identity] += 1
+                    tries[flight.shipment.trial.identity] += 1
                     self._refuse_hopeless(flight, tries)
-                    waiting.append(flight.sent.trial)
+                    waiting.append(flight.shipment.trial)
             except HarnessError as error:
                 errors.append(error)
                 waiting.clear()
@@ -161,16 +161,16 @@ class RayExecutor:
 
     def _is_home(self, reference: Any, flight: Flight) -> bool:
         """Whether a trial came back with a result; the ledger keeps that a lost one had begun."""
-        trial = flight.sent.trial
+        trial = flight.shipment.trial
         try:
             back: Shipment = self._engine.outcome(reference)
         except NodeLostError as error:
             attempt = self._ledger.attempts(trial.identity) + 1
             self._ledger.note(AttemptBegun(identity=trial.identity, attempt=attempt))
-            self._lost.add(flight.node.id)
+            self._lost_nodes.add(flight.node.id)
             self._display.note(f"ray: lost a node, {trial.folder} runs again: {error}")
             return False
-        back.take_back(self._store, self._ledger, flight.sent)
+        back.take_back(self._store, self._ledger, flight.shipment)
         record = record_of(trial, self._store)
         if record.result is None:
             lines = back.output.strip().splitlines() or ["it printed nothing"]
@@ -197,7 +197,7 @@ class RayExecutor:
             self._display.note(f"ray: {error.message}")
 
     def _refuse_hopeless(self, flight: Flight, tries: Counter[str]) -> None:
-        trial = flight.sent.trial
+        trial = flight.shipment.trial
         if tries[trial.identity] >= self._profile.attempts:
             raise HarnessError(
                 f"executor 'ray': {trial.folder} lost its node {tries[trial.identity]} times",
@@ -210,7 +210,7 @@ class RayExecutor:
         Without one it is the one that most of them have: times of one plan come from one kind.
         """
         all_nodes = self._engine.nodes(need)
-        nodes = [node for node in all_nodes if node.id not in self._lost] or all_nodes
+        nodes = [node for node in all_nodes if node.id not in self._lost_nodes] or all_nodes
         self._look_at([node for node in nodes if node.id not in self._surveys], need, device)
         surveys = [self._surveys[node.id] for node in nodes if node.id in self._surveys]
         check_versions(surveys)

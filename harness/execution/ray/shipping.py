@@ -60,9 +60,9 @@ class Shipment:
         for entry in self.entries:
             ledger.note(entry)
 
-    def take_back(self, store: Path, ledger: Ledger, sent: Shipment) -> None:
+    def take_back(self, store: Path, ledger: Ledger, shipment: Shipment) -> None:
         """Write into a store what is new since it was sent; the ledger first, as a trial does."""
-        for entry in self.entries[len(sent.entries) :]:
+        for entry in self.entries[len(shipment.entries) :]:
             if not isinstance(entry, Planned):
                 ledger.note(entry)
         self.write_files(store)
@@ -77,11 +77,11 @@ class Shipment:
             draft.replace(path)
 
 
-def run_shipment(sent: Shipment, options: RunOptions) -> Shipment:
+def run_shipment(shipment: Shipment, options: RunOptions) -> Shipment:
     """Run a trial on this machine in a store of its own; what that then has."""
     with TemporaryDirectory(prefix="guided-descent-node-") as name:
         store, output = Path(name) / "store", Path(name) / "output"
-        sent.unpack(store)
-        run_command(trial_command(sent.trial, store, options), output)
-        printed = output.read_bytes()[-SHOWN_BYTES:].decode("utf-8", "replace")
-        return Shipment.of(sent.trial, store, Ledger(store), printed)
+        shipment.unpack(store)
+        run_command(trial_command(shipment.trial, store, options), output)
+        output_text = output.read_bytes()[-SHOWN_BYTES:].decode("utf-8", "replace")
+        return Shipment.of(shipment.trial, store, Ledger(store), output_text)

@@ -54,7 +54,7 @@ class Arrays:
         """The names of the jobs that may still be in the queue."""
         return tuple(JOB + token for token in self._open)
 
-    def queued(self) -> dict[str, queue.Task]:
+    def queued_tasks(self) -> dict[str, queue.Task]:
         """The queued tasks by the identities of their trials; arrays that are over are forgotten.
 
         Raises:
@@ -77,7 +77,7 @@ class Arrays:
         write_whole(self._folder / token / TRIALS, json.dumps(list(identities)))
         executor = self._executor(token, need)
         self._open[token] = tuple(identities)
-        jobs = _submitted(lambda: executor.map_array(function, arguments))
+        jobs = _submit_jobs(lambda: executor.map_array(function, arguments))
         return str(jobs[0].job_id).partition("_")[0]
 
     def submit_call(
@@ -86,7 +86,7 @@ class Arrays:
         """Queue one call; returns the name of its job and the file that its pickled result gets."""
         token = secrets.token_hex(6)
         executor = self._executor(token, need)
-        job = _submitted(lambda: executor.submit(function, *args, **kwargs))
+        job = _submit_jobs(lambda: executor.submit(function, *args, **kwargs))
         return JOB + token, Path(job.paths.result_pickle)
 
     def output(self, identity: str) -> Path | None:
@@ -107,7 +107,7 @@ class Arrays:
         return executor
 
 
-def _submitted(submit: Callable[[], T]) -> T:
+def _submit_jobs(submit: Callable[[], T]) -> T:
     """What submitit's submission gives; its error as Slurm's own words."""
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 

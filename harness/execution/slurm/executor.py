@@ -25,7 +25,7 @@ from harness.execution.slurm.arrays import Arrays
 from harness.execution.slurm.profile import SlurmProfile
 from harness.execution.slurm.tries import Tries
 from harness.plan.trial import Trial, TrialRecord
-from harness.record.plan import record_of, unfinished
+from harness.record.plan import record_of, unfinished_trials
 from harness.record.store import is_held
 from workloads.toml import read_toml
 
@@ -81,13 +81,13 @@ class SlurmExecutor:
         self._check(need, 1)
         name, result = self._arrays.submit_call(need, outcome_of, function, *args, **kwargs)
         self._display.note(f"slurm: job {name} looks at a node and waits for one")
-        missed = 0
+        misses = 0
         try:
-            while not result.exists() and missed < 2:
+            while not result.exists() and misses < 2:
                 time.sleep(self._profile.poll_s)
                 tasks = queue.tasks_of([name])
                 queue.refuse_stuck(tasks)
-                missed = 0 if tasks else missed + 1
+                misses = 0 if tasks else misses + 1
         except BaseException:
             queue.cancel([name])
             raise
@@ -101,14 +101,14 @@ class SlurmExecutor:
             HarnessError: Slurm does not take them, or some left the queue again and again without
                 having come further.
         """
-        pending = unfinished(trials, self._store)
+        pending = unfinished_trials(trials, self._store)
         if pending:
-            need, queued = resources_of(pending, options), self._arrays.queued()
-            if to_queue := sum(trial.identity not in queued for trial in pending):
+            need, tasks = resources_of(pending, options), self._arrays.queued_tasks()
+            if to_queue := sum(trial.identity not in tasks for trial in pending):
                 self._check(need, to_queue)
             given_up = self._wait_for_all({t.identity: t for t in pending}, need, options)
             if given_up:
-                raise self._given_up(given_up)
+                raise self._no_progress_error(given_up)
         return tuple(record_of(trial, self._store) for trial in trials)
 
     def _wait_for_all(
@@ -117,22 +117,22 @@ class SlurmExecutor:
         """Keep the queue filled until each trial has ended or is given up; these."""
         largest, tries = queue.site_limits().array_tasks, Tries(self._store, self._profile.attempts)
         before: frozenset[str] = frozenset()
-        lost: list[Trial] = []
+        hopeless_trials: list[Trial] = []
         while pending:
-            tasks = self._arrays.queued()
+            tasks = self._arrays.queued_tasks()
             queue.refuse_stuck(tasks.values())
             for identity in (before & pending.keys()) - tasks.keys():
                 self._finish(pending, identity)
             # a result may reach this machine later than the queue's word that its job is gone
-            gone = [i for i in pending if i not in tasks and i not in before]
-            identities = gone[: max(0, self._profile.max_queued - len(tasks))]
+            absent = [i for i in pending if i not in tasks and i not in before]
+            identities = absent[: max(0, self._profile.max_queued - len(tasks))]
             identities = [
                 identity for identity in identities if not self._finish(pending, identity)
             ]
             # one that runs though it is in no array of ours was queued by who could not say so
             identities = [i for i in identities if not is_held(self._store / pending[i].folder)]
             hopeless = [identity for identity in identities if tries.are_over(pending[identity])]
-            lost += [pending.pop(identity) for identity in hopeless]
+            hopeless_trials += [pending.pop(identity) for identity in hopeless]
             to_queue = [pending[identity] for identity in identities if identity in pending]
             before = frozenset(tasks)
             for start in range(0, len(to_queue), largest):
@@ -146,7 +146,7 @@ class SlurmExecutor:
                 self._say(tasks, len(pending))
             if pending:
                 time.sleep(self._profile.poll_s)
-        return lost
+        return hopeless_trials
 
     def _submit(
         self, trials: Sequence[Trial], need: Resources, options: RunOptions, *, is_first: bool
@@ -216,11 +216,11 @@ class SlurmExecutor:
         outcome: Outcome[Any] = value
         return outcome
 
-    def _given_up(self, lost: Sequence[Trial]) -> HarnessError:
-        output = self._arrays.output(lost[0].identity)
+    def _no_progress_error(self, trials: Sequence[Trial]) -> HarnessError:
+        output = self._arrays.output(trials[0].identity)
         return HarnessError(
-            f"executor 'slurm': {len(lost)} trials left the queue {self._profile.attempts} times "
-            f"without having come further, the first of them {lost[0].folder}",
+            f"executor 'slurm': {len(trials)} trials left the queue {self._profile.attempts} times "
+            f"without having come further, the first of them {trials[0].folder}",
             f"see what it printed: {output}; if its time ran out, raise the profile's 'time_min' "
             "or lower --checkpoint-every",
         )

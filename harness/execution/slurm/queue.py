@@ -29,7 +29,7 @@ FULL = re.compile(r"submit *limit|maxsubmit|queue full|temporarily una", re.IGNO
 """What Slurm says then."""
 
 
-STUCK = re.compile(
+STUCK_REASON = re.compile(
     r"Partition\w*Limit|BadConstraints|NotAllowed|Invalid|MaxWall|PerJob|launch.failed", re.I
 )
 """Reasons of waiting that do not pass by themselves."""
@@ -93,7 +93,7 @@ def refuse_stuck(tasks: Iterable[Task]) -> None:
         HarnessError: one is of that kind; the message is Slurm's reason.
     """
     for task in tasks:
-        if task.state == "PENDING" and STUCK.search(task.reason):
+        if task.state == "PENDING" and STUCK_REASON.search(task.reason):
             raise HarnessError(
                 f"executor 'slurm': task {task.index} of job {task.name} will never start: "
                 f"{task.reason}",

@@ -24,9 +24,9 @@ class Tries:
     def are_over(self, trial: Trial) -> bool:
         """Whether it was queued often enough since it last came further."""
         log, identity = self._store / trial.folder / EVENTS_FILE, trial.identity
-        written = log.read_bytes().count(b'"kind":"checkpoint"') if log.exists() else 0
-        if written > self._checkpoints.get(identity, -1):
-            self._checkpoints[identity], self._counts[identity] = written, 0
+        checkpoints = log.read_bytes().count(b'"kind":"checkpoint"') if log.exists() else 0
+        if checkpoints > self._checkpoints.get(identity, -1):
+            self._checkpoints[identity], self._counts[identity] = checkpoints, 0
         return self._counts[identity] >= self._most
 
     def count(self, trial: Trial) -> None:

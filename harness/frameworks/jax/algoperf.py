@@ -50,13 +50,13 @@ def _uses_pmap(file: Path) -> bool:
 def sharding_utilities(device: jax.Device) -> dict[str, object]:
     """AlgoPerf's `jax_sharding_utils` over one device."""
     mesh = Mesh(np.array([device]), ("batch",))
-    replicated = NamedSharding(mesh, PartitionSpec())
-    sharded = NamedSharding(mesh, PartitionSpec("batch"))
+    replicas = NamedSharding(mesh, PartitionSpec())
+    batch_slices = NamedSharding(mesh, PartitionSpec("batch"))
     return {
-        "get_replicate_sharding": lambda: replicated,
-        "get_batch_dim_sharding": lambda: sharded,
-        "replicate": lambda tree: jax.device_put(tree, replicated),
-        "shard_along_batch_dim": lambda tree: jax.device_put(tree, sharded),
+        "get_replicate_sharding": lambda: replicas,
+        "get_batch_dim_sharding": lambda: batch_slices,
+        "replicate": lambda tree: jax.device_put(tree, replicas),
+        "shard_along_batch_dim": lambda tree: jax.device_put(tree, batch_slices),
     }
 
 
@@ -70,7 +70,7 @@ class JaxWorkload(AlgoPerfWorkload[Array]):
     def __init__(self, problem: JaxProblem, point: Hyperparameters) -> None:
         super().__init__(problem, point)
         self._problem = problem
-        self.traced = 0
+        self.traces = 0
 
     def model_fn(  # noqa: PLR0917, its arguments are AlgoPerf's
         self,
@@ -85,7 +85,7 @@ class JaxWorkload(AlgoPerfWorkload[Array]):
     ) -> tuple[Array, Mapping[str, Array]]:
         """Logits (batch, ..., outputs) in float32, and the running statistics after the pass."""
         inputs, problem = augmented_and_preprocessed_input_batch["inputs"], self._problem
-        self.traced += 1
+        self.traces += 1
         if mode is ForwardPassMode.EVAL or use_running_average_bn:
             logits = problem.evaluation_logits(params, model_state, inputs)
             return logits.astype(jnp.float32), model_state
@@ -168,7 +168,7 @@ class JaxBridge:
             return {"inputs": batch.inputs[None], "targets": batch.targets[None]}
         return {"inputs": batch.inputs, "targets": batch.targets}
 
-    def updated(self, container: Any, model_state: Any) -> None:
+    def take_update(self, container: Any, model_state: Any) -> None:
         """The problem's parameters and buffers are those returned: the earlier may be donated."""
         self._problem.parameters = self._inward(container)
         self._problem.buffers = self._inward(model_state or {})
@@ -178,7 +178,7 @@ class JaxBridge:
         """Count the passes of an update: as many as it was compiled with."""
         if not self._examples:  # no batch was drawn: an evaluation was prepared
             return
-        self._passes, self._workload.traced = self._workload.traced or self._passes, 0
+        self._passes, self._workload.traces = self._workload.traces or self._passes, 0
         self._problem.note_passes(self._passes, self._passes, self._passes * self._examples)
         self._examples = 0
 
@@ -198,8 +198,8 @@ class JaxBridge:
         """The saved leaves in the structure of a new start's state, functions as they are there."""
         del container
         fresh, structure = jax.tree.flatten(optimizer_state)
-        saved = leaves_of(state_of(state, "optimizer"), "leaves")
-        pairs = zip(fresh, saved, strict=True)
+        saved_leaves = leaves_of(state_of(state, "optimizer"), "leaves")
+        pairs = zip(fresh, saved_leaves, strict=True)
         leaves = [new if old is None else old for new, old in pairs]
         parameters: Mapping[str, Array] = arrays_of(state, "parameters")
         self._problem.parameters = dict(parameters)

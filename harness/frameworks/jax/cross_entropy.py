@@ -27,9 +27,9 @@ def mean_cross_entropy(logits: Array, targets: Array) -> Array:
 
     @jax.checkpoint
     def total(logits: Array, targets: Array) -> Array:
-        raised = logits.astype(jnp.float32)
-        likelihoods = jnp.take_along_axis(raised, targets[:, None], axis=-1)[:, 0]
-        return (jax.nn.logsumexp(raised, axis=-1) - likelihoods).sum()
+        logits_f32 = logits.astype(jnp.float32)
+        likelihoods = jnp.take_along_axis(logits_f32, targets[:, None], axis=-1)[:, 0]
+        return (jax.nn.logsumexp(logits_f32, axis=-1) - likelihoods).sum()
 
     sums: Array = by_parts(total, logits, targets).sum()
     return sums / targets.size

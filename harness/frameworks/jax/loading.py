@@ -129,8 +129,8 @@ class OptimizerSubmission:
         batch = stream.next()
         loss: Array
         problem = self._problem
-        spent = problem.budget.progress(self._horizon)
-        progress = progress_of(self._schedule, spent, self._step_rules)
+        spent_fraction = problem.budget.progress(self._horizon)
+        progress = progress_of(self._schedule, spent_fraction, self._step_rules)
         if self._schedule is not None:
             self._factor = progress.factor
         self._passes += 1
@@ -253,11 +253,11 @@ def _train_step(
         return parameters, state, buffers, loss
 
     # On the CPU the referee's snapshots may be views of these buffers.
-    donated = () if problem.device.platform == "cpu" else (0, 1)
+    donate_argnums = () if problem.device.platform == "cpu" else (0, 1)
     if not isinstance(problem.everywhere, NamedSharding):
-        return jax.jit(train, donate_argnums=donated)
+        return jax.jit(train, donate_argnums=donate_argnums)
     # Else the compiler might leave a parameter divided as its gradient was computed.
-    return jax.jit(train, donate_argnums=donated, out_shardings=problem.everywhere)
+    return jax.jit(train, donate_argnums=donate_argnums, out_shardings=problem.everywhere)
 
 
 def _builder_of(factory: object, hyperparameters: Hyperparameters) -> Build | None:

@@ -21,10 +21,10 @@ _clip_now = jnp.clip
 
 @wraps(_clip_now)
 def _clip(
-    *bounded: Any, a: Any = None, a_min: Any = None, a_max: Any = None, **bounds: Any
+    *arguments: Any, a: Any = None, a_min: Any = None, a_max: Any = None, **bounds: Any
 ) -> Array:
     """`jnp.clip`, whose array and bounds were also called `a`, `a_min` and `a_max`."""
     old = {"min": a_min, "max": a_max}
     bounds |= {name: bound for name, bound in old.items() if bound is not None}
-    array = bounded if a is None else (a, *bounded)
+    array = arguments if a is None else (a, *arguments)
     return _clip_now(*array, **bounds)

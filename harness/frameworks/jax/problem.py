@@ -22,7 +22,7 @@ from workloads.fused_jax import differentiable_once
 from workloads.parameters import STATISTICS_MOMENTUM
 
 Tree = Mapping[str, Array]
-Captured = tuple[Evaluation[Array], dict[str, Array], dict[str, Capture[Array]]]
+CaptureResult = tuple[Evaluation[Array], dict[str, Array], dict[str, Capture[Array]]]
 
 
 class JaxProblem(CountedProblem):
@@ -169,7 +169,7 @@ class JaxProblem(CountedProblem):
         *,
         random: Array | None = None,
         names: tuple[str, ...] | None = None,
-    ) -> Captured:
+    ) -> CaptureResult:
         """One compiled forward and backward pass that also returns what passed through layers.
 
         Args:
@@ -194,7 +194,7 @@ class JaxProblem(CountedProblem):
             key=self.next_key(),
             names=layer_names if names is None else names,
         )
-        capture: Captured = result
+        capture: CaptureResult = result
         self._note_call(capture[0].loss, batch, backward=1)
         self._move_buffers(statistics)
         return capture
@@ -232,7 +232,7 @@ class JaxProblem(CountedProblem):
         random: Array | None,
         key: Array,
         names: tuple[str, ...],
-    ) -> tuple[Captured, dict[str, Array]]:
+    ) -> tuple[CaptureResult, dict[str, Array]]:
         def loss(
             parameters: dict[str, Array], offsets: dict[str, Array]
         ) -> tuple[Array, tuple[Array, dict[str, Array], dict[str, Array]]]:

@@ -82,14 +82,16 @@ def with_rules(
             extra["factor"] = place.factor
         changes, inner_state = update(gradients, state.inner, params, **extra)
         scale = 1.0 if takes_factor else place.factor
-        moved = {}
+        values = {}
         for name, change in changes.items():
             numbers = Numbers(params[name], -scale * change, gradients[name])
-            moved[name] = _moved(name, numbers, rules, place)
+            values[name] = _next_value(name, numbers, rules, place)
         steps = state.steps + 1
-        moved, slow = _synchronised(moved, state.slow, steps, rules)
-        new = {name: value - params[name] for name, value in moved.items()}
-        pace = {name: _paced(value, new[name], rules, place) for name, value in state.pace.items()}
+        values, slow = _synchronise(values, state.slow, steps, rules)
+        new = {name: value - params[name] for name, value in values.items()}
+        pace = {
+            name: _next_pace(value, new[name], rules, place) for name, value in state.pace.items()
+        }
         return new, RuledState(inner_state, slow, pace, steps)
 
     def init(params: Values) -> RuledState:
@@ -109,13 +111,13 @@ def _ahead(rules: StepRules, place: Place) -> Array:
     return jnp.where(is_within, nesterov.beta * place.factor, 0.0)
 
 
-def _paced(pace: Array, change: Array, rules: StepRules, place: Place) -> Array:
+def _next_pace(pace: Array, change: Array, rules: StepRules, place: Place) -> Array:
     """p, after w has moved from y_t by this change."""
-    moved = change + _ahead(rules, place) * pace
-    return pace + (1 - rules.nesterov.gamma) * (moved - pace)
+    displacement = change + _ahead(rules, place) * pace
+    return pace + (1 - rules.nesterov.gamma) * (displacement - pace)
 
 
-def _moved(name: str, numbers: Numbers, rules: StepRules, place: Place) -> Array:
+def _next_value(name: str, numbers: Numbers, rules: StepRules, place: Place) -> Array:
     """w_{t+1}."""
     start, step, gradient = numbers
     factor, floor = (place.matrices if name in rules.matrices else place.rest), rules.floor_of(name)
@@ -126,9 +128,9 @@ def _moved(name: str, numbers: Numbers, rules: StepRules, place: Place) -> Array
         step = step * mask * (mask.size / (mask.sum() + 1))
     if rules.is_held(name):
         norm = jnp.linalg.norm(start)
-        moved = start - step / _length(step) * (rules.hyperball * factor * norm)
-        held: Array = moved * (norm / _length(moved))
-        return held
+        target = start - step / _length(step) * (rules.hyperball * factor * norm)
+        result: Array = target * (norm / _length(target))
+        return result
     if floor:
         least = floor * factor * jnp.linalg.norm(start)
         # of a step of zeros the ratio may be infinite
@@ -144,17 +146,17 @@ def _length(values: Array) -> Array:
     return jnp.maximum(jnp.linalg.norm(values), TINY)
 
 
-def _synchronised(
-    moved: Values, slow: Values, steps: Array, rules: StepRules
+def _synchronise(
+    fast: Values, slow: Values, steps: Array, rules: StepRules
 ) -> tuple[Values, Values]:
     """The fast and the slow weights, equal after every k-th step."""
     if not rules.every:
-        return moved, slow
+        return fast, slow
     is_due = steps % rules.every == 0
-    ahead = {name: slow[name] + rules.alpha * (value - slow[name]) for name, value in moved.items()}
+    ahead = {name: slow[name] + rules.alpha * (value - slow[name]) for name, value in fast.items()}
 
     def where(new: Values, old: Values) -> Values:
         result: Values = jax.tree.map(lambda a, b: jnp.where(is_due, a, b), new, old)
         return result
 
-    return where(ahead, moved), where(ahead, slow)
+    return where(ahead, fast), where(ahead, slow)

@@ -208,7 +208,7 @@ def compile_ahead(
 def _gather(
     inputs: Array, targets: Array, index: Array | np.ndarray, *, slices: NamedSharding | None
 ) -> tuple[Array, Array]:
-    return _divided(inputs[index], slices), _divided(targets[index], slices)
+    return _shard(inputs[index], slices), _shard(targets[index], slices)
 
 
 @partial(jax.jit, static_argnames=("count", "slices"))
@@ -222,7 +222,7 @@ def _gather_slice(
     slices: NamedSharding | None,
 ) -> tuple[Array, Array]:
     index = jax.lax.dynamic_slice(permutation, (offset,), (count,))
-    return _divided(inputs[index], slices), _divided(targets[index], slices)
+    return _shard(inputs[index], slices), _shard(targets[index], slices)
 
 
 @partial(jax.jit, static_argnames=("side", "padding", "slices"))
@@ -245,10 +245,10 @@ def _crop(
     canvas = jnp.pad(images, around, constant_values=PADDING_VALUE)
     image = jnp.arange(count)[:, None, None, None]
     channel = jnp.arange(channels)[:, None, None]
-    cropped = canvas[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
-    return _divided(cropped, slices)
+    result = canvas[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
+    return _shard(result, slices)
 
 
-def _divided(batch: Array, slices: NamedSharding | None) -> Array:
+def _shard(batch: Array, slices: NamedSharding | None) -> Array:
     """A batch (examples, ...), of which each device computes and holds a slice."""
     return batch if slices is None else jax.lax.with_sharding_constraint(batch, slices)

@@ -32,7 +32,7 @@ class JaxArithmetic:
         result: Values = _move(average, dict(values), average, weight)
         return result
 
-    def shifted(
+    def shift(
         self, average: Values, values: Mapping[str, Array], start: Values, weight: float
     ) -> Values:
         """average + weight (values - start), new arrays."""

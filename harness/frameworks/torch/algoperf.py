@@ -110,8 +110,10 @@ class TorchBridge:
 
     def watch(self, optimizer_state: Any) -> None:
         """Remember what its optimizers hold before the first step."""
-        held = optimizer_state.values() if isinstance(optimizer_state, Mapping) else ()
-        self._unsaved = [UnsavedState(value) for value in held if isinstance(value, Optimizer)]
+        values = optimizer_state.values() if isinstance(optimizer_state, Mapping) else ()
+        self._unsaved_states = [
+            UnsavedState(value) for value in values if isinstance(value, Optimizer)
+        ]
 
     def random(self, step: int) -> tuple[Any, Any, Any]:
         """Pairs of whole numbers below 2^31, as AlgoPerf's generator in numpy gives."""
@@ -123,7 +125,7 @@ class TorchBridge:
         """Inputs and targets by name."""
         return {"inputs": batch.inputs, "targets": batch.targets}
 
-    def updated(self, container: nn.Module, model_state: object) -> None:
+    def take_update(self, container: nn.Module, model_state: object) -> None:
         """Copy another module's values into the live model, which is evaluated."""
         del model_state
         live = self._problem.model
@@ -132,7 +134,7 @@ class TorchBridge:
                 live.load_state_dict(container.state_dict())
 
     def parameters(self, container: nn.Module) -> Mapping[str, Tensor]:
-        """The live parameters; `updated` has seen to a container that is another module."""
+        """The live parameters; `take_update` has seen to a container that is another module."""
         del container
         return self._problem.parameters
 
@@ -143,8 +145,8 @@ class TorchBridge:
             HarnessError: the optimizer's state is no dictionary, or an optimizer keeps state
                 elsewhere.
         """
-        for unsaved in self._unsaved:
-            unsaved.refuse()
+        for state in self._unsaved_states:
+            state.refuse()
         if not isinstance(optimizer_state, Mapping):
             raise HarnessError(
                 f"the optimizer's state is a {type(optimizer_state).__name__}",
@@ -160,9 +162,9 @@ class TorchBridge:
         self, optimizer_state: Any, container: nn.Module, state: StateDict[Tensor]
     ) -> tuple[Any, nn.Module, None]:
         """Put all back into the objects of a new start."""
-        saved = state_of(state, "optimizer")
-        for name, own in state_of(saved, "objects").items():
+        stored_state = state_of(state, "optimizer")
+        for name, own in state_of(stored_state, "objects").items():
             optimizer_state[name].load_state_dict(own)
-        optimizer_state.update(cast("Mapping[str, Any]", saved["values"]))
+        optimizer_state.update(cast("Mapping[str, Any]", stored_state["values"]))
         assign(self._problem, arrays_of(state, "parameters"))
         return optimizer_state, container, None

@@ -48,10 +48,10 @@ def export_into(
         if all(part.device.type == "cpu" for part in parts):
             torch.cat(parts, out=target)
         else:
-            target.copy_(_pinned(torch.cat(parts)))
+            target.copy_(_pin(torch.cat(parts)))
 
 
-def _pinned(values: Tensor) -> Tensor:
+def _pin(values: Tensor) -> Tensor:
     """A device's values in pinned memory, to which a GPU copies several times as fast.
 
     Torch keeps what such a tensor took for the next one of its size.

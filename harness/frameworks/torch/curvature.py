@@ -87,10 +87,10 @@ def curvature_of(model: nn.Module, source: ModelSource, batch: Batch[Tensor]) ->
     inputs, targets = batch.inputs[:EXAMPLES].double(), batch.targets[:EXAMPLES]
     jacobian, chances = _jacobian(exact, weights, inputs)
     steps = torch.einsum("nk,nkp->np", chances, jacobian)[:, None] - jacobian  # all g_nc
-    weighted = chances.sqrt()[:, :, None] * steps
+    weighted_steps = chances.sqrt()[:, :, None] * steps
     own = steps[torch.arange(len(steps)), targets]
-    fisher = _second_moment(weighted.flatten(0, 1), len(inputs))
-    layers = _layers(exact, source, weights, inputs, weighted)
+    fisher = _second_moment(weighted_steps.flatten(0, 1), len(inputs))
+    layers = _layers(exact, source, weights, inputs, weighted_steps)
     return {
         **_matrices(_hessian(exact, weights, inputs, targets), fisher, jacobian, chances),
         "empirical_distance": _sine([_second_moment(own, len(own))], [fisher]),
@@ -150,11 +150,11 @@ def _layers(
     source: ModelSource,
     weights: Mapping[str, Tensor],
     inputs: Tensor,
-    weighted: Tensor,
+    weighted_steps: Tensor,
 ) -> list[_Layer]:
     """The linear layers, with the columns of the gradients that are theirs."""
     sizes = [value.numel() for value in weights.values()]
-    columns = dict(zip(weights, weighted.split(sizes, dim=2), strict=True))
+    columns = dict(zip(weights, weighted_steps.split(sizes, dim=2), strict=True))
     layers = []
     for layer in layers_of(source):
         layer_inputs = _inputs_of(
@@ -169,19 +169,21 @@ def _layers(
 
 
 def _inputs_of(module: nn.Module, model: nn.Module, inputs: Tensor) -> Tensor:
-    captured: list[Tensor] = []
-    hook = module.register_forward_pre_hook(lambda _, arguments: captured.append(arguments[0]))
+    inputs_by_call: list[Tensor] = []
+    hook = module.register_forward_pre_hook(
+        lambda _, arguments: inputs_by_call.append(arguments[0])
+    )
     with torch.no_grad():
         model(inputs)
     hook.remove()
-    return captured[0]
+    return inputs_by_call[0]
 
 
 def _approximations(layers: list[_Layer], fisher: Tensor) -> dict[str, float]:
     """The distances of all approximations from the blocks, and of the blocks from F."""
     blocks = [_second_moment(each.gradients.flatten(2).flatten(0, 1), len(each.inputs))
               for each in layers]  # fmt: skip
-    matrices = [_approximated(each) for each in layers]
+    matrices = [_approximate_blocks(each) for each in layers]
     # The blocks are a part of F: the angle's cosine is ||blocks|| / ||F||.
     part = sum(block.square().sum().item() for block in blocks) / fisher.square().sum().item()
     distances = {f"{name}_distance": _sine([each[name] for each in matrices], blocks)
@@ -194,7 +196,7 @@ def _approximations(layers: list[_Layer], fisher: Tensor) -> dict[str, float]:
     }
 
 
-def _approximated(layer: _Layer) -> dict[str, Tensor]:
+def _approximate_blocks(layer: _Layer) -> dict[str, Tensor]:
     """A layer's block as each method has it, (out in, out in)."""
     count, inputs, steps = len(layer.inputs), layer.inputs, layer.gradients
     squares = inputs.square().sum(1).clamp_min(torch.finfo(inputs.dtype).tiny)

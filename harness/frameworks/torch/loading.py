@@ -88,14 +88,14 @@ class OptimizerSubmission:
                 f"{self._place}: build's schedule is {type(self._schedule).__name__}",
                 f"it must be {SCHEDULE_FORM}",
             )
-        self._optimizer, self._unsaved = optimizer, UnsavedState(optimizer)
+        self._optimizer, self._unsaved_state = optimizer, UnsavedState(optimizer)
         self._swap = _swap_of(optimizer)
         if self.averages_weights or getattr(optimizer, "keeps_iterates", False):
             refuse_rules(hyperparameters, f"{type(optimizer).__name__} keeps its own iterates")
         self._step_rules = step_rules(problem.specs, hyperparameters, self._schedule)
-        trained = self._wrapper.view.parameters
+        parameters = self._wrapper.view.parameters
         rules = self._step_rules
-        self._step_wrapper = None if rules is None else StepWrapper(trained, rules)
+        self._step_wrapper = None if rules is None else StepWrapper(parameters, rules)
         self._base_rates = self._rates()
         self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
         self._update = OptimizerStep(optimizer, problem.ranks.world_size)
@@ -110,8 +110,8 @@ class OptimizerSubmission:
         optimizer, update = self._optimizer, self._update
         wrapper = self._wrapper
         step_wrapper, schedule = self._step_wrapper, self._schedule
-        spent = problem.budget.progress(self._horizon)
-        progress = progress_of(schedule, spent, self._step_rules)
+        spent_fraction = problem.budget.progress(self._horizon)
+        progress = progress_of(schedule, spent_fraction, self._step_rules)
         if schedule is not None:
             self._set_rates(progress.factor)
         if step_wrapper is not None:
@@ -167,7 +167,7 @@ class OptimizerSubmission:
         Raises:
             HarnessError: the optimizer keeps state elsewhere.
         """
-        self._unsaved.refuse()
+        self._unsaved_state.refuse()
         return {
             "optimizer": self._optimizer.state_dict(),
             "parameters": dict(self._problem.parameters),

@@ -17,13 +17,13 @@ from torch.optim import Optimizer
 
 from harness.core.errors import HarnessError
 from harness.frameworks.torch.problem import TorchProblem
-from harness.submission.entry import Build, arguments, imported, is_import_path
+from harness.submission.entry import Build, arguments, import_object, is_import_path
 from harness.submission.interface import Hyperparameters
 
 BASE_CLASS = "base_optimizer"
 BASE_INSTANCES = ("optimizer", "wrapped_optimizer")
 """What classes call the optimizer that they wrap: some make it of its class, some are given it."""
-Known = Callable[[TorchProblem], object]
+ArgumentOf = Callable[[TorchProblem], object]
 VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -54,7 +54,7 @@ def _model(problem: TorchProblem) -> nn.Module:
     return problem.model
 
 
-KNOWN: Mapping[str, Known] = {
+ARGUMENTS: Mapping[str, ArgumentOf] = {
     "params": _parameters,
     "model": _model,
     "batch_size": _batch_size,
@@ -83,22 +83,24 @@ def builder_of(factory: object, _: Hyperparameters) -> Build | None:
 
 def _make(kind: type[Optimizer], problem: TorchProblem, point: Hyperparameters) -> Optimizer:
     """An optimizer of the class at a point."""
-    accepted = inspect.signature(kind).parameters
-    required = [n for n, p in accepted.items() if p.default is p.empty and p.kind not in VARIABLE]
-    first = next(iter(accepted), "")
-    wrapped = next((name for name in BASE_INSTANCES if name in required), "")
-    if wrapped:
-        keywords = _around_another(kind, wrapped, problem, point)
+    parameters = inspect.signature(kind).parameters
+    required_names = [
+        n for n, p in parameters.items() if p.default is p.empty and p.kind not in VARIABLE
+    ]
+    first = next(iter(parameters), "")
+    base_argument = next((name for name in BASE_INSTANCES if name in required_names), "")
+    if base_argument:
+        keywords = _around_another(kind, base_argument, problem, point)
     else:
         keywords = arguments(kind, point, "lr")
-    if BASE_CLASS in required:
+    if BASE_CLASS in required_names:
         keywords[BASE_CLASS] = _base_of(kind, BASE_CLASS, point)
     if _has_fused(kind, problem.device):
         keywords["fused"] = True
-    is_named = first in (*KNOWN, BASE_CLASS, *BASE_INSTANCES)
-    for name in required:
-        if name in KNOWN and name not in keywords:
-            keywords[name] = KNOWN[name](problem)
+    is_named = first in (*ARGUMENTS, BASE_CLASS, *BASE_INSTANCES)
+    for name in required_names:
+        if name in ARGUMENTS and name not in keywords:
+            keywords[name] = ARGUMENTS[name](problem)
     construct: Callable[..., Optimizer] = kind
     return construct(*([] if is_named else [_parameters(problem)]), **keywords)
 
@@ -110,8 +112,8 @@ def _around_another(
 
     Everything else of the point, the learning rate above all, is the other one's.
     """
-    base, accepted = _base_of(kind, argument, point), inspect.signature(kind).parameters
-    own = [name for name in point if name in accepted and name != argument]
+    base, parameters = _base_of(kind, argument, point), inspect.signature(kind).parameters
+    own = [name for name in point if name in parameters and name != argument]
     rest = {name: point[name] for name in point if name not in (*own, argument)}
     keywords: dict[str, object] = {name: point[name] for name in own}
     return {argument: _make(base, problem, rest), **keywords}
@@ -131,7 +133,7 @@ def _base_of(kind: type[Optimizer], argument: str, point: Hyperparameters) -> ty
         raise HarnessError(f"{kind.__name__} wraps another optimizer, its {argument}", hint)
     if not is_import_path(name) or name.partition(":")[0].partition(".")[0] not in packages:
         raise HarnessError(f"{argument} is {name!r}, which no record would hold the code of", hint)
-    base = imported(name)
+    base = import_object(name)
     if not (isinstance(base, type) and issubclass(base, Optimizer)):
         raise HarnessError(f"{argument} is {name!r}, which is no optimizer class", hint)
     return base

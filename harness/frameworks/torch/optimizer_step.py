@@ -54,14 +54,14 @@ class OptimizerStep:
             return loss
         losses, start = [passes()] if self._moves_first else [], self._version()
 
-        def noted() -> Tensor:
+        def note_loss() -> Tensor:
             if self._moves_first is None:
                 self._moves_first = self._version() != start
             losses.append(closure())
             return losses[-1]
 
         # Torch declares that a closure gives a float, and passes on whatever it gives.
-        self._optimizer.step(cast("Callable[[], float]", noted))
+        self._optimizer.step(cast("Callable[[], float]", note_loss))
         return losses[0] if losses else passes()
 
     def _version(self) -> int:

@@ -101,12 +101,12 @@ class TorchProblem(CountedProblem):
         self._value = self.loss.value_in_parts
         self._plain = self.model, mean_loss(self.model, self.loss, source.precision, device)
         # Loss and model in one graph: logits then need not stand in float32 between the two.
-        self._trained: TrainingCalls = (
+        self._training_calls: TrainingCalls = (
             (torch.compile(self._plain[0]), torch.compile(self._plain[1]))
             if source.is_compiled
             else self._plain
         )
-        self._call, self._loss_call = self._trained
+        self._call, self._loss_call = self._training_calls
 
     def batch_loss(self, batch: Batch[Tensor]) -> Tensor:
         """The mean loss of the live model in the declared precision: a forward pass, a scalar.
@@ -229,7 +229,7 @@ class TorchProblem(CountedProblem):
             with capture_layers(self.model, self.layers, names) as captures:
                 yield captures
         finally:
-            self._call, self._loss_call = self._trained
+            self._call, self._loss_call = self._training_calls
 
     def _logits(self, model: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
         if self._autocast is None:

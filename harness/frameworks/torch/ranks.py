@@ -71,27 +71,27 @@ class TorchRanks:
     @torch.no_grad()
     def all_gather(self, value: Tensor) -> list[Tensor]:
         """The tensors of all ranks, in their order; they have one shape."""
-        sent = value.detach().contiguous()
-        received = [torch.empty_like(sent) for _ in range(self.world_size)]
+        source = value.detach().contiguous()
+        tensors = [torch.empty_like(source) for _ in range(self.world_size)]
         with _lost_ranks():
-            dist.all_gather(received, sent)
-        return received
+            dist.all_gather(tensors, source)
+        return tensors
 
     def all_gather_state(self, state: StateDict[Tensor]) -> list[StateDict[Tensor]]:
         """The states of all ranks; they travel as pickles, between processes of one submission."""
-        received: list[Any] = [None] * self.world_size
+        states: list[Any] = [None] * self.world_size
         with _lost_ranks():
-            dist.all_gather_object(received, state)
-        return cast("list[StateDict[Tensor]]", received)
+            dist.all_gather_object(states, state)
+        return cast("list[StateDict[Tensor]]", states)
 
 
 def couple_batch_norms(model: nn.Module, ranks: TorchRanks) -> None:
     """Let every batch normalisation of a model take the statistics of the whole batch."""
     for module in model.modules():
         if isinstance(module, BatchNorm2d):
-            coupled: Any = module
-            coupled.__class__ = RankedBatchNorm2d
-            coupled.ranks = ranks
+            ranked_module: Any = module
+            ranked_module.__class__ = RankedBatchNorm2d
+            ranked_module.ranks = ranks
 
 
 class RankedBatchNorm2d(BatchNorm2d):
@@ -110,12 +110,12 @@ class RankedBatchNorm2d(BatchNorm2d):
             return super().forward(inputs)
         values = inputs.float()
         mean = _mean(values.mean((0, 2, 3)), self.ranks)
-        centred = values - mean[:, None, None]
-        variance = _mean(centred.square().mean((0, 2, 3)), self.ranks)
+        deviations = values - mean[:, None, None]
+        variance = _mean(deviations.square().mean((0, 2, 3)), self.ranks)
         if self.is_tracking:
             self._track(mean, variance, self.ranks.world_size * values[:, 0].numel())
         scale = self.weight * (variance + self.eps).rsqrt()
-        outputs = centred * scale[:, None, None] + self.bias[:, None, None]
+        outputs = deviations * scale[:, None, None] + self.bias[:, None, None]
         return outputs.to(inputs.dtype)
 
     @torch.no_grad()

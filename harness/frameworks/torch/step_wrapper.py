@@ -53,9 +53,9 @@ class StepWrapper:
             torch._foreach_copy_(live, slow)
         if self._pace:
             pace = list(self._pace.values())
-            moved = torch._foreach_sub(live, list(self._before.values()))
-            torch._foreach_add_(moved, pace, alpha=self._ahead)
-            torch._foreach_lerp_(pace, moved, 1 - self._rules.nesterov.gamma)
+            displacement = torch._foreach_sub(live, list(self._before.values()))
+            torch._foreach_add_(displacement, pace, alpha=self._ahead)
+            torch._foreach_lerp_(pace, displacement, 1 - self._rules.nesterov.gamma)
 
     def state_dict(self) -> StateDict[Tensor]:
         """Lookahead's slow weights, EMA-Nesterov's average and the number of steps."""
@@ -66,8 +66,8 @@ class StepWrapper:
         """Put them back."""
         self._steps = count_of(state, "steps")
         for own, name in ((self._slow, "slow"), (self._pace, "pace")):
-            saved: Mapping[str, Tensor] = arrays_of(state, name)
-            for key, value in saved.items():
+            arrays: Mapping[str, Tensor] = arrays_of(state, name)
+            for key, value in arrays.items():
                 own[key].copy_(value)
 
     def _apply(self, name: str, value: Tensor, gradient: Tensor, progress: Progress) -> None:
@@ -98,9 +98,9 @@ class StepWrapper:
 def _hold(start: Tensor, step: Tensor, length: float) -> Tensor:
     """Go this far relative to the weight in the step's direction, and back to the weight's norm."""
     norm = torch.linalg.vector_norm(start)
-    moved = start - step / _length(step) * (length * norm)
-    held: Tensor = moved * (norm / _length(moved))
-    return held
+    target = start - step / _length(step) * (length * norm)
+    result: Tensor = target * (norm / _length(target))
+    return result
 
 
 def _length(values: Tensor) -> Tensor:

@@ -92,8 +92,10 @@ class TorchTrainingBackend(TorchDevice):
     @contextmanager
     def without_gradients(self, problem: Problem[Tensor], names: Collection[str]) -> Iterator[None]:
         """Let `backward` leave some parameters without a `grad`."""
-        dropped = [problem.parameters[name] for name in names]
-        hooks = [one.register_post_accumulate_grad_hook(_drop_gradient) for one in dropped]
+        dropped_parameters = [problem.parameters[name] for name in names]
+        hooks = [
+            one.register_post_accumulate_grad_hook(_drop_gradient) for one in dropped_parameters
+        ]
         try:
             yield
         finally:

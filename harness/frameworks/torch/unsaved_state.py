@@ -23,7 +23,10 @@ DEEPEST = 12
 """How deep attributes are followed; what lies deeper counts as unchanged."""
 _HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
 _TENSOR_HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
-_KEPT = frozenset(vars(torch.optim.SGD([torch.zeros(1)], lr=0.0))) | {"step", "_opt_called"}
+_TORCH_ATTRIBUTES = frozenset(vars(torch.optim.SGD([torch.zeros(1)], lr=0.0))) | {
+    "step",
+    "_opt_called",
+}
 """Attributes that every optimizer of torch's has, with those that torch's schedules add."""
 
 
@@ -79,13 +82,13 @@ def _attributes(optimizer: Optimizer) -> Iterator[tuple[str, str]]:
     if type(optimizer).__module__.startswith("torch.optim."):
         return  # its own state_dict is complete; caches of shapes are none of its state
     groups = optimizer.param_groups
-    saved = {id(p) for group in groups for p in group["params"]}
-    saved |= {id(v) for state in optimizer.state.values() for v in _values(state)}
-    saved |= set(map(id, _tensors(_state_dict(optimizer))))
+    saved_ids = {id(p) for group in groups for p in group["params"]}
+    saved_ids |= {id(v) for state in optimizer.state.values() for v in _values(state)}
+    saved_ids |= set(map(id, _tensors(_state_dict(optimizer))))
     for name, value in vars(optimizer).items():
-        if name not in _KEPT:
+        if name not in _TORCH_ATTRIBUTES:
             digest = hashlib.sha256()
-            _digest(value, digest.update, saved, DEEPEST)
+            _digest(value, digest.update, saved_ids, DEEPEST)
             yield name, digest.hexdigest()
 
 
@@ -106,15 +109,17 @@ def _tensors(value: object) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, Mapping):
-        yield from (tensor for held in value.values() for tensor in _tensors(held))
+        yield from (tensor for item in value.values() for tensor in _tensors(item))
     elif isinstance(value, list | tuple):
-        yield from (tensor for held in value for tensor in _tensors(held))
+        yield from (tensor for item in value for tensor in _tensors(item))
 
 
-def _digest(value: object, update: Callable[[bytes], None], saved: Set[int], depth: int) -> None:
+def _digest(
+    value: object, update: Callable[[bytes], None], saved_ids: Set[int], depth: int
+) -> None:
     """Feed on what a value holds; parameters and saved state count by their places alone."""
     update(type(value).__qualname__.encode())
-    if depth == 0 or id(value) in saved:
+    if depth == 0 or id(value) in saved_ids:
         return
     if isinstance(value, Tensor):
         update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
@@ -123,22 +128,22 @@ def _digest(value: object, update: Callable[[bytes], None], saved: Set[int], dep
     elif isinstance(value, bool | int | float | complex | str | bytes):
         update(repr(value).encode())
     else:
-        for part in _parts(value, saved):
-            _digest(part, update, saved, depth - 1)
+        for part in _parts(value, saved_ids):
+            _digest(part, update, saved_ids, depth - 1)
 
 
-def _parts(value: object, saved: Set[int]) -> Iterator[object]:
+def _parts(value: object, saved_ids: Set[int]) -> Iterator[object]:
     """What a container or an object of someone's own class holds.
 
     Of an optimizer inside another also its state, as far as the other does not save it.
     """
     if isinstance(value, Optimizer):
         yield from (part for pair in _attributes(value) for part in pair)
-        yield from (held for held in _tensors(value.state) if id(held) not in saved)
+        yield from (item for item in _tensors(value.state) if id(item) not in saved_ids)
     elif isinstance(value, Mapping):
-        for key, held in value.items():
+        for key, item in value.items():
             yield key if isinstance(key, str | int) else type(key).__qualname__
-            yield held
+            yield item
     elif isinstance(value, Set):
         yield from sorted(map(repr, value))
     elif isinstance(value, Collection):

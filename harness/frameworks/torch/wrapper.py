@@ -30,7 +30,7 @@ class TorchArithmetic:
         return average
 
     @torch.no_grad()
-    def shifted(
+    def shift(
         self, average: Tensors, values: Mapping[str, Tensor], start: Tensors, weight: float
     ) -> Tensors:
         """average + weight (values - start), new tensors."""

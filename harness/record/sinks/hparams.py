@@ -10,7 +10,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
 from harness.plan.trial import Result, Trial
-from harness.record.sinks.scalars import TRAINED
+from harness.record.sinks.scalars import SUCCESS_STATES
 
 
 def start_of(trial: Trial, time_s: float) -> Summary:
@@ -36,7 +36,7 @@ def start_of(trial: Trial, time_s: float) -> Summary:
 
 def end_of(result: Result, time_s: float) -> Summary:
     """A session ends."""
-    is_success = result.state in TRAINED
+    is_success = result.state in SUCCESS_STATES
     status = api_pb2.Status.Value("STATUS_SUCCESS" if is_success else "STATUS_FAILURE")
     info = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time_s)
     content = plugin_data_pb2.HParamsPluginData(session_end_info=info)

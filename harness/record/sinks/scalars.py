@@ -15,7 +15,7 @@ from harness.record.schema import (
     TrialEvent,
 )
 
-TRAINED = ("reached", "budget")
+SUCCESS_STATES = ("reached", "budget")
 """The states of a trial that others call a success."""
 
 

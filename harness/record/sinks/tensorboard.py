@@ -36,7 +36,7 @@ class TensorBoard:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("wb", buffering=0)
         except OSError as error:
-            raise self._cannot_write(error) from error
+            raise CannotWriteError.of(self._path, error) from error
         self._records = RecordWriter(self._file)
         self._write(EventProto(wall_time=now_s, file_version="brain.Event:2"))
 
@@ -69,10 +69,4 @@ class TensorBoard:
         try:
             self._records.write(event.SerializeToString())
         except OSError as error:
-            raise self._cannot_write(error) from error
-
-    def _cannot_write(self, error: OSError) -> CannotWriteError:
-        return CannotWriteError(
-            f"cannot write {self._path}: {error}",
-            "free some space and run the same command again; finished trials are kept",
-        )
+            raise CannotWriteError.of(self._path, error) from error

@@ -9,13 +9,13 @@ from harness.core.errors import HarnessError, UnknownNameError
 from harness.providers.table import TRACKERS
 
 
-def tracker_names(asked: Iterable[str]) -> tuple[str, ...]:
+def tracker_names(requests: Iterable[str]) -> tuple[str, ...]:
     """Names of trackers, each once; a shipped one is named as its package and its extra are.
 
     Raises:
         HarnessError: one is not known, or its package is not installed.
     """
-    names = tuple(dict.fromkeys(asked))
+    names = tuple(dict.fromkeys(requests))
     for name in names:
         if name not in TRACKERS.names:
             hint = "TensorBoard's events are always written" if name == "tensorboard" else ""

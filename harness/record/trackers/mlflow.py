@@ -25,10 +25,10 @@ def send(run: TrackedRun) -> None:
     for earlier in client.search_runs([experiment_id], f"tags.`{KEY}` = '{run.key}'"):
         client.delete_run(earlier.info.run_id)
     tags = {KEY: run.key, "group": run.group, **run.facts}
-    opened = client.create_run(
+    mlflow_run = client.create_run(
         experiment_id, start_time=_milliseconds(run.begun_at), tags=tags, run_name=run.name
     )
-    run_id = opened.info.run_id
+    run_id = mlflow_run.info.run_id
     params = [Param(name, str(value)) for name, value in run.point.items()]
     client.log_batch(run_id, params=params)
     metrics = list(_metrics(run))

@@ -11,7 +11,7 @@ from harness.plan.trial import Trial
 from harness.record.attempts import Attempt
 from harness.record.log import Event
 from harness.record.schema import End
-from harness.record.sinks.scalars import TRAINED, Scalars, metrics_of, scalars_of
+from harness.record.sinks.scalars import SUCCESS_STATES, Scalars, metrics_of, scalars_of
 from harness.record.store import TRIAL_FILE, last_attempt, read_record
 from harness.record.trackers.base import TrackedRun
 
@@ -36,7 +36,7 @@ def tracked_run(folder: Path) -> TrackedRun:
         curves=_curves(attempt.events),
         summary={name: v for name, v in metrics_of(result).items() if v is not None},
         steps=result.steps,
-        is_success=result.state in TRAINED,
+        is_success=result.state in SUCCESS_STATES,
         begun_at=datetime.fromisoformat(attempt.events[0].at),
         ended_at=datetime.fromisoformat(attempt.last.at),
     )

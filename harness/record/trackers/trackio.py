@@ -11,7 +11,7 @@ from harness.record.trackers.base import PROJECT, TrackedRun
 
 def send(run: TrackedRun) -> None:
     """Send a run under a name that no other attempt has; one that was begun before goes on."""
-    opened = trackio.init(
+    trackio_run = trackio.init(
         PROJECT,
         name=f"{run.name} ({run.key})",
         group=run.group,
@@ -23,6 +23,6 @@ def send(run: TrackedRun) -> None:
     )
     for scalars in run.curves:
         values = {"budget/timed_s": scalars.timed_s} | dict(scalars.values)
-        opened.log({k: v for k, v in values.items() if v is not None}, step=scalars.step)
-    opened.log(dict(run.summary), step=run.steps)
-    opened.finish()
+        trackio_run.log({k: v for k, v in values.items() if v is not None}, step=scalars.step)
+    trackio_run.log(dict(run.summary), step=run.steps)
+    trackio_run.finish()

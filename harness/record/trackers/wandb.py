@@ -18,7 +18,7 @@ QUIET = wandb.Settings(
 
 def send(run: TrackedRun) -> None:
     """Send a run; one that was begun before goes on."""
-    opened = wandb.init(
+    wandb_run = wandb.init(
         project=os.environ.get("WANDB_PROJECT", PROJECT),
         id=run.key,
         name=run.name,
@@ -29,6 +29,6 @@ def send(run: TrackedRun) -> None:
     )
     for scalars in run.curves:
         values = {"budget/timed_s": scalars.timed_s} | dict(scalars.values)
-        opened.log({k: v for k, v in values.items() if v is not None}, step=scalars.step)
-    opened.summary.update({**run.summary, "state": run.facts["state"]})
-    opened.finish(exit_code=0 if run.is_success else 1)
+        wandb_run.log({k: v for k, v in values.items() if v is not None}, step=scalars.step)
+    wandb_run.summary.update({**run.summary, "state": run.facts["state"]})
+    wandb_run.finish(exit_code=0 if run.is_success else 1)

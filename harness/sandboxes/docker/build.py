@@ -70,7 +70,7 @@ def build_image(request: ImageRequest, say: Callable[[str], None]) -> str:
     try:
         base = client.images.get(request.base)
     except DockerException:
-        base = _pulled(request.base, say)
+        base = _pull(request.base, say)
     with tempfile.TemporaryFile() as file:
         with tarfile.open(fileobj=file, mode="w") as archive:
             _fill(archive, request.wheels)
@@ -91,7 +91,7 @@ def build_image(request: ImageRequest, say: Callable[[str], None]) -> str:
     return digest(image_of(request.tag))
 
 
-def _pulled(name: str, say: Callable[[str], None]) -> Image:
+def _pull(name: str, say: Callable[[str], None]) -> Image:
     from docker.errors import DockerException
 
     say(f"pulling {name}")

@@ -139,8 +139,8 @@ def _find_group(root: Path, lines: list[str]) -> tuple[ContainerGroup, Path]:
         _, names, path = line.split(":", 2)
         paths |= dict.fromkeys(names.split(","), path.lstrip("/"))
     if "freezer" not in paths:
-        unified = UnifiedGroup(root / paths[""])
-        return unified, unified.folder / "cgroup.freeze"
+        group = UnifiedGroup(root / paths[""])
+        return group, group.folder / "cgroup.freeze"
     places = (root / name / paths[name] for name in ("freezer", "memory", "cpuacct"))
     separate = SeparateGroups(*places)
     return separate, separate.freezer / "freezer.state"

@@ -35,7 +35,7 @@ HANDLE = b"w"
 
 def serve(line: socket.socket) -> None:
     """Fork the worker of one order, report its end; return when either end is gone."""
-    line.sendall(json.dumps(_installed()).encode() + b"\n")
+    line.sendall(json.dumps(_installed_versions()).encode() + b"\n")
     text, descriptors, _, _ = socket.recv_fds(line, LONGEST_ORDER, 2)
     if not text:
         return
@@ -69,7 +69,7 @@ def _follow(line: socket.socket, worker: int) -> None:
             return
 
 
-def _installed() -> dict[str, object]:
+def _installed_versions() -> dict[str, object]:
     """The versions of Python and of all packages."""
     packages = {str(each.metadata["Name"]).lower(): each.version for each in distributions()}
     return {"python": platform.python_version(), "packages": packages}

@@ -24,8 +24,8 @@ def labels() -> dict[str, str]:
 
 def remove_left_over(engine: DockerClient) -> None:
     """Remove the containers of referees that are gone; others may do the same meanwhile."""
-    labelled = engine.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True)
-    for container in labelled:
+    containers = engine.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True)
+    for container in containers:
         referee = container.labels[LABEL]
         pid = referee.partition(":")[0]
         if not pid.isdecimal() or _identity(int(pid)) != referee:

@@ -36,7 +36,7 @@ class Line:
         (self.folder / "line").chmod(0o666)
         self._server.listen(1)
         self._peer: socket.socket | None = None
-        self._received = b""
+        self._buffer = b""
 
     def accept(self, pid: int, is_running: Callable[[], bool], timeout_s: float) -> None:
         """Wait for the container's first process.
@@ -62,13 +62,13 @@ class Line:
                     raise
         self._server.close()
         shutil.rmtree(self.folder)
-        packed = self._peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
-        if _PEER.unpack(packed)[0] != pid:
+        credentials = self._peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+        if _PEER.unpack(credentials)[0] != pid:
             raise ConnectionError("another process has connected in its place")
 
     def send(self, order: dict[str, object], descriptors: list[int]) -> None:
         """Send the worker's order, and what it gets to write to."""
-        socket.send_fds(self._connected, [json.dumps(order).encode()], descriptors)
+        socket.send_fds(self._connection, [json.dumps(order).encode()], descriptors)
 
     def receive(self, timeout_s: float) -> dict[str, Any] | None:
         """The next that is said; None if the other end is gone.
@@ -78,18 +78,18 @@ class Line:
             HarnessError: it is no JSON, or too long.
         """
         deadline_s = time.monotonic() + timeout_s
-        while b"\n" not in self._received:
-            self._connected.settimeout(max(deadline_s - time.monotonic(), 0.001))
+        while b"\n" not in self._buffer:
+            self._connection.settimeout(max(deadline_s - time.monotonic(), 0.001))
             try:
-                part = self._connected.recv(65536)
+                part = self._connection.recv(65536)
             except ConnectionResetError:
                 part = b""
             if not part:
                 return None
-            self._received += part
-            if len(self._received) > LONGEST_LINE:
+            self._buffer += part
+            if len(self._buffer) > LONGEST_LINE:
                 raise HarnessError("the container's first process says too much")
-        line, _, self._received = self._received.partition(b"\n")
+        line, _, self._buffer = self._buffer.partition(b"\n")
         return dict(json.loads(line))
 
     def receive_handle(self, timeout_s: float) -> int:
@@ -99,8 +99,8 @@ class Line:
             TimeoutError: it did not come in time.
             ConnectionError: the other end is gone.
         """
-        self._connected.settimeout(timeout_s)
-        _, descriptors, _, _ = socket.recv_fds(self._connected, len(HANDLE), 1)
+        self._connection.settimeout(timeout_s)
+        _, descriptors, _, _ = socket.recv_fds(self._connection, len(HANDLE), 1)
         if not descriptors:
             raise ConnectionError("it ended before there was a worker")
         return descriptors[0]
@@ -113,7 +113,7 @@ class Line:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
-    def _connected(self) -> socket.socket:
+    def _connection(self) -> socket.socket:
         if self._peer is None:
             raise ConnectionError("nobody has connected")
         return self._peer
@@ -121,8 +121,8 @@ class Line:
 
 def _bind(server: socket.socket, folder: Path, name: str) -> None:
     """Give a socket a name in a folder whose own path may be longer than an address (107 bytes)."""
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        server.bind(f"/proc/self/fd/{opened}/{name}")
+        server.bind(f"/proc/self/fd/{handle}/{name}")
     finally:
-        os.close(opened)
+        os.close(handle)

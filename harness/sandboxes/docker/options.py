@@ -29,7 +29,7 @@ PACKAGES = (Path(__file__).parents[2], Path(workloads.__file__).parent,
 """What a worker imports of the harness: as the referee has it."""
 EMPTY = "ro,nosuid,nodev,noexec,size=4k"
 """The options of an empty folder."""
-NOT_COPIED = "notmpcopyup"
+NO_COPY_UP = "notmpcopyup"
 """Podman copies into a folder in memory what lies below it, unless told not to."""
 WRITABLE = ("/run", "/tmp", "/var/tmp")
 """Where Podman lets a container write though its root is read-only."""
@@ -122,7 +122,7 @@ def _scratch(confinement: Confinement, user: int, group: int, *, is_podman: bool
     """The options of the one place that can be written, in memory."""
     options = f"rw,nosuid,nodev,exec,size={confinement.scratch_mib}m"
     if is_podman:  # it takes no owner: there is but one user in the container
-        return f"{options},mode=1777,{NOT_COPIED}"
+        return f"{options},mode=1777,{NO_COPY_UP}"
     return f"{options},nr_inodes=65536,mode=0700,uid={user},gid={group}"
 
 
@@ -131,7 +131,7 @@ def _empty(volumes: Iterable[str], *, is_podman: bool) -> dict[str, str]:
     folders = [str(CODE / "workloads" / "data"), *volumes]
     if not is_podman:
         return dict.fromkeys(folders, EMPTY)
-    return dict.fromkeys([*folders, *WRITABLE], f"{EMPTY},{NOT_COPIED}")
+    return dict.fromkeys([*folders, *WRITABLE], f"{EMPTY},{NO_COPY_UP}")
 
 
 def _devices(confinement: Confinement) -> dict[str, Any]:

@@ -59,13 +59,13 @@ def profile(machine: str = libc.MACHINE, *, may_find_ranks: bool = False) -> str
     )
 
 
-def _refused_sockets(allowed: Set[int]) -> Iterator[dict[str, object]]:
+def _refused_sockets(families: Set[int]) -> Iterator[dict[str, object]]:
     """Refuse sockets of other families, each by a rule of its own: of one argument a rule compares
     one value.
     """
-    for family in set(range(max(allowed))) - allowed:
+    for family in set(range(max(families))) - families:
         yield _refuse("socket", index=0, value=family, op="SCMP_CMP_EQ")
-    yield _refuse("socket", index=0, value=max(allowed), op="SCMP_CMP_GT")
+    yield _refuse("socket", index=0, value=max(families), op="SCMP_CMP_GT")
 
 
 def _refuse(*names: str, **argument: int | str) -> dict[str, object]:

@@ -29,6 +29,7 @@ from harness.sandboxes.docker.leftovers import labels, remove_left_over
 from harness.sandboxes.docker.line import Line
 from harness.sandboxes.docker.options import SCRATCH, options_of
 from harness.sandboxes.docker.process import VIEW, ContainerWorkerProcess, remove
+from harness.sandboxes.log import open_log
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -75,7 +76,7 @@ class DockerSandbox:
         line = Line()
         container: Container | None = None
         try:
-            container = self._created(confinement, line)
+            container = self._create_container(confinement, line)
             return self._worker(container, confinement, line)
         except BaseException:
             if container is not None:
@@ -83,12 +84,12 @@ class DockerSandbox:
             line.close()
             raise
 
-    def unenforced(self) -> tuple[str, ...]:
+    def list_unenforced(self) -> tuple[str, ...]:
         """Named in every record."""
         offers: Mapping[str, Any] = self._engine.info()
         return tuple(what for name, what in NEEDS.items() if not offers.get(name, True))
 
-    def _created(self, confinement: Confinement, line: Line) -> Container:
+    def _create_container(self, confinement: Confinement, line: Line) -> Container:
         from docker.errors import DockerException
 
         options = options_of(confinement, line.folder, self._volumes, is_podman=is_podman())
@@ -111,19 +112,19 @@ class DockerSandbox:
             if pid == 0:
                 raise ConnectionError("it ended at once")
             line.accept(pid, Path(f"/proc/{pid}").exists, START_TIMEOUT_S)
-            installed = line.receive(START_TIMEOUT_S)
+            versions = line.receive(START_TIMEOUT_S)
         except (ConnectionError, TimeoutError) as error:
-            raise _cannot_start(container, error) from error
-        if installed is None:
-            raise _cannot_start(container, ConnectionError("it ended"))
-        _check_packages(confinement.packages, installed["packages"])
+            raise _start_error(container, error) from error
+        if versions is None:
+            raise _start_error(container, ConnectionError("it ended"))
+        _check_packages(confinement.packages, versions["packages"])
         group = group_of(pid, container.pause, container.unpause)
         connection = _sent_order(line, confinement)
         try:
             worker = line.receive_handle(START_TIMEOUT_S)
         except (ConnectionError, TimeoutError) as error:
             connection.close()
-            raise _cannot_start(container, error) from error
+            raise _start_error(container, error) from error
         return ContainerWorkerProcess(
             container,
             pid,
@@ -150,13 +151,7 @@ def _sent_order(line: Line, confinement: Confinement) -> socket.socket:
         "view": str(VIEW),
         "user": None,
     }
-    try:
-        log = confinement.log.open("ab")
-    except OSError as error:
-        raise HarnessError(
-            f"cannot write {confinement.log}: {error}",
-            "make it writable and run the same command again",
-        ) from error
+    log = open_log(confinement.log)
     ours, theirs = socket.socketpair()
     with log, theirs:
         line.send(order, [theirs.fileno(), log.fileno()])
@@ -187,7 +182,7 @@ def _public(version: str) -> str:
     return version.partition("+")[0]
 
 
-def _cannot_start(container: Container, error: Exception) -> HarnessError:
+def _start_error(container: Container, error: Exception) -> HarnessError:
     lines = container.logs(tail=SHOWN_LINES).decode(errors="replace").splitlines()
     return HarnessError(
         f"no worker starts in the image '{image_name()}': {error}",

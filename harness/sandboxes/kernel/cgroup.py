@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
-UNIFIED = ROOT / "unified"
+UNIFIED_ROOT = ROOT / "unified"
 """Where version 2 is mounted beside version 1."""
 PREFIX = "guided-descent-"
 _REMOVE_TIMEOUT_S = 1.0
@@ -85,7 +85,7 @@ class Group:
                 time.sleep(0.005)
 
 
-def confined(pid: int, memory_bytes: int, processes: int) -> Group:
+def confine(pid: int, memory_bytes: int, processes: int) -> Group:
     """Put a process and its future children under bounds.
 
     Raises:
@@ -110,7 +110,7 @@ def confined(pid: int, memory_bytes: int, processes: int) -> Group:
 def _only_to_freeze(pid: int) -> list[Path]:
     """A group beside those of version 1, if this process may make one."""
     own = _own_groups()
-    if "memory" not in own or not (parent := UNIFIED / own.get("", "/").lstrip("/")).is_dir():
+    if "memory" not in own or not (parent := UNIFIED_ROOT / own.get("", "/").lstrip("/")).is_dir():
         return []
     folder = parent / f"{PREFIX}{pid}"
     try:

@@ -96,8 +96,8 @@ def _confine(order: Mapping[str, Any], scratch: Path, layers: set[str], *, has_r
     if "network" in layers:
         namespaces.leave_network(has_loopback=has_ranks)
     if "mounts" in layers:
-        hidden = [Path(folder) for folder in order["hidden"]]
-        namespaces.leave_mounts(scratch, order["scratch_mib"], user, hidden)
+        hidden_paths = [Path(folder) for folder in order["hidden"]]
+        namespaces.leave_mounts(scratch, order["scratch_mib"], user, hidden_paths)
         if order["gpu"]:
             namespaces.own_shared_memory(SHARED_MIB, user)
     elif os.getuid() == 0:

@@ -66,9 +66,9 @@ def restrict(rules: Iterable[tuple[Path, int]], *, may_use_tcp: bool = False) ->
         may_use_tcp: whether it keeps TCP, where its network is its own.
     """
     abi = version()
-    handled = (1 << _RIGHTS_OF_VERSION.get(abi, 16)) - 1
+    file_rights = (1 << _RIGHTS_OF_VERSION.get(abi, 16)) - 1
     attributes = _Ruleset(
-        handled, 0b11 if abi >= 4 and not may_use_tcp else 0, 0b11 if abi >= 6 else 0
+        file_rights, 0b11 if abi >= 4 and not may_use_tcp else 0, 0b11 if abi >= 6 else 0
     )
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
     ruleset = libc.syscall(
@@ -80,7 +80,7 @@ def restrict(rules: Iterable[tuple[Path, int]], *, may_use_tcp: bool = False) ->
     )
     try:
         for path, rights in rules:
-            _allow(ruleset, path, rights & handled)
+            _allow(ruleset, path, rights & file_rights)
         libc.syscall("landlock_restrict_self", _RESTRICT_SELF, ruleset, ctypes.c_uint32(0))
     finally:
         os.close(ruleset)

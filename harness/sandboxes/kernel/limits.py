@@ -60,8 +60,8 @@ def own_user() -> int:
     """The user that a worker becomes: one of its own if this process is root, else the same."""
     if os.getuid() != 0:
         return os.getuid()
-    wished = _OWN_USERS.start + secrets.randbelow(len(_OWN_USERS))
-    return next((user for user in (wished, NOBODY) if _is_mapped(user)), 0)
+    own = _OWN_USERS.start + secrets.randbelow(len(_OWN_USERS))
+    return next((user for user in (own, NOBODY) if _is_mapped(user)), 0)
 
 
 def _is_mapped(user: int) -> bool:
@@ -81,7 +81,7 @@ def become(user: int, may_read_all: bool) -> None:
         may_read_all: keep the right to read files of others, where something else (Landlock,
             mounts) says which files there are to read: root's programs may lie in root's folders.
     """
-    capabilities = _permitted() & (_DAC_READ_SEARCH if may_read_all else 0)
+    capabilities = _capabilities() & (_DAC_READ_SEARCH if may_read_all else 0)
     if os.getuid() == 0:
         libc.keep_capabilities()
         os.setgroups([])
@@ -97,6 +97,6 @@ def _keep_capabilities(capabilities: int) -> None:
     libc.named_syscall("capset", ctypes.byref(header), ctypes.byref(sets))
 
 
-def _permitted() -> int:
+def _capabilities() -> int:
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1], 16) for line in lines if line.startswith("CapPrm:"))

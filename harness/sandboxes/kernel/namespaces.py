@@ -61,21 +61,21 @@ def leave_network(*, has_loopback: bool = False) -> None:
             fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack("16sH14x", b"lo", _IS_UP))
 
 
-def leave_mounts(scratch: Path, scratch_mib: int, user: int, hidden: Iterable[Path]) -> None:
+def leave_mounts(scratch: Path, scratch_mib: int, user: int, hidden_paths: Iterable[Path]) -> None:
     """See all files read-only, some folders empty, and write to a scratch of bounded size.
 
     Args:
         scratch: the only folder that can be written; held in memory, gone with the worker.
         scratch_mib: how much fits into it.
         user: whose it is.
-        hidden: folders that look empty.
+        hidden_paths: folders that look empty.
     """
     unshare(NEW_UTS | NEW_IPC)
     _leave_shared_mounts()
     _make_read_only()
     quota = f"size={scratch_mib}m,nr_inodes=65536,mode=0700,uid={user}"
     libc.mount("scratch", str(scratch), "tmpfs", _NO_SUID | _NO_DEVICES, quota)
-    for folder in hidden:
+    for folder in hidden_paths:
         flags = _NO_SUID | _NO_DEVICES | _NO_EXECUTE | _READ_ONLY
         libc.mount("hidden", str(folder), "tmpfs", flags, "size=4k,mode=0755")
     os.chdir(scratch)

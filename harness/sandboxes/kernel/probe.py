@@ -61,16 +61,16 @@ def _network() -> None:
 def _mounts() -> None:
     _as_administrator()
     with tempfile.TemporaryDirectory() as folder:
-        scratch, hidden = Path(folder, "scratch"), Path(folder, "hidden")
-        for place in (scratch, hidden):
+        scratch, hidden_path = Path(folder, "scratch"), Path(folder, "hidden")
+        for place in (scratch, hidden_path):
             place.mkdir()
-        Path(hidden, "secret").touch()
-        _in_another(lambda: _has_own_mounts(scratch, hidden))
+        Path(hidden_path, "secret").touch()
+        _in_another(lambda: _has_own_mounts(scratch, hidden_path))
 
 
-def _has_own_mounts(scratch: Path, hidden: Path) -> None:
-    namespaces.leave_mounts(scratch, 1, os.getuid(), [hidden])
-    _require(not list(hidden.iterdir()), "a hidden folder can be read")
+def _has_own_mounts(scratch: Path, hidden_path: Path) -> None:
+    namespaces.leave_mounts(scratch, 1, os.getuid(), [hidden_path])
+    _require(not list(hidden_path.iterdir()), "a hidden folder can be read")
     Path(scratch, "file").touch()
     _require_refusal(Path(scratch.parent, "file").touch, "writing outside the scratch")
 
@@ -123,7 +123,7 @@ def _cgroup() -> None:
         time.sleep(_TIME_LIMIT_S)
         os._exit(0)
     try:
-        group = cgroup.confined(pid, 2**30, 16)
+        group = cgroup.confine(pid, 2**30, 16)
     finally:
         os.kill(pid, 9)
         os.waitpid(pid, 0)

@@ -28,7 +28,7 @@ import workloads
 from harness.core.errors import HarnessError
 from harness.sandboxes import libc, start
 from harness.sandboxes.base import Confinement
-from harness.sandboxes.fork_client import fork_server, forked
+from harness.sandboxes.fork_client import fork_server, fork_worker
 from harness.sandboxes.kernel import cgroup, limits
 from harness.sandboxes.kernel.confine import LAYERS, NAMESPACES
 from harness.sandboxes.plain import PlainWorkerProcess
@@ -71,7 +71,7 @@ def layers() -> tuple[Layer, ...]:
         HarnessError: they cannot be tried.
     """
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             start.command("harness.sandboxes.kernel.probe"),
             capture_output=True,
             timeout=PROBE_TIMEOUT_S,
@@ -79,7 +79,7 @@ def layers() -> tuple[Layer, ...]:
             cwd=start.FOLDER,
             env=start.environment(dict(os.environ)),
         )
-        reasons = json.loads(done.stdout)
+        reasons = json.loads(process.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise HarnessError(
             f"what this kernel offers cannot be tried: {error}", "run with --sandbox plain"
@@ -135,17 +135,17 @@ class KernelSandbox:
         libc.set_dumpable(False)
         parent = fork_server(confinement.framework, confinement.threads, self._has_own_users)
         worker = KernelWorkerProcess(
-            parent, *forked(parent, self._order(confinement), confinement.log)
+            parent, *fork_worker(parent, self._order(confinement), confinement.log)
         )
         worker.view, worker.ranks = confinement.view, confinement.ranks
         if "cgroup" in self.active:
             memory = int(confinement.ranks * confinement.memory_gib * 2**30)
             with contextlib.suppress(ProcessLookupError):
-                worker.group = cgroup.confined(worker.pid, memory, confinement.processes)
+                worker.group = cgroup.confine(worker.pid, memory, confinement.processes)
                 worker.control = worker.group.freezable
         return worker
 
-    def unenforced(self) -> tuple[str, ...]:
+    def list_unenforced(self) -> tuple[str, ...]:
         """Named in every record."""
         holding = self.active | ({"own users"} if self._are_processes_counted else set())
         return tuple(what for what, by in ENFORCED_BY.items() if not holding & set(by))
@@ -162,9 +162,9 @@ class KernelSandbox:
     def _order(self, confinement: Confinement) -> dict[str, object]:
         submission = [confinement.submission] if confinement.submission else []
         visible = [confinement.scratch, confinement.view, *submission, Path(__file__)]
-        hidden = [
+        hidden_paths = [
             str(folder)
-            for folder in (*confinement.hidden, GENERATORS)
+            for folder in (*confinement.hidden_paths, GENERATORS)
             if folder.is_dir() and not any(path.is_relative_to(folder) for path in visible)
         ]
         return {
@@ -176,7 +176,7 @@ class KernelSandbox:
             "layers": [name for name in LAYERS if name in self.active],
             "view": str(confinement.view),
             "readable": [str(path) for path in submission],
-            "hidden": hidden,
+            "hidden": hidden_paths,
             "user": limits.own_user() if "identity" in self.active else os.getuid(),
             "processes": confinement.processes if self._are_processes_counted else None,
             "scratch_mib": confinement.scratch_mib,

@@ -108,10 +108,10 @@ def _filter(machine: str, sockets: Sequence[int]) -> Iterator[bytes]:
     if machine == "x86_64":
         yield _instruction(_IF_AT_LEAST, _X32_BIT, 0, 1)
         yield _instruction(_RETURN, _KILL)
-    refused = refused_calls(machine)
+    calls = refused_calls(machine)
     if sockets:
-        yield from _allowed_arguments(refused.pop("socket"), _FIRST_AT, sockets)
-    for number in refused.values():
+        yield from _allowed_arguments(calls.pop("socket"), _FIRST_AT, sockets)
+    for number in calls.values():
         yield _instruction(_IF_EQUAL, number, 0, 1)
         yield _instruction(_RETURN, _REFUSE)
     # The C library falls back to `clone`, whose flags a filter can see.
@@ -146,8 +146,8 @@ def _refused_exit_signals(number: int) -> Iterator[bytes]:
     yield _instruction(_IF_EQUAL, number, 0, 6)
     yield _instruction(_LOAD, _FIRST_AT)
     yield _instruction(_AND, _EXIT_SIGNAL)
-    for count, allowed in enumerate(_EXIT_SIGNALS):
-        yield _instruction(_IF_EQUAL, allowed, len(_EXIT_SIGNALS) - count)
+    for count, exit_signal in enumerate(_EXIT_SIGNALS):
+        yield _instruction(_IF_EQUAL, exit_signal, len(_EXIT_SIGNALS) - count)
     yield _instruction(_RETURN, _REFUSE)
     yield _instruction(_LOAD, _NUMBER_AT)
 

@@ -38,7 +38,7 @@ class Bridge(Protocol[ArrayT]):
         """A batch as a dictionary of inputs and targets."""
         ...
 
-    def updated(self, container: Any, model_state: Any) -> None:
+    def take_update(self, container: Any, model_state: Any) -> None:
         """Let the problem hold what an update has returned."""
         ...
 
@@ -204,6 +204,6 @@ class AlgoPerfSubmission(Generic[ArrayT]):
         }
         return {"train_state": MappingProxyType(state)}
 
-    def _take(self, returned: tuple[Any, Any, Any]) -> None:
-        self._optimizer_state, self._container, self._model_state = returned
-        self._bridge.updated(self._container, self._model_state)
+    def _take(self, result: tuple[Any, Any, Any]) -> None:
+        self._optimizer_state, self._container, self._model_state = result
+        self._bridge.take_update(self._container, self._model_state)

@@ -22,7 +22,7 @@ from harness.submission.imports import imported_names
 
 PACKAGES = ("algoperf", "algorithmic_efficiency")
 """What AlgoPerf is called, from version 0.6 on and before."""
-REQUIRED = ("init_optimizer_state", "update_params", "data_selection")
+REQUIRED_FUNCTIONS = ("init_optimizer_state", "update_params", "data_selection")
 """The functions that every submission has; `prepare_for_eval` came later, and the batch size that
 `get_batch_size` has for AlgoPerf's workloads is none of ours."""
 Members = Mapping[str, object]
@@ -52,11 +52,13 @@ def load_module(
     for name, path in _own_packages(file.parent):
         _enter(name, {"__path__": path})
     module = module_of(file)
-    missing_names = [name for name in REQUIRED if not callable(getattr(module, name, None))]
+    missing_names = [
+        name for name in REQUIRED_FUNCTIONS if not callable(getattr(module, name, None))
+    ]
     if missing_names:
         raise HarnessError(
             f"{file.name} has no function {' and no '.join(missing_names)}",
-            f"an AlgoPerf submission has: {', '.join(REQUIRED)}",
+            f"an AlgoPerf submission has: {', '.join(REQUIRED_FUNCTIONS)}",
         )
     return module
 

@@ -53,17 +53,17 @@ def _has_points(of: object) -> bool:
     return isinstance(of, dict) and "feasible_points" in of
 
 
-Searched = Annotated[
+RangeOrChoice = Annotated[
     Annotated[Range, Tag("range")] | Annotated[Choice, Tag("choice")],
     Discriminator(lambda of: "choice" if _has_points(of) else "range"),
 ]
 _POINTS: TypeAdapter[list[dict[str, Scalar]]] = TypeAdapter(
     Annotated[list[dict[str, Scalar]], Field(min_length=1)]
 )
-_SPACE: TypeAdapter[dict[str, Range | Choice]] = TypeAdapter(dict[str, Searched])
+_SPACE: TypeAdapter[dict[str, Range | Choice]] = TypeAdapter(dict[str, RangeOrChoice])
 
 
-def with_searched(space: Space, text: bytes, place: Path) -> Space:
+def with_tuning_space(space: Space, text: bytes, place: Path) -> Space:
     """A space whose hyperparameters are replaced by those of a `tuning_search_space.json`.
 
     Args:
@@ -77,31 +77,31 @@ def with_searched(space: Space, text: bytes, place: Path) -> Space:
     try:
         document = json.loads(text)
         form = _POINTS if isinstance(document, list) else _SPACE
-        searched = form.validate_python(document)
-        return Space.model_validate({**space.model_dump(), **_declared(searched)})
+        content = form.validate_python(document)
+        return Space.model_validate({**space.model_dump(), **_fields_of(content)})
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         where = f"{place}, key '{key}'" if key else str(place)
-        raise HarnessError(f"{where}: {first['msg']}", _ALLOWED) from error
+        raise HarnessError(f"{where}: {first['msg']}", _ALLOWED_FORMS) from error
     except (ValueError, RecursionError) as error:
-        raise HarnessError(f"{place} is not valid JSON: {error}", _ALLOWED) from error
+        raise HarnessError(f"{place} is not valid JSON: {error}", _ALLOWED_FORMS) from error
 
 
-_ALLOWED = (
+_ALLOWED_FORMS = (
     'allowed: {"NAME": {"min": LOW, "max": HIGH, "scaling": "linear" or "log"}} or {"NAME": '
     '{"feasible_points": [VALUE, ...]}}, or a list of points [{"NAME": VALUE, ...}, ...]'
 )
 
 
-def _declared(
-    searched: list[dict[str, Any]] | Mapping[str, Range | Choice],
+def _fields_of(
+    document: list[dict[str, Any]] | Mapping[str, Range | Choice],
 ) -> dict[str, object]:
     """The fields of `Space` that say which points there are."""
-    if isinstance(searched, list):
-        return {"default": searched[0], "space": {}, "points": searched}
-    space = {name: _dimension(of) for name, of in searched.items()}
-    default = {name: _default(of, space[name]) for name, of in searched.items()}
+    if isinstance(document, list):
+        return {"default": document[0], "space": {}, "points": document}
+    space = {name: _dimension(of) for name, of in document.items()}
+    default = {name: _default(of, space[name]) for name, of in document.items()}
     return {
         "default": default,
         "space": {name: one for name, one in space.items() if one is not None},
@@ -118,7 +118,7 @@ def _dimension(of: Range | Choice) -> Dimension | None:
     return Dimension(min=of.min, max=of.max, scale=of.scaling)
 
 
-def _default(of: Range | Choice, searched: Dimension | None) -> Scalar:
+def _default(of: Range | Choice, dimension: Dimension | None) -> Scalar:
     if isinstance(of, Choice):
         return of.feasible_points[0]
-    return of.min if searched is None else searched.value_at(MIDDLE)
+    return of.min if dimension is None else dimension.value_at(MIDDLE)

@@ -79,18 +79,18 @@ class AlgoPerfWorkload(spec.Workload, Generic[ArrayT]):
         }
         self._outputs = {n for n, s in problem.specs.items() if s.role is Role.OUTPUT}
 
-    def dropout_rate(self, passed: Any) -> Any:
+    def dropout_rate(self, rate: Any) -> Any:
         """The rate of a pass in training; None for the model's own.
 
         A model without dropout ignores what a submission passes, as AlgoPerf's do. Before version
         0.6 the rate was no argument of a pass, but the point's.
 
         Args:
-            passed: the argument of `model_fn`, or None.
+            rate: the argument of `model_fn`, or None.
         """
         if not self.has_dropout:
             return None
-        return self.point_rate if passed is None else passed
+        return self.point_rate if rate is None else rate
 
     def is_output_params(self, param_key: str) -> bool:
         """Whether a parameter is the output layer's weight."""

@@ -23,7 +23,7 @@ from harness.protocol import wire as wire_module
 from harness.protocol.messages import Message
 from harness.protocol.wire import Wire
 from harness.record.schema import ToldEvent
-from harness.referee import conversation, hand_over, referee, resumption
+from harness.referee import conversation, referee, resumption, snapshots
 from harness.referee.checkpoint import CHECKPOINT_FILE, Checkpoint, read_checkpoint
 
 from .arena import LOOKS, Arena, Ear, Outcome
@@ -67,11 +67,11 @@ def with_checkpoints(arena: Arena) -> None:
 def left_with_a_checkpoint(arena: Arena, name: str) -> Trial:
     """A case's trial whose referee has died."""
     with_checkpoints(arena)
-    trial, kept = arena.trial(name), arena.ear
+    trial, ear = arena.trial(name), arena.ear
     arena.ear = Mortal()
     with suppress(KeyboardInterrupt):
         arena.run_planned(trial)
-    arena.ear = kept
+    arena.ear = ear
     assert (arena.store / trial.folder / CHECKPOINT_FILE).is_file()
     return trial
 
@@ -97,15 +97,15 @@ def memory_is_shared(arena: Arena) -> None:
         shared = np.memmap(arena.elsewhere / "memory", np.float32, "r")
         return {n: shared[: math.prod(s)].reshape(s) for n, s in shapes.items()}
 
-    arena.patch.setattr(hand_over, "checked_parameters", mapped)
+    arena.patch.setattr(snapshots, "checked_parameters", mapped)
 
 
 def unchecked_snapshots(arena: Arena) -> None:
-    arena.patch.setattr(hand_over, "checked_parameters", lambda tensors, shapes: tensors)
+    arena.patch.setattr(snapshots, "checked_parameters", lambda tensors, shapes: tensors)
 
 
 def infinite_counts_as_finite(arena: Arena) -> None:
-    arena.patch.setattr(hand_over, "are_finite", lambda parameters: True)
+    arena.patch.setattr(snapshots, "are_finite", lambda parameters: True)
 
 
 def welcomes_the_unasked(arena: Arena) -> bool:

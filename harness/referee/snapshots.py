@@ -51,7 +51,7 @@ class StoppedWorker(NamedTuple):
     timed_s: float
 
 
-class HandOver:
+class SnapshotCollector:
     """Takes one snapshot after the other, each for the grid point after those passed.
 
     Args:
@@ -85,7 +85,7 @@ class HandOver:
             self._memory = SnapshotMemory(numbers_of(shapes), trial.grid.kept)
         self._last: HeldSnapshot | None = None
         self._is_stop_sent, self._looked_s = False, 0.0
-        self._unrecorded: list[schema.SnapshotTaken] = []
+        self._pending_events: list[schema.SnapshotTaken] = []
 
     @property
     def next_point(self) -> int:
@@ -103,7 +103,7 @@ class HandOver:
         return self._last.step if self._last else 0
 
     def resume(self, last: HeldSnapshot) -> None:
-        """Go on after a snapshot of an earlier life."""
+        """Continue after a snapshot of an earlier attempt."""
         self._last = last
 
     def go(self) -> None:
@@ -120,10 +120,10 @@ class HandOver:
         if not self._is_answered_by(self._trial.budget.runtime_s):
             self._send_stop("budget", None)  # lest it makes another step before it hears of that
         self._wait_for_answer()
-        glanced, _ = self._talk.expect_in_time(Glanced, "say that a snapshot is there")
+        message, _ = self._talk.expect_in_time(Glanced, "say that a snapshot is there")
         flat, timed_s = self._copy()
         parameters = split(flat, self._shapes)
-        snapshot = self._take(point, timed_s, glanced, parameters, is_glance=True)
+        snapshot = self._take(point, timed_s, message, parameters, is_glance=True)
         self._check_finite([flat], snapshot.step)
         return snapshot
 
@@ -148,18 +148,20 @@ class HandOver:
         message, _ = self._talk.expect_in_time(Stopped, "say that it stopped", most_bytes)
         return StoppedWorker(snapshot, message, tensors, self._clock.stop())
 
-    def accept(self, stopped: StoppedWorker) -> HeldSnapshot:
+    def accept(self, worker: StoppedWorker) -> HeldSnapshot:
         """Check what a worker that is frozen by now has sent."""
         with self._clock.account("snapshot_copy"):
-            snapshot, message, tensors, timed_s = stopped
+            snapshot, message, tensors, timed_s = worker
             tensors = self._checkpoints.without_state(snapshot, tensors)
             if message.step != snapshot.step:
                 raise TrialEndedError("invalid", f"the worker's steps do not fit: {message.step}")
             parameters = checked_parameters(tensors, self._shapes)
-            held = self._take(self.next_point, timed_s, message, parameters, is_glance=False)
+            held_snapshot = self._take(
+                self.next_point, timed_s, message, parameters, is_glance=False
+            )
             self.record()
-            self._check_finite(parameters.values(), held.step)
-            return held
+            self._check_finite(parameters.values(), held_snapshot.step)
+            return held_snapshot
 
     def _check_finite(self, arrays: Iterable[Flat], step: int) -> None:
         if not are_finite(arrays):
@@ -168,8 +170,8 @@ class HandOver:
     def record(self) -> None:
         """Write down the snapshots that were taken in passing: the worker trains no more."""
         with self._clock.account("record"):
-            while self._unrecorded:
-                self._record.claim(self._unrecorded.pop(0))
+            while self._pending_events:
+                self._record.claim(self._pending_events.pop(0))
 
     def _take(
         self,
@@ -187,7 +189,7 @@ class HandOver:
         self._last = HeldSnapshot(
             grid, message.step, timed_s, message.examples, parameters, needs_statistics
         )
-        taken = schema.SnapshotTaken(
+        event = schema.SnapshotTaken(
             grid=grid,
             step=message.step,
             timed_s=timed_s,
@@ -195,7 +197,7 @@ class HandOver:
             is_look=not is_glance,
             claims=claims_of(message),
         )
-        self._unrecorded.append(taken)
+        self._pending_events.append(event)
         return self._last
 
     def _fraction(self) -> float:
