@@ -1,7 +1,7 @@
 """How much of the validation split is evaluated: until it is plain what comes out. Pure rules.
 
 The split is evaluated in an order that is drawn for the instance and that no submission knows,
-about a sixteenth at a time, but at least five examples. The mean of the first n of N examples is an
+about a sixteenth at a time, but at least ten examples. The mean of the first n of N examples is an
 estimate of the whole split's, with the standard error
 
     se = s sqrt((1 - n / N) / n)
@@ -48,7 +48,7 @@ Certainty = Literal["likely", "clear", "whole"]
 Values = npt.NDArray[np.float64]
 PARTS = 16
 """Into how many the split is divided, or up to twice as many: after each it may be enough."""
-LEAST = 5
+LEAST = 10
 """Examples in a part: of fewer the deviation is hardly known, and a small batch is slow."""
 LIKELY, CLEAR = 2.0, 5.0
 """Deviations, as above."""

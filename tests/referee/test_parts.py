@@ -223,4 +223,4 @@ def test_parts_are_even_where_they_can_be(examples: int, most: int) -> None:
     assert min(most, examples / PARTS) / 2 <= size <= max(LEAST, examples / PARTS + 1)
     assert part_size(5000, 500) == 250
     assert part_size(200, 20) == 10
-    assert part_size(40, 20) == 5
+    assert part_size(40, 20) == 10
