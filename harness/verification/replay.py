@@ -154,11 +154,9 @@ class Replay:
             raise MismatchError(f"{place}; the whole split is due")
         if part.beside is not None and part.beside not in self._whole_points:
             raise MismatchError(f"{place} beside grid point {part.beside}: no whole split before")
-        error, is_difference = (
-            or_nan(part.standard_errors.get(target.metric)),
-            part.beside is not None,
-        )
-        level = certainty(Estimate(value, error, part.examples, part.of, is_difference), target)
+        error = or_nan(part.standard_errors.get(target.metric))
+        estimate = Estimate(value, error, part.examples, part.of, part.beside is not None)
+        level = certainty(estimate, target)
         if level is None or not suffices(level, until):
             raise MismatchError(f"{place} make it {level or 'not even likely'}; {until} is due")
         return level
