@@ -46,8 +46,7 @@ def worker_seed(instance: str) -> str:
 
 
 def branch_seed(worker: str, order: int) -> str:
-    """The worker's seed for a branch; `order` counts the orders of an instance's examples from 1.
-    """
+    """The worker's seed for a branch; `order` counts the instance's example orders from 1."""
     return derive("branch", worker, order)
 
 
