@@ -1,1 +1,1 @@
-"""What every other room may use, and what uses none of them: errors, hashes, files, seeds."""
+"""Errors, hashes, files, locks, seeds: all other rooms may import these, and they import none."""

@@ -9,11 +9,11 @@ from typing import Any
 _ENCODER = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
 )
-"""One for all: to build it takes as long as to write a short event."""
+"""One shared encoder: building one takes as long as encoding a short event."""
 
 
 def canonical_json(value: Any) -> str:
-    """The one JSON text of a value: sorted keys, no spaces, UTF-8, no NaN.
+    """The canonical JSON of a value: sorted keys, no spaces, UTF-8, no NaN.
 
     Raises:
         ValueError: the value holds NaN or infinity.

@@ -1,4 +1,4 @@
-"""The one kind of console that is printed on: it shows text as it is, whoever wrote it."""
+"""The console that all commands print on: it shows untrusted text safely, without markup."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from harness.core.text import displayable
 
 
 class PlainConsole(Console):
-    """A console to which brackets are no markup, and control characters and ends of lines no text.
+    """A console that ignores markup in brackets, and spells out control characters and line ends.
 
-    Every string that is printed, the cells of tables included, comes through `render_str`; what has
-    several lines is printed line by line.
+    Every printed string, the cells of tables included, passes through `render_str`; text of several
+    lines is printed line by line.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """The text with nothing in it but what prints; see `rich.console.Console`."""
+        """The text with all non-printing characters spelt out; see `rich.console.Console`."""
         return super().render_str(displayable(text), **options)

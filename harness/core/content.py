@@ -1,12 +1,12 @@
-"""The hash of what files say to a machine: of Python and TOML without their prose.
+"""Content hashes of files: of Python code and TOML values, without comments and docstrings.
 
-A `.py` file counts by its syntax tree without docstrings, comments and layout, a `.toml` file by
-its values, any other file, and one that does not parse, by its bytes. The tree is written down
-here, node by node, so that every Python from 3.11 to 3.13 says the same of one file.
+A `.py` file is hashed by its syntax tree without docstrings, comments and layout, a `.toml` file by
+its values. Any other file, and one that does not parse, is hashed by its bytes. The tree is
+serialised here, node by node, so that every Python from 3.11 to 3.13 gives the same hash.
 
-Code can read its own text (`__doc__`, `open(__file__)`): two texts with one hash here can behave
-differently. So a trial's log also has the hash of the submission's bytes, and scores and `harness
-verify` say where several texts ran under one hash.
+Code can read its own text (`__doc__`, `open(__file__)`), so two files with the same content hash
+can behave differently. A trial's log therefore also has the hash of the submission's bytes, and
+scores and `harness verify` report when several texts ran under one content hash.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 DEEPEST = 120
-"""Levels of a tree or table; what is deeper counts by its bytes, so that no parser's limit decides.
+"""The deepest tree or table that is parsed; a deeper file is hashed by its bytes.
 
-Parsers of different versions give up at different depths, all of them beyond this one.
+The parsers of different Python versions give up at different depths, all beyond this one.
 """
 UNSAID = {"type_comment", "kind", "ctx"}
-"""Fields without a say in what code does; a name's context follows from where it stands."""
+"""Fields that do not affect what code does; a name's context follows from its position."""
 LONG_NAME = re.compile(
     rb"""(?:\.[\s\\]*(?:[^\s\\.,;:=(){}\[\]"'#]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')[\s\\]*){100}"""
 )
@@ -38,13 +38,13 @@ LONG_NAME = re.compile(
 of an imported one (17 GB for 256 KiB), and tomllib memory and time quadratic in a key's."""
 ENCODING = re.compile(rb"coding[:=][ \t]*([-\w.]+)")
 WITH_ASCII = re.compile(rb"utf[-_]?8(?:-.*)?|latin[-_]?1|iso[-_]?8859[-_]?1|(?:us-)?ascii", re.I)
-"""Encodings in which a byte below 128 is the character of ASCII, so that no name hides."""
+"""Encodings in which every byte below 128 is its ASCII character, so that no name can be hidden."""
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
-"""What the parsers raise, and a text that is too deep; wrong encodings are among them."""
+"""What parsing can raise: for a wrong syntax or encoding, or a tree that is too deep."""
 
 
 def sha256_content(root: Path, files: Iterable[Path]) -> str:
-    """SHA-256 of files: of each path relative to `root` and what the file says, in order."""
+    """SHA-256 of files: of each path relative to `root` and the file's content hash, in order."""
     return _sha256((file.relative_to(root).as_posix(), file.read_bytes()) for file in files)
 
 
@@ -57,12 +57,12 @@ def _sha256(files: Iterable[tuple[str, bytes]]) -> str:
 
 
 def sha256_contents(contents: Mapping[str, bytes]) -> str:
-    """The same of files that were read, by their paths."""
+    """The same for files that have been read, by their paths."""
     return _sha256((name, content) for name, content in contents.items())
 
 
 def sha256_bytes(contents: Mapping[str, bytes]) -> str:
-    """SHA-256 of files that were read, of each path, its length and its bytes, in order."""
+    """SHA-256 of files that have been read: of each path, its length and its bytes, in order."""
     digest = hashlib.sha256()
     for name in sorted(contents, key=PurePosixPath):
         digest.update(os.fsencode(name) + f"\0{len(contents[name])}\0".encode())
@@ -90,7 +90,7 @@ def several_texts(ran: Iterable[tuple[str, str, str]]) -> tuple[str, ...]:
 
 @cache
 def _meaning(suffix: str, content: bytes) -> str:
-    """The form in which a file counts, and the hash of it; read once a process."""
+    """How a file is hashed (as code, values or bytes), and its hash; computed once a process."""
     form = {".py": python_text, ".toml": toml_text}.get(suffix)
     try:
         text = form(content).encode("utf-8", "surrogatepass") if form else None
@@ -133,7 +133,7 @@ def table_text(table: Mapping[str, Any]) -> str:
 
 
 def refuse_long_names(content: bytes) -> None:
-    """Check that a parser of Python or TOML will not choke on a dotted name.
+    """Check that no dotted name is so long that a parser of Python or TOML runs out of memory.
 
     Raises:
         ValueError: there is one of more than a hundred parts.
@@ -143,7 +143,7 @@ def refuse_long_names(content: bytes) -> None:
 
 
 def _refuse_other_encodings(content: bytes) -> None:
-    """Look where Python does: in comments of the first two lines, whatever ends a line."""
+    """Look where Python does: in comments of the first two lines, with any line ending."""
     for line in re.split(rb"[\r\n]", b"\n".join(content.split(b"\n", 2)[:2])):
         if line.lstrip(b"\xef\xbb\xbf \t\f").startswith(b"#"):
             for name in ENCODING.findall(line):
@@ -152,7 +152,7 @@ def _refuse_other_encodings(content: bytes) -> None:
 
 
 def _write_text(root: Any, pieces_of: Callable[[Any], list[Any]]) -> str:
-    """The text of a tree; a node's pieces are texts and the nodes below it, in order."""
+    """The serialised text of a tree; a node's pieces are texts and child nodes, in order."""
     texts: list[str] = []
     levels = [iter([root])]
     while levels:
@@ -189,7 +189,7 @@ def _shape(kind: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _piece(value: Any) -> Any:
-    """A field's part: a node, or its text where there is nothing below it."""
+    """A part of a field: a node, or its text if it has no children."""
     if value is None:  # no constant but a gap, such as the key of `**more` in a dictionary
         return "-,"
     if not isinstance(value, ast.AST):
@@ -200,7 +200,7 @@ def _piece(value: Any) -> Any:
 
 
 def _parts(node: ast.AST, values: list[Any]) -> list[Any]:
-    """A node's list without prose; an f-string's with neighbouring texts as one."""
+    """A node's list without docstrings; in an f-string, adjacent texts are joined."""
     if isinstance(node, ast.JoinedStr):
         return _join_text(values)
     if values and isinstance(values[0], ast.stmt):
@@ -219,7 +219,7 @@ def _is_prose(statement: ast.stmt) -> bool:
 
 
 def _join_text(values: Iterable[ast.expr]) -> list[Any]:
-    """The parts of an f-string, which versions split differently: no text next to another."""
+    """The parts of an f-string with adjacent texts joined, as versions split them differently."""
     parts: list[Any] = []
     for value in values:
         part = value.value if isinstance(value, ast.Constant) else value
@@ -231,7 +231,7 @@ def _join_text(values: Iterable[ast.expr]) -> list[Any]:
 
 
 def _is_empty_format(name: str, value: Any) -> bool:
-    """Whether a field is an f-string's format without a character, which is none."""
+    """Whether a field is an empty format specification of an f-string, which has no effect."""
     is_format = name == "format_spec" and isinstance(value, ast.JoinedStr)
     return is_format and not _join_text(value.values)
 
@@ -249,7 +249,7 @@ def _below(value: Any) -> Any:
 
 
 def scalar_text(value: Any) -> str:
-    """A constant with its type, and a comma: equal for none but one constant."""
+    """A constant with its type, and a comma: different constants give different texts."""
     kind = type(value)
     if kind not in SCALARS:
         raise ValueError(f"{value!r} is no constant of Python or TOML")
@@ -269,4 +269,4 @@ SCALARS: dict[type, Callable[[Any], str]] = {
     date: date.isoformat,
     time: time.isoformat,
 }
-"""How a constant of each type is written."""
+"""How a constant of each type is serialised."""

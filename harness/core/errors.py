@@ -13,7 +13,7 @@ FREE_SPACE = "free some space and run the same command again; finished trials ar
 
 
 class HarnessError(Exception):
-    """A mistake or a lack on the user's side; the command line prints it without a traceback.
+    """A mistake that the user can correct, or something missing; printed without a traceback.
 
     Args:
         message: what is wrong, with the value.
@@ -31,7 +31,7 @@ class HarnessError(Exception):
 
 
 class CannotWriteError(HarnessError):
-    """The machine did not take what had to be written: a full disk, a folder without rights."""
+    """Something could not be written: the disk is full, or the folder is not writable."""
 
     @classmethod
     def of(cls, path: Path, error: OSError, hint: str = FREE_SPACE) -> Self:
@@ -40,7 +40,7 @@ class CannotWriteError(HarnessError):
 
 
 class UnknownNameError(HarnessError):
-    """A name that stands for nothing; says what is known and which name is nearest."""
+    """An unknown name; the message lists the known names and the closest one."""
 
     def __init__(self, kind: str, name: str, known_names: Iterable[str], hint: str = "") -> None:
         names = sorted(known_names)

@@ -1,4 +1,4 @@
-"""Files that are written in one piece or not at all, and are on the disk then."""
+"""Atomic writes: a file is written completely and flushed to the disk, or not at all."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def write_through(file: int | Path, content: bytes) -> None:
-    """Write a new file as far as the disk.
+    """Write a new file and flush it to the disk.
 
     Args:
-        file: its place, or the descriptor of it opened, which is closed.
+        file: its path, or its open descriptor, which is then closed.
         content: its bytes.
 
     Raises:
-        OSError: the machine does not take it.
+        OSError: it cannot be written.
     """
     with os.fdopen(file, "wb") if isinstance(file, int) else file.open("wb") as stream:
         stream.write(content)

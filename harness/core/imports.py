@@ -13,7 +13,7 @@ from harness.core.content import UNREADABLE, refuse_long_names
 
 @cache
 def imports_of(content: bytes) -> tuple[ast.Import | ast.ImportFrom, ...]:
-    """The imports of one file; none of a file that does not parse, which cannot run either."""
+    """The imports of one file; none if it does not parse, as it cannot run then."""
     try:
         refuse_long_names(content)
         with warnings.catch_warnings():
@@ -26,15 +26,14 @@ def imports_of(content: bytes) -> tuple[ast.Import | ast.ImportFrom, ...]:
 
 
 def reachable_files(root: Path, start: Iterable[Path]) -> set[Path]:
-    """Files of a package, all that they import of it, and what that imports, and so on.
+    """Files of a package and everything that they import from it, directly or indirectly.
 
-    An import inside of a function counts. What is imported by a name that is made up at run time
-    is not seen: give it among the first. The package's own `__init__.py` is left out, which offers
-    outsiders what is in it.
+    Imports inside functions count. Modules that are imported by a name computed at run time are not
+    found: pass them in `start`. The package's own `__init__.py`, its public interface, is left out.
 
     Args:
-        root: the package's folder, which is named as it is imported.
-        start: Python files, of the package or of elsewhere.
+        root: the package's folder, whose name is the package's.
+        start: Python files, inside or outside the package.
     """
     files = set[Path]()
     waiting = list(start)
@@ -46,7 +45,7 @@ def reachable_files(root: Path, start: Iterable[Path]) -> set[Path]:
 
 
 def _modules_of(root: Path, file: Path) -> Iterator[Path]:
-    """The files of a package that importing one of them runs first."""
+    """The `__init__.py` files that importing a file of a package runs first."""
     package: tuple[str, ...] = ()
     if file.is_relative_to(root):
         package = (root.name, *file.parent.relative_to(root).parts)
@@ -60,7 +59,7 @@ def _modules_of(root: Path, file: Path) -> Iterator[Path]:
 def _dotted_names(
     node: ast.Import | ast.ImportFrom, package: tuple[str, ...]
 ) -> Iterator[tuple[str, ...]]:
-    """What an import in a package's module names, as modules and as what is taken from them."""
+    """The modules that an import statement of a package's module names, and the names it takes."""
     if isinstance(node, ast.Import):
         yield from (tuple(alias.name.split(".")) for alias in node.names)
         return
@@ -70,7 +69,7 @@ def _dotted_names(
 
 
 def _on_the_way(root: Path, names: tuple[str, ...]) -> Iterator[Path]:
-    """The files that importing a dotted name runs, as far as its parts are modules."""
+    """The files that importing a dotted name runs, for those of its parts that are modules."""
     folder = root
     for name in names:
         if (folder / f"{name}.py").is_file():

@@ -1,4 +1,4 @@
-"""Locks between processes; the kernel frees one when its file is closed, however that comes."""
+"""Locks between processes; the kernel releases one when its file is closed, even by a crash."""
 
 from __future__ import annotations
 

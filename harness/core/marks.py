@@ -1,4 +1,4 @@
-"""The mark of an entry: what stands behind its times, and whether they are ranked."""
+"""The mark of an entry: how far its times have been verified, and whether it is ranked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, get_args
 Mark = Literal["self-reported", "verified", "audited", "held", "withdrawn", "disqualified"]
 MARKS: tuple[Mark, ...] = get_args(Mark)
 SELF_REPORTED: Mark = "self-reported"
-"""What every entry is until its organiser says otherwise."""
+"""The mark of every entry until an organiser gives it another."""
 MEANINGS: Mapping[Mark, str] = {
     "self-reported": "its author's own records; they fit themselves, nobody else has run it",
     "verified": "an organiser ran it again on the same instances and found the same",

@@ -1,4 +1,4 @@
-"""Where a module lies, without importing it or a package that it is in."""
+"""Finds a module's file without importing the module or any package that it is in."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 def spec_of(name: str, beside: Path | None = None) -> ModuleSpec | None:
-    """The spec of a module or package, as an import would find it; nothing of it runs.
+    """The spec of a module or package, as an import would find it, without running any of it.
 
-    `importlib.util.find_spec` imports the parents of a dotted name, and they may be anyone's.
+    `importlib.util.find_spec` would import the parents of a dotted name, which may be untrusted.
 
     Args:
         name: dotted or not.
@@ -32,7 +32,7 @@ def spec_of(name: str, beside: Path | None = None) -> ModuleSpec | None:
 
 
 def _find_spec(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
-    """What the first finder says that knows the name; an editable install has its own finder."""
+    """The spec of the first finder that knows the name; an editable install has its own finder."""
     for finder in sys.meta_path:
         find = getattr(finder, "find_spec", None)
         spec: ModuleSpec | None = find(name, path) if find else None

@@ -1,4 +1,4 @@
-"""What submissions, their families and their hyperparameters may be called: one pattern for all."""
+"""The pattern for names of submissions, of their families and of their hyperparameters."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from harness.core.text import displayable
 LONGEST_NAME = 64
 NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.+-]{{0,{LONGEST_NAME - 1}}}")
 SHOWN_LENGTH = 80
-"""How much of a text that is no name an error repeats."""
+"""How many characters of an invalid name an error repeats."""
 
 
 def check_name(kind: str, name: str) -> str:
-    """The name, if it is one.
+    """The name, if it is valid.
 
     Raises:
-        HarnessError: it has other characters than names have, or is too long.
+        HarnessError: it contains other characters, or is too long.
     """
     if NAME.fullmatch(name):
         return name

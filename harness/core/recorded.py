@@ -19,7 +19,7 @@ Seconds = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Recorded(BaseModel):
-    """A frozen value of a record; a key that its model does not name is refused.
+    """A frozen value of a record; unknown keys are refused.
 
     A field without a default is always written, None as null. A field whose default is None is
     written only if it was set: its key may be missing.
@@ -28,7 +28,7 @@ class Recorded(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     def as_json(self) -> JsonObject:
-        """What is written of it."""
+        """The JSON object that is written."""
         return self.model_dump(mode="json")
 
     @model_serializer(mode="wrap")

@@ -1,4 +1,4 @@
-"""Removal of a folder that a hostile process has filled: no depth and no permission stops it."""
+"""Removes a folder that a hostile process has filled, however deep and whatever permissions."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class _Level(NamedTuple):
     name: str
     """Its name in the folder above it."""
     identity: tuple[int, int]
-    """Device and inode, by which it is known again on the way up."""
+    """Device and inode, to recognise it on the way up."""
     below: list[str]
     """The folders in it that are still to be removed."""
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder and all in it; follows no link, and leaves what the kernel does not let go.
+    """Remove a folder and its content; follows no links, and leaves what the kernel refuses.
 
-    `shutil.rmtree` calls itself once a level, and so gives up in a deep tree. Here the way back up
-    is `..`, so that one descriptor is open at a time, and a folder that someone moves meanwhile
-    ends the removal instead of leading it elsewhere.
+    `shutil.rmtree` recurses once a level and so fails on a deep tree. Here the way back up is `..`,
+    so that only one descriptor is open at a time; if a folder is moved meanwhile, the removal ends
+    instead of continuing elsewhere.
     """
     with suppress(OSError):
         _empty(folder)
@@ -75,7 +75,7 @@ def _identity(folder: int) -> tuple[int, int]:
 
 
 def _folders_of(folder: int) -> list[str]:
-    """The folders in a folder, whose other entries are removed."""
+    """Remove a folder's files and links, and list its folders."""
     with os.scandir(folder) as entries:
         items = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
     for name, is_folder in items:
@@ -86,7 +86,7 @@ def _folders_of(folder: int) -> list[str]:
 
 
 def _open_folder(name: str, parent: int | None) -> int:
-    """A folder's descriptor, its owner's rights put back first; no link is followed."""
+    """Open a folder, after restoring its owner's permissions; follows no link."""
     place = os.open(name, _FOLDER | os.O_PATH, dir_fd=parent)
     try:
         own = Path(f"/proc/self/fd/{place}")

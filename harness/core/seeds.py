@@ -1,4 +1,4 @@
-"""Seeds: every random choice of the benchmark comes from a named stream of one instance seed.
+"""Seeds: every random choice of the benchmark comes from a named stream of an instance seed.
 
     round seed -> instance seed (workload, study, trial) -> stream ("weights", "data", ...)
                                                          -> worker seed -> stream ("order", ...)
@@ -24,9 +24,10 @@ def derive(*parts: str | int) -> str:
 
 
 def commitment(round_seed: str) -> str:
-    """What may be published of a round seed before the round: its SHA-256, in hexadecimal.
+    """The commitment to a round seed that is published before the round: its SHA-256, in
+    hexadecimal.
 
-    A secret seed has 256 random bits, so that nobody finds it from its commitment.
+    A secret seed has 256 random bits, so that it cannot be found from its commitment.
     """
     return hashlib.sha256(f"round\0{round_seed}".encode()).hexdigest()
 
@@ -37,15 +38,15 @@ def instance_seed(round_seed: str, suite: str, workload: str, study: int, trial:
 
 
 def worker_seed(instance: str) -> str:
-    """The seed that a worker is told: of data order and of the submission's own choices.
+    """The seed that a worker gets, for the data order and the submission's own random choices.
 
-    From it nothing leads back to the instance seed, with which held-out data could be made again.
+    The instance seed, from which held-out data could be generated, cannot be derived from it.
     """
     return derive("worker", instance)
 
 
 def branch_seed(worker: str, order: int) -> str:
-    """The worker's seed of a branch on an instance; `order` counts its orders from 1."""
+    """The worker's seed for a branch; `order` counts the instance's example orders from 1."""
     return derive("branch", worker, order)
 
 

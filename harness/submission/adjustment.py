@@ -1,4 +1,4 @@
-"""What a command changes of a submission's search space: values that are set, or another space."""
+"""How a command changes a submission's search space: with fixed values or with another space."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _SCALAR: TypeAdapter[Scalar] = TypeAdapter(Scalar, config=ConfigDict(strict=True
 
 
 def setting_of(text: str) -> tuple[str, Scalar]:
-    """The name and the value of `NAME=VALUE`; a value is TOML's, or else a text.
+    """The name and the value of `NAME=VALUE`; the value is parsed as TOML, or else taken as text.
 
     Raises:
-        HarnessError: it is neither, or the value is no single number, truth value or text.
+        HarnessError: it has another form, or the value is not a single number, boolean or text.
     """
     name, equals, value_text = text.partition("=")
     if not equals or not value_text:
@@ -43,11 +43,11 @@ def setting_of(text: str) -> tuple[str, Scalar]:
 
 
 def searched_space(file: Path, submission: str) -> Space:
-    """The space of a file: of a `space.toml`, or of AlgoPerf's `tuning_search_space.json`.
+    """Read a search space from a `space.toml` or from AlgoPerf's `tuning_search_space.json`.
 
     Args:
-        file: which of them, its suffix says.
-        submission: what it is for; a JSON file says neither summary nor frameworks.
+        file: its suffix says which of the two it is.
+        submission: whose summary and frameworks are used, as a JSON file has none.
 
     Raises:
         HarnessError: it is missing or malformed.
@@ -66,16 +66,16 @@ def searched_space(file: Path, submission: str) -> Space:
 def adjust(
     submission: ResolvedSubmission, space: Space | None, settings: Mapping[str, Scalar]
 ) -> ResolvedSubmission:
-    """A submission with another space, and with hyperparameters that are set and searched no more.
+    """A submission with another space, and with hyperparameters fixed instead of searched.
 
-    Its reference says so by the space's hash: it is another entry than the submission as it is.
+    Its reference then has the space's hash, which makes it a different entry from the original.
 
     Args:
-        submission: as it was found.
-        space: searched in the place of its own.
-        settings: the hyperparameters that are set, with their values. An import path takes any name
-            that its class takes; others take those of their space, and what any optimizer takes
-            (`harness.submission.options`).
+        submission: the original.
+        space: replaces the submission's own; None to keep it.
+        settings: the fixed hyperparameters and their values. An import path accepts any argument of
+            its class; other submissions accept the names in their space and the options of every
+            optimizer (`harness.submission.options`).
 
     Raises:
         UnknownNameError: there is no hyperparameter of a name.

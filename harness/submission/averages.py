@@ -1,6 +1,6 @@
-"""Averages of the weights, around any submission: what is evaluated, and never what is trained.
+"""Weight averages for any submission: they are evaluated, and do not change the training.
 
-A point asks for one by `average`, over the iterates w_t of the steps after `average_start`, taken
+The hyperparameter `average` selects one, over the iterates w_t after step `average_start`, taken
 every `average_every` steps (k counts those):
 
     ema    mu_1 = w_1,  mu_k = beta mu_{k-1} + (1 - beta) w_k          beta: `average_decay`
@@ -34,7 +34,7 @@ SETTINGS = (
 
 
 class Arithmetic(Protocol[ArrayT]):
-    """What a framework does to all parameters at once."""
+    """A framework's arithmetic on all parameters at once."""
 
     def copy(self, values: Mapping[str, ArrayT]) -> dict[str, ArrayT]:
         """Copies that later steps do not change."""
@@ -43,7 +43,7 @@ class Arithmetic(Protocol[ArrayT]):
     def towards(
         self, average: dict[str, ArrayT], values: Mapping[str, ArrayT], weight: float
     ) -> dict[str, ArrayT]:
-        """average + weight (values - average); it may be made in place."""
+        """average + weight (values - average), possibly in place."""
         ...
 
     def shift(
@@ -60,7 +60,7 @@ class Arithmetic(Protocol[ArrayT]):
 def add_average(
     inner: Submission[ArrayT], hyperparameters: Hyperparameters, arithmetic: Arithmetic[ArrayT]
 ) -> Submission[ArrayT]:
-    """The submission, with the average around it that the point asks for.
+    """Wrap the submission in the weight average that the point selects, if any.
 
     Raises:
         UnknownNameError: `average` is not one of `KINDS`.
@@ -73,7 +73,7 @@ def add_average(
 
 
 class AveragedSubmission(Generic[ArrayT]):
-    """A submission of which an average is evaluated; `inner` is driven as it is."""
+    """A submission whose average is evaluated; the inner one trains unchanged."""
 
     averages_weights = True
 
@@ -106,7 +106,7 @@ class AveragedSubmission(Generic[ArrayT]):
             )
 
     def setup(self, problem: Problem[ArrayT], hyperparameters: Hyperparameters) -> None:
-        """Set the submission up; BEMA's start is what it begins with."""
+        """Set the submission up; BEMA's w_0 are the parameters after that."""
         self._inner.setup(problem, hyperparameters)
         self._keep_start()
 

@@ -1,4 +1,4 @@
-"""A class that an author wrote, as a whole submission."""
+"""Completes a class written by an author into a full `Submission`."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from harness.submission.state import ArrayT, StateDict
 from harness.submission.step_rules import refuse_rules
 
 STATE = ("state_dict", "load_state_dict")
-"""One is of no use without the other."""
+"""Each needs the other."""
 
 
 class CompletedSubmission(Generic[ArrayT]):
-    """An author's class with what it left out filled in.
+    """An author's class with defaults for the methods that it lacks.
 
-    Left out, `eval_parameters` gives `problem.parameters`, and `learning_rate` gives None. What has
-    no `state_dict`, or cannot load one, has no checkpoint either: killed, its trial restarts.
+    By default `eval_parameters` returns `problem.parameters`, and `learning_rate` None. Without
+    `state_dict` and `load_state_dict` there are no checkpoints: a killed trial starts over.
 
     Args:
         inner: an instance of the submission's class.
-        prepare: called before `setup` with the problem and the point; it gives the parameters the
-            start that the point asks for.
+        prepare: called before `setup` with the problem and the point; it sets the initial
+            parameters that the point asks for.
     """
 
     def __init__(
@@ -47,8 +47,8 @@ class CompletedSubmission(Generic[ArrayT]):
         """Set the submission up.
 
         Raises:
-            HarnessError: the point, or the number of ranks, asks for what the class does not say
-                that it does.
+            HarnessError: the point, or the number of ranks, requires something that the class does
+                not declare that it supports.
         """
         self._problem = problem
         check_class(type(self.inner), hyperparameters)
@@ -68,7 +68,7 @@ class CompletedSubmission(Generic[ArrayT]):
         """Not known.
 
         Raises:
-            HarnessError: always; what the class keeps is known to nobody.
+            HarnessError: always, as the class does not say what its state is.
         """
         raise HarnessError(*self._no_state)
 
@@ -89,12 +89,11 @@ class CompletedSubmission(Generic[ArrayT]):
 
 
 def check_class(kind: type[object], hyperparameters: Hyperparameters) -> None:
-    """Refuse what stands around an optimizer and cannot stand between the passes of a class.
+    """Refuse options that wrap an optimizer and cannot be applied between the passes of a class.
 
     Raises:
-        HarnessError: the point asks for clipping or a parametrisation, and the class does not say
-            that it sees to it, by `clips_gradients` and `parametrisation_rules`; or for a rule for
-            steps.
+        HarnessError: the point asks for clipping or a parametrisation that the class does not
+            declare to support, by `clips_gradients` or `parametrisation_rules`; or for a step rule.
     """
     clips = bool(getattr(kind, "clips_gradients", False))
     if float(hyperparameters.get("clip", 0.0)) != 0.0 and not clips:
@@ -107,7 +106,7 @@ def check_class(kind: type[object], hyperparameters: Hyperparameters) -> None:
 
 
 def _check_ranks(kind: type[object], world_size: int) -> None:
-    """Refuse a class whose passes are of a slice of each batch, unless it says that it knows.
+    """Refuse several ranks, each with a slice of the batch, unless the class declares support.
 
     Raises:
         HarnessError: there are several ranks, and the class has no `averages_over_ranks`.

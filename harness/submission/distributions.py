@@ -1,4 +1,4 @@
-"""Installed distributions: which one a module is of, what its files say, what else it needs."""
+"""Installed distributions: which one a module belongs to, the hash of its code, dependencies."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from pathlib import Path
 from harness.core.canonical import sha256_json
 
 REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-"""The name that a requirement begins with."""
+"""The name at the beginning of a requirement."""
 Versions = Mapping[str, str]
-"""Of distributions, by name."""
+"""Versions of distributions, by name."""
 
 packages_distributions = cache(_packages_distributions)
-"""It reads what every distribution says of itself, which takes a second."""
+"""Cached: it reads the metadata of every distribution, which takes a second."""
 
 
 def owners_of(top: str, place: Path) -> tuple[Distribution, ...]:
-    """The distributions that have put a top-level module where it lies.
+    """The distributions that installed a top-level module.
 
-    An editable install is none: its module lies in its author's folder, where it may change.
+    Editable installs do not count: their modules are in their author's folder and may change.
 
     Args:
         top: the module's name, without dots.
@@ -55,10 +55,10 @@ def _editable_names() -> frozenset[str]:
 
 
 def editable_needs(tops: Iterable[str]) -> set[str]:
-    """The top-level modules of editable distributions that others need, as their metadata say.
+    """The top-level modules of editable distributions that others depend on, by their metadata.
 
     Args:
-        tops: the names of modules, whose distributions are asked for what they need.
+        tops: top-level modules, whose distributions' dependencies are followed.
     """
     editable = _editable_names()
     if not editable:  # as a rule; the rest takes a second
@@ -69,11 +69,11 @@ def editable_needs(tops: Iterable[str]) -> set[str]:
 
 
 def installed_hash(owners: Iterable[Distribution], place: Path) -> str:
-    """What installed code says: its Python files as they are, all others as they were installed.
+    """The hash of installed code: of Python files as they are, of other files as installed.
 
-    Python files count by their bytes, whether the distribution knows of them or not, so that one
-    that is edited in place, or added, is seen. Of other files, which may be gigabytes of libraries,
-    what the installer wrote down counts, and the size of a native module.
+    Python files are hashed by their bytes, including those that the distribution does not list, so
+    that files edited or added in place are noticed. Other files can be gigabytes of libraries; for
+    them the installer's recorded hashes are used, and the size of native modules.
 
     Args:
         owners: its distributions.
@@ -119,12 +119,12 @@ def _digest_of(file: Path) -> str:
 
 @cache
 def _digest(file: Path, *_: int) -> str:
-    """The hash of a file, read again once its size or one of its times has changed."""
+    """The hash of a file, recomputed when its size or one of its times has changed."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def versions_of(tops: Iterable[str]) -> Versions:
-    """The versions of what top-level modules are of and of all that it needs, where installed."""
+    """The versions of the distributions of top-level modules and of installed dependencies."""
     distribution_names = packages_distributions()
     waiting = [name for top in tops for name in distribution_names.get(top, [])]
     versions: dict[str, str] = {}

@@ -1,9 +1,9 @@
-"""The entry of a submission: what an import path or a file holds.
+"""Loads a submission's entry point: from an import path or from a file.
 
-A folder's or file's submission is imported as a module of its own package, whose path is its
-folder: siblings are imported relatively, `from .helper import x`. Nothing is put on `sys.path`, so
-two submissions with equally named helpers do not meet. What a submission raises, on import or
-later, passes through as it is.
+A submission in a folder or file is imported as a module of a package whose path is that folder, so
+siblings are imported relatively: `from .helper import x`. Nothing is added to `sys.path`, so
+helpers of different submissions cannot clash. Exceptions of the submission, on import or later, are
+passed through unchanged.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ _SYNONYMS = {
     "learning_rate": ("lr", "alpha", "eta", "step_size"),
     "weight_decay": ("wd", "decay", "weight_decay_rate"),
 }
-"""What optimizer classes call these instead."""
+"""Other names that optimizer classes use for these arguments."""
 
 _AROUND = frozenset({*AROUND, "horizon", "rest_cooldown"})
-"""What the harness does around the optimizer: no class need take it, and no `**kwargs` gets it."""
+"""Options that the harness applies itself: they are not passed to the class."""
 
 _LEFT_OUT = "weight_decay"
-"""What is left out for a class that does not take it; `harness run` then says so."""
+"""The argument that is dropped if a class does not accept it; `harness run` then says so."""
 
 Build = Callable[..., object]
-"""`build(problem, hyperparameters)`; what it returns is checked by the framework it is for."""
+"""`build(problem, hyperparameters)`; its result is checked by its framework."""
 
 
 class BareSubmission(Protocol[ArrayT]):
-    """What is required of an author's class."""
+    """The methods that an author's class must have."""
 
     def setup(self, problem: Problem[ArrayT], hyperparameters: Hyperparameters) -> None:
         """See `harness.submission.interface.Submission`."""
@@ -57,12 +57,12 @@ class BareSubmission(Protocol[ArrayT]):
 
 
 def is_import_path(location: str) -> bool:
-    """Whether a location reads `module:Class` and is no path."""
+    """Whether a location has the form `module:Class`."""
     return IMPORT_PATH.fullmatch(location) is not None and not Path(location).exists()
 
 
 def import_object(location: str) -> object:
-    """What an import path `module:Class` or `module:part.Class` stands for.
+    """Import the object that an import path `module:Class` or `module:part.Class` names.
 
     Raises:
         HarnessError: the module is not installed, or has nothing of that name.
@@ -81,7 +81,7 @@ def import_object(location: str) -> object:
 
 
 def _attribute(holder: object, label: str, name: str) -> object:
-    """What a dotted name stands for in a module."""
+    """The object of a dotted name in a module."""
     value = holder
     for part in name.split("."):
         if not hasattr(value, part):
@@ -92,16 +92,16 @@ def _attribute(holder: object, label: str, name: str) -> object:
 
 
 def search_first(folder: str) -> None:
-    """Let imports of top-level modules look into a folder before anywhere else."""
+    """Put a folder first on the import path."""
     sys.path.insert(0, folder)
     importlib.invalidate_caches()
 
 
 def check_origin(folder: str) -> None:
-    """Check that the modules whose copies are in a folder, where imported, came from there.
+    """Check that imported modules which have a copy in a folder were imported from that copy.
 
     Raises:
-        HarnessError: one came from elsewhere, whatever its files are.
+        HarnessError: one was imported from elsewhere, even if its files are the same.
     """
     for file in sorted(Path(folder).rglob("*.py")):
         parts = file.relative_to(folder).with_suffix("").parts
@@ -119,7 +119,7 @@ def check_origin(folder: str) -> None:
 def submission_file(location: str, file_name: str) -> Path:
     """The file of a submission: `location` itself, or `file_name` in the folder it names.
 
-    A relative location is looked for where the package lies, then in the working directory.
+    A relative location is looked up beside the installed package, then in the working directory.
 
     Raises:
         HarnessError: there is no such folder or file, or the folder lacks the file.
@@ -175,10 +175,10 @@ def load_entry(module: ModuleType, file: Path) -> Build | type[BareSubmission[Ar
 
 
 def complete_class(kind: type[object], place: str) -> type[BareSubmission[ArrayT]]:
-    """A class, if it has what is required of a submission's.
+    """Check that a class has the methods of a submission, and return it.
 
     Raises:
-        HarnessError: it has not.
+        HarnessError: it lacks one.
     """
     missing_names = [name for name in ("setup", "step") if not callable(getattr(kind, name, None))]
     if missing_names:
@@ -190,7 +190,7 @@ def complete_class(kind: type[object], place: str) -> type[BareSubmission[ArrayT
 
 
 def rules_of(module: ModuleType) -> Collection[str]:
-    """The rules of parametrisation that fit a module's `build`; all, if it names none."""
+    """The parametrisation rules that a module's `build` supports; all, if it names none."""
     rules: Collection[str] = getattr(module, "PARAMETRISATION_RULES", RULES)
     return rules
 
@@ -198,16 +198,16 @@ def rules_of(module: ModuleType) -> Collection[str]:
 def arguments(
     function: Callable[..., object], hyperparameters: Hyperparameters, rate_name: str
 ) -> dict[str, object]:
-    """Those hyperparameters that a function takes, under the names by which it takes them.
+    """The hyperparameters that a function accepts, under its own argument names.
 
     Args:
-        function: makes an optimizer.
+        function: creates an optimizer.
         hyperparameters: the point.
-        rate_name: what the framework's own optimizers call the learning rate; a function that
-            passes everything on (`**kwargs`) gets it under this name.
+        rate_name: the framework's usual name for the learning rate, under which a function with
+            `**kwargs` gets it.
 
     Raises:
-        HarnessError: it does not take what is set or searched, which would then have no effect.
+        HarnessError: it does not accept a hyperparameter, which would then have no effect.
     """
     parameters = inspect.signature(function).parameters
     passes_on = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())

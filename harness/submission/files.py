@@ -1,8 +1,8 @@
-"""The files of a submission: what is counted, hashed and run, and nothing else.
+"""The files of a submission: exactly these are counted, hashed and run.
 
-An author's folder is read once into memory. Both hashes are of what was read, and what runs is a
-copy made from it: whatever else lies in the folder, whatever its files are called elsewhere, and
-whatever attributes they have, a worker meets only what was counted.
+An author's folder is read into memory once. Both hashes are computed from what was read, and a
+worker runs a copy written from it. So the worker never sees other files, links or attributes of the
+author's folder.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ _KINDS = {
 
 
 class TooLargeError(HarnessError):
-    """A submission has more bytes than the limit."""
+    """A submission is larger than the limit."""
 
 
 def read_folder(folder: Path, left_out: Sequence[str] = ()) -> Contents:
-    """All regular files in a folder but hidden ones and caches, which are not part of it.
+    """Read all regular files in a folder, except hidden files and caches.
 
     Args:
-        folder: the submission's.
-        left_out: patterns of names of other files and folders that are not part of it.
+        folder: the submission's folder.
+        left_out: name patterns of further files and folders to skip.
 
     Raises:
-        HarnessError: it holds something else, such as a link, or more than the limit.
+        HarnessError: the folder has anything else, such as a link, or is larger than the limit.
     """
     return read_files(folder, _walk(folder, (HIDDEN_FILES, CACHE, *left_out)))
 
 
 def read_files(root: Path, files: Iterable[Path]) -> Contents:
-    """Files below a root, by their paths there; their names count as their bytes do.
+    """Read files by their paths relative to a root; names count towards the size.
 
     Raises:
-        HarnessError: one is no regular file or cannot be read, or all are more than the limit.
+        HarnessError: one is not a regular file or cannot be read, or together they are too large.
     """
     contents: dict[str, bytes] = {}
     size = 0
@@ -84,7 +84,7 @@ def check_size(root: Path, size: int) -> None:
 
 
 def write_copy(contents: Contents, folder: Path) -> None:
-    """Write a submission's files into an empty folder, all of them read-only and of one time."""
+    """Write a submission's files into an empty folder, read-only and with one modification time."""
     for name, content in contents.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def write_copy(contents: Contents, folder: Path) -> None:
 
 
 def _walk(folder: Path, left_out: Sequence[str]) -> Iterator[Path]:
-    """The files of a folder in the order of their names; others' folders may be deep."""
+    """The files below a folder in the order of their names, without recursion."""
     waiting = [folder]
     while waiting:
         here = waiting.pop()
@@ -123,7 +123,7 @@ def _kind_error(path: Path, mode: int) -> HarnessError:
 
 
 def _read(path: Path, most: int) -> bytes:
-    """A regular file's bytes, one more than `most` at most."""
+    """The first `most + 1` bytes of a regular file."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:

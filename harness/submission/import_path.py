@@ -1,7 +1,7 @@
-"""The code that an import path `module:Class` stands for; it is looked up and read, not imported.
+"""Finds and hashes the code behind an import path `module:Class`, without importing it.
 
-Code of an installed distribution is hashed where it lies and imported from there. Any other is
-local (`harness.submission.local_code`): its author's folder, whose files are copied.
+The code of an installed distribution is hashed and imported in place. All other code is local
+(`harness.submission.local_code`): the files of its author's folder are copied.
 """
 
 from __future__ import annotations
@@ -21,20 +21,21 @@ LONGEST_PATH = 100
 
 
 class Code(NamedTuple):
-    """What an import path stands for."""
+    """The code of an import path."""
 
     content_hash: str
     files: str
-    """The hash of the bytes, where the other is blind to prose."""
+    """The hash of the bytes; `content_hash` ignores comments and docstrings."""
     contents: Contents
-    """What is copied for a worker: local code, also such as an installed distribution needs."""
+    """The local code that is copied for a worker, including local dependencies of installed code.
+    """
 
 
 def code_of(text: str) -> Code:
     """Find the code of an import path.
 
     Raises:
-        HarnessError: it is no import path, its module is not to be found, or its code is too large.
+        HarnessError: it is not an import path, its module is not found, or its code is too large.
     """
     name = _check_path(text).partition(":")[0]
     here = Path.cwd()
@@ -51,7 +52,7 @@ def code_of(text: str) -> Code:
 
 
 def _installed_code(text: str, code: str, top: str) -> Code:
-    """An installed distribution's code, and what it needs of editable ones."""
+    """An installed distribution's code, and the editable distributions that it depends on."""
     contents = local_code(local_modules([top]))
     whole = {"import": text, "code": code}
     if not contents:
@@ -81,10 +82,10 @@ def _check_path(text: str) -> str:
 
 
 def _top_of(name: str, here: Path) -> tuple[str, Path]:
-    """The first package or module on the way to a module that is one place, and that place.
+    """The outermost package of a module (or the module) that has a single location, and where.
 
     Raises:
-        HarnessError: a module on the way is not to be found.
+        HarnessError: a module on the way is not found.
     """
     place: Path | None = None
     first = ""

@@ -1,4 +1,4 @@
-"""What a submission's code imports, read from its text; nothing of it runs."""
+"""The imports of a submission's code, read from its text without running it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.submission.files import Contents
 
 
 def imported_tops(contents: Contents) -> set[str]:
-    """The first names of all absolute imports in a submission's Python files."""
+    """The top-level names of all absolute imports in a submission's Python files."""
     tops: set[str] = set()
     for node in _imports(contents):
         if isinstance(node, ast.Import):
@@ -24,7 +24,7 @@ def imported_tops(contents: Contents) -> set[str]:
 
 
 def imported_names(contents: Contents) -> set[str]:
-    """The dotted names of all absolute imports, as modules and as what is taken from them."""
+    """The dotted names of all absolute imports: modules, and names imported from them."""
     names: set[str] = set()
     for node in _imports(contents):
         if isinstance(node, ast.Import):
@@ -35,7 +35,7 @@ def imported_names(contents: Contents) -> set[str]:
 
 
 def check_syntax(file: Path, content: bytes) -> None:
-    """Check that a file can be read as Python.
+    """Check that a file parses as Python.
 
     Raises:
         HarnessError: it cannot.
@@ -51,7 +51,7 @@ def check_syntax(file: Path, content: bytes) -> None:
 
 
 def refuse_siblings(contents: Contents, file: str) -> None:
-    """Check that a submission of a single file imports nothing from beside it.
+    """Check that a single-file submission imports nothing from its folder.
 
     Raises:
         HarnessError: it does; the message names the sibling.

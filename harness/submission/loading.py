@@ -1,4 +1,4 @@
-"""How a submission is loaded, whichever way it is written and for whichever framework."""
+"""Loads a submission, for each way to write one and each framework."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ from harness.submission.parametrisation import RULES
 from harness.submission.state import ArrayT
 
 DEFAULT_HORIZON = 0.75
-"""The fraction of the budget over which a schedule runs, where the point does not say."""
+"""The default of `horizon`: the fraction of the budget over which a schedule runs."""
 
 
 @dataclass(frozen=True)
 class Loader(Generic[ArrayT]):
-    """What a framework knows of the ways to write a submission."""
+    """A framework's part in loading a submission."""
 
     file_name: str
-    """The file of a submission's folder that is written for it."""
+    """The file in a submission's folder for this framework."""
     description: str
-    """What an import path should name."""
+    """The kind of object that an import path should name."""
     example: str
-    """The hint where it names something else."""
+    """The hint of the error if it names something else."""
     builder_of: Callable[[object, Hyperparameters], Build | None]
-    """What builds the optimizer that an import path names; None if it names none."""
+    """Makes a `build` for the optimizer that an object is; None if it is none."""
     from_build: Callable[[Build, str, Collection[str]], Submission[ArrayT]]
-    """The submission of a `build`, of the place where it is written and the rules that fit it."""
+    """Makes a submission from a `build`, its location and the parametrisation rules it supports."""
     prepare: Callable[[Problem[ArrayT], Hyperparameters], None]
-    """Gives the parameters the start that a point asks for, before an author's class is set up."""
+    """Sets the initial parameters that a point asks for, before an author's class is set up."""
     arithmetic: Arithmetic[ArrayT]
 
     def load(self, location: str, hyperparameters: Hyperparameters) -> Submission[ArrayT]:
-        """The submission at an import path, a folder or a file, not yet set up.
+        """Load the submission at an import path, in a folder or in a file; it is not set up yet.
 
         Raises:
-            HarnessError: there is none for this framework. What the submission itself raises
-                passes through.
+            HarnessError: there is none for this framework. The submission's own exceptions pass
+                through.
         """
         if is_import_path(location):
             inner = self._import_class(location, hyperparameters)

@@ -1,8 +1,8 @@
-"""The code of modules that are not installed from a built distribution, found without importing it.
+"""Finds the code of local modules (not installed from a built distribution), without importing it.
 
-A module in the working directory or on PYTHONPATH and one of an editable install lie in their
-author's folder, where they may change. Their files, and those of the local modules that they
-import, are counted, hashed and copied like a submission's.
+Modules in the working directory, on PYTHONPATH or of an editable install are in their author's
+folder and may change. Their files, and those of the local modules that they import, are therefore
+counted, hashed and copied like a submission's.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from harness.submission.files import (
 from harness.submission.imports import imported_names
 
 OURS = frozenset({"harness", "workloads", "submissions", "scoring", "experiments"})
-"""What a worker has anyway, hashed as the harness."""
+"""The packages that every worker has; the harness's hash covers them."""
 IMPORTS = "_imports"
-"""The folder of a submission's copy with the local modules that it imports."""
+"""The folder, in a submission's copy, for the local modules that it imports."""
 TESTS = ("test_*.py", "conftest.py")
-"""Files of a submission that no worker imports."""
+"""Name patterns of files that no worker imports."""
 
 
 def place_of(spec: ModuleSpec) -> Path | None:
-    """The folder of a package, the file of a module; None for a package in several places."""
+    """The folder of a package or the file of a module; None for a package in several folders."""
     if spec.origin is None or not spec.has_location:
         return None
     file = Path(spec.origin)
@@ -48,10 +48,10 @@ def local_code(modules: Iterable[tuple[str, Path]]) -> Contents:
     """The files of local modules and of the local modules that they import.
 
     Args:
-        modules: name and place of each.
+        modules: the name and path of each.
 
     Raises:
-        HarnessError: together they are more than the limit, or something else than files.
+        HarnessError: together they are larger than the limit, or one is not a regular file.
     """
     contents: dict[str, bytes] = {}
     waiting = [*modules]
@@ -100,15 +100,15 @@ def local_modules(
 def with_imports(contents: Contents, root: Path, available: Iterable[str] = ()) -> Contents:
     """A submission's files, and in `IMPORTS` the local modules that they import.
 
-    Modules that the submission has in that folder already, as a bundle's does, are these.
+    Modules that are already in that folder, as in an unpacked bundle, are kept.
 
     Args:
         contents: the submission's own files.
-        root: where they lie, for errors.
+        root: their folder, for errors.
         available: names of top-level modules that a worker has anyway.
 
     Raises:
-        HarnessError: together they are more than the limit, or something else than files.
+        HarnessError: together they are larger than the limit, or one is not a regular file.
     """
     code = {name: text for name, text in contents.items() if not _is_test(name)}
     own = {PurePosixPath(PurePosixPath(name).parts[1]).stem for name in copies_of(contents)}
@@ -119,7 +119,7 @@ def with_imports(contents: Contents, root: Path, available: Iterable[str] = ()) 
 
 
 def copies_of(contents: Contents) -> list[str]:
-    """The files among a submission's that are copies of local modules."""
+    """The names of a submission's files that are copies of local modules."""
     return [name for name in contents if name.startswith(f"{IMPORTS}/")]
 
 
@@ -128,7 +128,7 @@ def _top_of(name: str) -> str:
 
 
 def _module_of(name: str, beside: Path | None) -> tuple[str, Path] | None:
-    """The first module on the way to a dotted name that lies in one place, if there is one."""
+    """The outermost module of a dotted name that has a single location, if there is one."""
     parts = name.split(".")
     for number in range(1, len(parts) + 1):
         module = ".".join(parts[:number])
@@ -145,13 +145,13 @@ def _is_test(name: str) -> bool:
 
 
 def _without_links(place: Path) -> Path:
-    """Where a module's files lie: a strict editable install is a folder of links to them."""
+    """The folder of a module's real files: a strict editable install is a folder of links."""
     init = place / "__init__.py"
     return init.resolve().parent if init.is_symlink() else place.resolve()
 
 
 def _files_of(name: str, place: Path) -> Contents:
-    """By their paths as an import looks for them: below the folders of the packages they are in."""
+    """Files by the relative paths at which an import finds them."""
     *packages, last = name.split(".")
     if place.is_file():
         above, files = packages, read_files(place.parent, [place])
@@ -169,5 +169,5 @@ def _is_installed(top: str, place: Path) -> bool:
 
 @cache
 def _sites() -> tuple[Path, ...]:
-    """The folders into which packages are installed, by whatever does that."""
+    """The folders into which packages are installed, by any installer."""
     return tuple(Path(folder).resolve() for folder in (*getsitepackages(), getusersitepackages()))

@@ -16,13 +16,13 @@ SCHEDULE_OPTIONS = (
     "cooldown", "cooldown_power", "cooldown_shape", "drops", "final_factor", "gradient_norms",
     "initial_factor", "norm_power", "rest_cooldown", "smoothing",
 )  # fmt: skip
-"""Where the point has a `schedule`."""
+"""Options of a point that has a `schedule`."""
 SPIKE_OPTIONS = ("spike_factor", "spike_phase")
-"""Where the point has a `schedule` and refreshes a preconditioner."""
+"""Options of a point that has a `schedule` and refreshes a preconditioner."""
 
 
 def options_of(hyperparameters: Collection[str]) -> tuple[str, ...]:
-    """The further names that a point with these hyperparameters may have."""
+    """The names of the options that a point with these hyperparameters may also set."""
     names: tuple[str, ...] = AROUND
     if "schedule" in hyperparameters:
         names += SCHEDULE_OPTIONS

@@ -68,7 +68,7 @@ VECTORS = (Role.NORM, Role.BIAS, Role.VECTOR)
 
 @dataclass(frozen=True)
 class Scaling:
-    """What a parametrisation does to one weight W."""
+    """The factors of a parametrisation for one weight W."""
 
     initial: float = 1.0
     """The factor on its declared start."""
@@ -103,11 +103,11 @@ def scalings(
 
 
 def check_rule(hyperparameters: Hyperparameters, fitting: Collection[str]) -> None:
-    """Refuse a parametrisation whose rule does not fit a submission.
+    """Refuse a parametrisation whose rule the submission does not support.
 
     Args:
         hyperparameters: `parametrisation`.
-        fitting: the rules that the submission names.
+        fitting: the rules that the submission supports.
 
     Raises:
         HarnessError: the point's rule is none of them.
@@ -151,9 +151,9 @@ def _widths(
 
 
 def _is_of_logits(bias: ParameterSpec, specs: Mapping[str, ParameterSpec]) -> bool:
-    """Whether a bias stands beside the output matrix, or beside none: the embedding is tied then.
+    """Whether a bias belongs to the output layer, which may be an embedding with tied weights.
 
-    Sizes do not tell: there may be as many gates as classes.
+    Shapes cannot tell: there may be as many gates as classes.
     """
     weight = specs.get(f"{bias.name.rpartition('.')[0]}.weight")
     return weight is None or weight.role is Role.OUTPUT

@@ -19,7 +19,7 @@ from harness.submission.state import ArrayT, StateDict
 
 
 class LostRankError(Exception):
-    """Another rank is gone, or takes no more part: what it met with is the cause, and not this."""
+    """Another rank has exited or stopped responding; the cause is that rank's own error."""
 
 
 class Ranks(Protocol[ArrayT]):
@@ -32,7 +32,7 @@ class Ranks(Protocol[ArrayT]):
 
     @property
     def world_size(self) -> int:
-        """How many there are; 1 where nothing is exchanged."""
+        """How many there are; with 1, nothing is exchanged."""
         ...
 
     def all_reduce_mean(self, values: Sequence[ArrayT]) -> None:

@@ -1,5 +1,5 @@
-"""A point that notes which of its hyperparameters are looked up: one that nobody reads has no
-effect, whatever a plan, a record and a report show of it.
+"""A point that records which of its hyperparameters are read: one that is never read has no effect,
+although plans, records and reports show it.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from typing import Any
 
 
 class ReadPoint(dict[str, Any]):
-    """A point as an author gets it, for a check and a rehearsal.
+    """The point that a submission gets in a check or a rehearsal.
 
-    Names may be listed without being read. Whatever else hands out values, all of them or a copy,
-    reads the whole point.
+    Listing the names does not count as reading. Any access to all values, or a copy, reads the
+    whole point.
 
     Args:
         point: the hyperparameters.
 
     Attributes:
-        unread: the names that nobody has looked up so far.
+        unread: the names that have not been read so far.
     """
 
     def __init__(self, point: Mapping[str, Any]) -> None:

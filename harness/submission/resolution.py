@@ -1,4 +1,4 @@
-"""Which submission `--submission X` means: a known name, a folder or file, or `module:Class`."""
+"""Finds the submission that `--submission X` names: by name, folder, file or `module:Class`."""
 
 from __future__ import annotations
 
@@ -35,30 +35,30 @@ from harness.submission.reference import Framework, SubmissionRef
 from harness.submission.space import IMPORT_PATH_SPACE, Space, read_space, space_of
 
 DOTTED_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
-"""What may have been meant as an import path, with a dot in place of its colon."""
+"""A dotted name, possibly an import path with a dot instead of its colon."""
 
 
 @dataclass(frozen=True)
 class ResolvedSubmission:
-    """A submission that was found: its reference, its space, the frameworks it is written for."""
+    """A submission with its reference, search space, frameworks and files."""
 
     ref: SubmissionRef
     space: Space
     frameworks: tuple[Framework, ...]
     files: str
-    """The hash of its files to the byte; the reference's is blind to prose."""
+    """The hash of its files' bytes; the reference's ignores comments and docstrings."""
     contents: Contents
-    """What a worker gets a copy of: its files, and the local modules that they import; nothing of
-    installed distributions."""
+    """The files that are copied for a worker: its own and those of the local modules that they
+    import, but not those of installed distributions."""
 
     @property
     def is_import_path(self) -> bool:
-        """Whether it is a class or function of an importable module, and no file of its own."""
+        """Whether it is a class or function of an importable module, without files of its own."""
         return ":" in self.ref.location and not is_algoperf(self.ref.location)
 
     @cached_property
     def versions(self) -> Versions:
-        """Of the distributions that its code imports, and of all that they need."""
+        """Versions of the distributions that its code imports, and of their dependencies."""
         module = self.ref.location.partition(":")[0]
         own = {module.partition(".")[0]} if self.is_import_path else set()
         return versions_of(own | imported_tops(self.contents))
@@ -67,7 +67,7 @@ class ResolvedSubmission:
         """Check that it is written for a framework.
 
         Raises:
-            HarnessError: it is not; the message names those it has.
+            HarnessError: it is not; the message lists its frameworks.
         """
         if framework not in self.frameworks:
             has = ", ".join(self.frameworks)
@@ -77,10 +77,10 @@ class ResolvedSubmission:
             )
 
     def require_allowed(self, suite: str, workload: str) -> None:
-        """Check that its space does not refuse a workload.
+        """Check that its `space.toml` does not refuse a workload.
 
         Raises:
-            HarnessError: it does; the message says why.
+            HarnessError: it does; the message gives the reason.
         """
         why = self.space.refused.get(f"{suite}/{workload}")
         if why is not None:
@@ -99,7 +99,8 @@ def resolve(text: str) -> ResolvedSubmission:
 
     Raises:
         UnknownNameError: it is none of these.
-        HarnessError: its name or a file of it is not allowed, it is too large, or lacks a file.
+        HarnessError: its name or one of its files is not allowed, it is too large, or a file is
+            missing.
     """
     if text in submission_folders():
         return _resolve_named(text, submission_folders()[text])
@@ -122,7 +123,7 @@ def resolve(text: str) -> ResolvedSubmission:
 
 
 def _meant_as_import_path(text: str) -> str:
-    """A dotted name as an import path, if it leads beyond a module that is there; else empty."""
+    """A dotted name rewritten as an import path if its beginning is a module; else empty."""
     if not DOTTED_NAME.fullmatch(text) or not text.isascii() or text.endswith(".py"):
         return ""
     parts = text.split(".")
@@ -138,14 +139,14 @@ def file_for(framework: Framework) -> str:
 
 
 class LocatedSubmission(NamedTuple):
-    """A planned submission as it is on this machine."""
+    """A planned submission, found on this machine."""
 
     place: str
     """An absolute path, `module:Class`, or `algoperf:` and an absolute path."""
     files: str
     """The hash of its files' bytes."""
     contents: Contents
-    """Those files, as they were hashed; see `ResolvedSubmission`."""
+    """Those files; see `ResolvedSubmission`."""
     versions: Versions
     """See `ResolvedSubmission`."""
 
@@ -154,7 +155,7 @@ def locate(ref: SubmissionRef, framework: Framework) -> LocatedSubmission:
     """Find a planned submission on this machine.
 
     Raises:
-        HarnessError: it is gone, has changed since it was planned, or lacks the framework.
+        HarnessError: it is missing, has changed since it was planned, or lacks the framework.
     """
     submission = _resolve_ref(ref)
     submission.require(framework)
@@ -169,11 +170,11 @@ def locate(ref: SubmissionRef, framework: Framework) -> LocatedSubmission:
 
 
 def worker_paths(submission: LocatedSubmission, copy: Path) -> tuple[str, str]:
-    """What a worker is told of a submission: where it finds it, and where to import it from.
+    """The paths that a worker gets: the submission's location, and a folder to import from.
 
     Args:
         submission: a planned submission.
-        copy: the folder with its files, and nothing else.
+        copy: the folder with its files.
     """
     place = Path(submission.place)
     if not place.is_absolute() and not is_algoperf(submission.place):
@@ -207,7 +208,7 @@ def _resolve_named(name: str, folder: Path) -> ResolvedSubmission:
 
 @cache
 def shared_contents(folder: Path) -> Contents:
-    """What a submission that ships imports from beside its folder; a worker has it installed.
+    """The shared code that a shipped submission imports from outside its folder.
 
     Args:
         folder: the submission's.
@@ -249,7 +250,7 @@ def _resolve_files(
 
 
 def _space_of(contents: Contents, file: Path) -> Space:
-    """An author's space, whose frameworks are known."""
+    """The space in an author's files, after checking that its frameworks are known."""
     space = space_of(contents, file)
     for framework in space.frameworks:
         if framework not in FRAMEWORKS.names:
@@ -275,7 +276,7 @@ def _resolve_import_path(text: str) -> ResolvedSubmission:
 
 
 def _resolve_algoperf(text: str) -> ResolvedSubmission:
-    """A folder of AlgoPerf's: its files, and the frameworks that its entry imports."""
+    """Resolve a submission written for AlgoPerf; its frameworks are those that it imports."""
     file = entry_file(text)
     name, contents = name_of(file, FRAMEWORKS.names), read_folder(file.parent, LEFT_OUT)
     check_syntax(file, contents[file.name])

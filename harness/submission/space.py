@@ -35,10 +35,10 @@ from workloads.spec import Frozen
 from workloads.toml import parse_toml, read_toml
 
 IMPORT_PATH_SPACE = Path(__file__).with_name("import_path.toml")
-"""The space of a submission that is only an optimizer's import path."""
+"""The default search space of a submission given by import path."""
 
 EXACT_BELOW = 2.0**53
-"""A float holds each whole number below it; bounds beyond it would be others than declared."""
+"""The largest integer up to which floats are exact; larger bounds would be rounded."""
 EXAMPLE = """\
 summary = "Say in one line what it is"
 family = "momentum"
@@ -94,8 +94,8 @@ class Dimension(Frozen):
     def value_at(self, fraction: float) -> Scalar:
         """The value at a fraction of the dimension, in [0, 1).
 
-        Reals are rounded to six digits (of 1 - x under `one_minus_log`), so that a last bit of
-        `exp` or `log` does not differ between machines.
+        Reals are rounded to six digits (of 1 - x under `one_minus_log`), because the last bits of
+        `exp` and `log` differ between machines.
         """
         if self.choices is not None:
             return self.choices[int(fraction * len(self.choices))]
@@ -133,7 +133,7 @@ def _six_digits(value: float) -> float:
 
 
 class Space(Frozen):
-    """One `space.toml`: what a submission is and which of its hyperparameters are searched."""
+    """The content of a `space.toml`: what a submission is, and its hyperparameters."""
 
     summary: str
     family: str
@@ -142,7 +142,7 @@ class Space(Frozen):
     """Every hyperparameter by name; the point of the self-tuning ruleset."""
     space: dict[str, Dimension] = Field(default_factory=dict)
     points: tuple[dict[str, Scalar], ...] = ()
-    """The points themselves, where they are listed and nothing is drawn; then `space` is empty."""
+    """An explicit list of points, used instead of drawing from `space`, which is then empty."""
     refused: dict[str, str] = Field(default_factory=dict)
     """`suite/workload` to the reason why it is not to be run there."""
 
@@ -186,7 +186,7 @@ class Space(Frozen):
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 of what decides the points: defaults and dimensions, not the prose."""
+        """SHA-256 of what determines the points: defaults and dimensions."""
         fields = {"default", "space", "points"} if self.points else {"default", "space"}
         return sha256_json(self.model_dump(mode="json", include=fields))
 
@@ -203,7 +203,7 @@ def read_space(path: Path) -> Space:
 
 
 def space_of(contents: Mapping[str, bytes], path: Path) -> Space:
-    """The space among the files of a submission that were read; `path` is where it lies.
+    """The space in a submission's files that have been read; `path` is that of its file.
 
     Raises:
         HarnessError: as `read_space`.

@@ -19,7 +19,7 @@ StateTree: TypeAlias = (
     " | Mapping[str, StateTree[ArrayT]] | Mapping[int, StateTree[ArrayT]]"
     " | Sequence[StateTree[ArrayT]] | None"
 )
-"""Whatever can be kept in a checkpoint without a pickle."""
+"""Anything that can be stored in a checkpoint without pickling."""
 
 StateDict: TypeAlias = "Mapping[str, StateTree[ArrayT]]"
 """What `state_dict` returns and `load_state_dict` takes back."""
@@ -28,32 +28,32 @@ StateDict: TypeAlias = "Mapping[str, StateTree[ArrayT]]"
 
 
 def arrays_of(state: StateDict[ArrayT], name: str) -> Mapping[str, ArrayT]:
-    """The entry of a state that holds arrays by name."""
+    """An entry of a state: arrays by name."""
     return cast("Mapping[str, ArrayT]", state[name])
 
 
 def state_of(state: StateDict[ArrayT], name: str) -> StateDict[ArrayT]:
-    """The entry of a state that is another's state."""
+    """An entry of a state: a nested state."""
     return cast("StateDict[ArrayT]", state[name])
 
 
 def leaves_of(state: StateDict[ArrayT], name: str) -> Sequence[ArrayT]:
-    """The entry of a state that is a list of arrays."""
+    """An entry of a state: a list of arrays."""
     return cast("Sequence[ArrayT]", state[name])
 
 
 def count_of(state: StateDict[ArrayT], name: str) -> int:
-    """The entry of a state that is a count."""
+    """An entry of a state: an integer count."""
     return int(cast("int", state[name]))
 
 
 def schedule_state(schedule: object) -> StateDict[ArrayT]:
-    """The state of a schedule that has one, such as one that counts its calls."""
+    """The state of a stateful schedule, such as one that counts its calls; else empty."""
     state: StateDict[ArrayT] = schedule.state_dict() if hasattr(schedule, "state_dict") else {}
     return state
 
 
 def load_schedule_state(schedule: object, state: StateDict[ArrayT]) -> None:
-    """Take back what `schedule_state` gave."""
+    """Restore what `schedule_state` returned."""
     if hasattr(schedule, "load_state_dict"):
         schedule.load_state_dict(state)

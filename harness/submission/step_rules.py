@@ -51,16 +51,16 @@ NAMES = (
     "cautious_updates", "cautious_decay", "ema_nesterov", "hyperball", "lookahead_every",
     "rest_cooldown", "update_floor",
 )  # fmt: skip
-"""The hyperparameters that turn a rule on; false or 0 is off."""
+"""The hyperparameters that turn a rule on; false and 0 mean off."""
 SETTINGS = (
     *(name for name in NAMES if name != "rest_cooldown"), "ema_nesterov_decay",
     "ema_nesterov_end", "ema_nesterov_start", "lookahead_alpha",
 )  # fmt: skip
 """The hyperparameters that are read here; `rest_cooldown` is the schedule's."""
 OF_THE_RATE = ("cautious_decay", "update_floor")
-"""Those that are multiplied by the learning rate."""
+"""The ones that are multiplied by the learning rate."""
 MATRICES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
-"""The roles that hyperball and the floor are for, and that have the schedule's own cooldown."""
+"""The roles to which hyperball, the floor and the schedule's own cooldown apply."""
 
 
 @runtime_checkable
@@ -78,7 +78,7 @@ class SplitSchedule(Protocol):
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the schedules are in one step."""
+    """The values of the schedules at one step."""
 
     fraction: float
     """Of the horizon."""
@@ -105,7 +105,7 @@ class Nesterov:
 
 @dataclass(frozen=True)
 class StepRules:
-    """What a point asks for."""
+    """The step rules of a point."""
 
     cautious: bool
     decay: float
@@ -133,7 +133,7 @@ class StepRules:
 def progress_of(
     schedule: Schedule | None, fraction: float, rules: StepRules | None = None
 ) -> Progress:
-    """Where a schedule is; under rules that part them, its method `rest` has the others' factor."""
+    """The values of a schedule; its method `rest` gives the factor of all other parameters."""
     factor = 1.0 if schedule is None else float(schedule(fraction))
     if rules is None or not rules.has_rest_cooldown or not isinstance(schedule, SplitSchedule):
         return Progress(fraction, factor, factor)
@@ -153,7 +153,7 @@ def step_rules(
         schedule: what the submission's `build` returned.
 
     Raises:
-        HarnessError: a value is out of its range, there is no learning rate to multiply by, two
+        HarnessError: a value is out of range, a rule needs a learning rate and there is none, two
             rules exclude each other, or the schedule has no cooldown for the rest.
     """
     if not any(hyperparameters.get(name) for name in NAMES):
@@ -182,11 +182,11 @@ def step_rules(
 
 
 def refuse_rules(hyperparameters: Hyperparameters, reason: str) -> None:
-    """Refuse a point that asks for a rule.
+    """Refuse a point that turns a rule on.
 
     Args:
         hyperparameters: the point.
-        reason: why no rule can hold, as a clause.
+        reason: why no rule can be applied, as a clause.
 
     Raises:
         HarnessError: the point asks for one.

@@ -14,11 +14,11 @@ from harness.submission.interface import Batch, Hyperparameters, Problem, Stream
 from harness.submission.state import ArrayT, StateDict, count_of
 
 IDLE_S = 0.01
-"""How long a step of a submission lasts that has declared its training complete."""
+"""Seconds that a step lasts once the submission has declared its training complete."""
 
 
 class Bridge(Protocol[ArrayT]):
-    """What a framework does between a problem and AlgoPerf's functions."""
+    """A framework's part: converts between a problem and the arguments of AlgoPerf's functions."""
 
     def begin(
         self, problem: Problem[ArrayT], point: Hyperparameters
@@ -27,7 +27,7 @@ class Bridge(Protocol[ArrayT]):
         ...
 
     def watch(self, optimizer_state: Any) -> None:
-        """Hear what `init_optimizer_state` has made."""
+        """Take note of the state that `init_optimizer_state` returned."""
         ...
 
     def random(self, step: int) -> tuple[Any, Any, Any]:
@@ -39,7 +39,7 @@ class Bridge(Protocol[ArrayT]):
         ...
 
     def take_update(self, container: Any, model_state: Any) -> None:
-        """Let the problem hold what an update has returned."""
+        """Store the parameters and the model's state that an update has returned in the problem."""
         ...
 
     def parameters(self, container: Any) -> Mapping[str, ArrayT]:
@@ -53,7 +53,7 @@ class Bridge(Protocol[ArrayT]):
     def load_state_dict(
         self, optimizer_state: Any, container: Any, state: StateDict[ArrayT]
     ) -> tuple[Any, Any, Any]:
-        """Optimizer's state, container and model's state, as they were, from a new start."""
+        """Restore the optimizer's state, the container and the model's state into fresh ones."""
         ...
 
 
@@ -73,8 +73,8 @@ class _Queue(Generic[ArrayT]):
 class AlgoPerfSubmission(Generic[ArrayT]):
     """A submission that is written for AlgoPerf.
 
-    Its evaluation is prepared, on the clock as in AlgoPerf, before each snapshot; the next update
-    goes on from what that returned. Running statistics are evaluated as it leaves them.
+    `prepare_for_eval` runs before each snapshot, on the clock as in AlgoPerf, and the next update
+    continues from what it returned. Running statistics are evaluated as the submission leaves them.
 
     Args:
         module: with `init_optimizer_state`, `update_params` and `data_selection`.

@@ -1,7 +1,7 @@
 """Where an AlgoPerf submission lies: `algoperf:FOLDER`, or a file of it in place of submission.py.
 
-All files of the folder belong to the submission, as they do in AlgoPerf's repositories, but for the
-tests and examples that some have brought along: they can take more than a submission may.
+All files of the folder belong to the submission, as in AlgoPerf's repositories, except for tests
+and examples, which can be larger than a submission may be.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def entry_file(location: str) -> Path:
 
 
 def name_of(file: Path, frameworks: tuple[str, ...]) -> str:
-    """What the submission of a file is called: by its folder, or by a file that is not the usual.
+    """The name of a submission: that of its folder, or of its file if that is not submission.py.
 
-    A folder that is named after a framework does not say enough, and is named with the one above:
+    A folder named after a framework gets the name of its parent as well:
     `nadamw/pytorch/submission.py` is `algoperf-nadamw-pytorch`.
     """
     parts = [file.parent.name]

@@ -1,8 +1,8 @@
-"""The modules that an AlgoPerf submission imports, and its own, as its worker sees them.
+"""The modules that an AlgoPerf submission can import in its worker: AlgoPerf's and its own.
 
-`algoperf` and, before version 0.6, `algorithmic_efficiency` are AlgoPerf itself; here they are the
-few modules that submissions need of it. They are entered in `sys.modules` when a submission that
-is written for AlgoPerf is loaded, in its worker, and nowhere else.
+AlgoPerf's package is `algoperf` or, before version 0.6, `algorithmic_efficiency`. Here it consists
+of the few modules that submissions need. They are put into `sys.modules` only in a worker that
+loads a submission written for AlgoPerf.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from harness.submission.files import read_folder
 from harness.submission.imports import imported_names
 
 PACKAGES = ("algoperf", "algorithmic_efficiency")
-"""What AlgoPerf is called, from version 0.6 on and before."""
+"""The names of AlgoPerf's package, from version 0.6 on and before."""
 REQUIRED_FUNCTIONS = ("init_optimizer_state", "update_params", "data_selection")
-"""The functions that every submission has; `prepare_for_eval` came later, and the batch size that
-`get_batch_size` has for AlgoPerf's workloads is none of ours."""
+"""The functions that every submission must have. `prepare_for_eval` is optional, as it came later;
+`get_batch_size` is not called, as it knows only AlgoPerf's workloads."""
 Members = Mapping[str, object]
-"""What a module holds, by name."""
+"""The content of a module, by name."""
 
 
 def load_module(
     file: Path, utilities: Mapping[str, Members], stand_ins: Mapping[str, Members]
 ) -> ModuleType:
-    """Import a submission's file, with AlgoPerf's modules in their places.
+    """Import a submission's file, after putting AlgoPerf's modules into `sys.modules`.
 
     Args:
-        file: the submission's, in the copy of its folder.
-        utilities: modules of AlgoPerf's besides `spec`, by name.
-        stand_ins: modules that submissions import for little, for where they are not installed.
+        file: the submission's file, in the copy of its folder.
+        utilities: AlgoPerf's modules other than `spec`, by name.
+        stand_ins: replacements for modules that submissions barely use, where not installed.
 
     Raises:
         HarnessError: it lacks a function that AlgoPerf calls.
@@ -64,7 +64,7 @@ def load_module(
 
 
 def _enter(name: str, members: Members) -> None:
-    """Put a module in its place, and in its package's."""
+    """Put a module into `sys.modules` and make it an attribute of its package."""
     module = ModuleType(name)
     module.__spec__ = ModuleSpec(name, None, is_package="__path__" in members)
     vars(module).update({key: of for key, of in members.items() if key not in vars(module)})
@@ -77,8 +77,9 @@ def _enter(name: str, members: Members) -> None:
 def _own_packages(folder: Path) -> Iterator[tuple[str, list[str]]]:
     """The packages by which a submission imports its own files, and where each looks.
 
-    AlgoPerf imports a submission by its path in a repository, and some import their helpers so:
-    `submissions.self_tuning.NAME.helper`. Here such a path ends in the folder, wherever it lies.
+    AlgoPerf imports a submission by its path in a repository, and some import their helpers that
+    way: `submissions.self_tuning.NAME.helper`. Here such a path leads to the folder, wherever it
+    is.
     """
     packages: set[str] = set()
     for name in sorted(imported_names(read_folder(folder))):  # a module before what it holds

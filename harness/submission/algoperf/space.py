@@ -5,7 +5,7 @@
 
     [{"learning_rate": 1e-3, "beta2": 0.99}, ...]          points, of which a study takes each once
 
-A hyperparameter with one feasible point is set and not searched.
+A hyperparameter with a single feasible point is fixed instead of searched.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from harness.submission.reference import Scalar
 from harness.submission.space import Dimension, Space
 
 MIDDLE = 0.5
-"""Where in its range a hyperparameter's default lies; AlgoPerf declares none."""
+"""The position of the default in a hyperparameter's range, as AlgoPerf declares none."""
 
 
 class Range(BaseModel):
@@ -68,11 +68,11 @@ def with_tuning_space(space: Space, text: bytes, place: Path) -> Space:
 
     Args:
         space: whose summary, family and frameworks are kept.
-        text: the file's.
-        place: names it in errors.
+        text: the content of the file.
+        place: its path, for errors.
 
     Raises:
-        HarnessError: it is neither form, or a value is none that a point may have.
+        HarnessError: it has neither form, or a value that a point may not have.
     """
     try:
         document = json.loads(text)
@@ -97,7 +97,7 @@ _ALLOWED_FORMS = (
 def _fields_of(
     document: list[dict[str, Any]] | Mapping[str, Range | Choice],
 ) -> dict[str, object]:
-    """The fields of `Space` that say which points there are."""
+    """The fields of `Space` that define the points."""
     if isinstance(document, list):
         return {"default": document[0], "space": {}, "points": document}
     space = {name: _dimension(of) for name, of in document.items()}

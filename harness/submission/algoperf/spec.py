@@ -80,8 +80,8 @@ class ShapeTuple:
 
 
 class Workload:
-    """What a submission's functions are given first; see `harness.submission.algoperf.workload`."""
+    """First argument of a submission's functions; see `harness.submission.algoperf.workload`."""
 
 
 class TrainingCompleteError(Exception):
-    """Raised by `update_params` that wants no further step."""
+    """Raised by an `update_params` that wants no further step."""

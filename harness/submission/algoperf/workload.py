@@ -1,4 +1,4 @@
-"""What AlgoPerf's functions are given as `workload`, made from a problem."""
+"""The `workload` argument of AlgoPerf's functions, made from a problem."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ LOSS_TYPES = {
     "squared_error": spec.LossType.MEAN_SQUARED_ERROR,
 }
 EVALUATIONS = 20
-"""Into so many periods the budget falls. AlgoPerf's is that between two evaluations, which some
-submissions count in; here the referee looks when it sees fit."""
+"""The number of evaluation periods in a budget. Some submissions count time in AlgoPerf's
+evaluation periods, which here do not match the referee's looks."""
 _TYPES = {
     Role.HIDDEN_MATRIX: spec.ParameterType.WEIGHT,
     Role.CONVOLUTION: spec.ParameterType.CONV_WEIGHT,
@@ -36,7 +36,7 @@ _BATCH_NORM = {
 
 
 class AlgoPerfProblem(Problem[ArrayT], Protocol[ArrayT]):
-    """What is needed of a problem besides what every submission sees."""
+    """What the adapter needs of a problem beyond what every submission sees."""
 
     @property
     def loss_name(self) -> str:
@@ -55,14 +55,15 @@ class AlgoPerfProblem(Problem[ArrayT], Protocol[ArrayT]):
 
 
 class AlgoPerfWorkload(spec.Workload, Generic[ArrayT]):
-    """The facts of a workload under AlgoPerf's names; a framework adds `model_fn` and `loss_fn`.
+    """The properties of a workload under AlgoPerf's names; a framework adds `model_fn` and
+    `loss_fn`.
 
-    Held-out data, targets and `_build_input_queue` are not there.
+    Held-out data, targets and `_build_input_queue` are missing.
     """
 
     metrics_logger = None
     target_metric_name = "loss"
-    """Of `eval_results`, which is always empty: validation results stay with the referee."""
+    """`eval_results` is always empty: validation results stay with the referee."""
 
     def __init__(self, problem: AlgoPerfProblem[ArrayT], point: Hyperparameters) -> None:
         refuse_unused(point, problem.loss_name, has_dropout=problem.has_dropout)
@@ -80,10 +81,10 @@ class AlgoPerfWorkload(spec.Workload, Generic[ArrayT]):
         self._outputs = {n for n, s in problem.specs.items() if s.role is Role.OUTPUT}
 
     def dropout_rate(self, rate: Any) -> Any:
-        """The rate of a pass in training; None for the model's own.
+        """The dropout rate of a training pass; None for the model's own.
 
-        A model without dropout ignores what a submission passes, as AlgoPerf's do. Before version
-        0.6 the rate was no argument of a pass, but the point's.
+        A model without dropout ignores the argument, as AlgoPerf's do. Before version 0.6 the rate
+        was not an argument but a hyperparameter.
 
         Args:
             rate: the argument of `model_fn`, or None.
@@ -98,7 +99,7 @@ class AlgoPerfWorkload(spec.Workload, Generic[ArrayT]):
 
 
 def _type_of(one: ParameterSpec, buffers: Mapping[str, object]) -> spec.ParameterType:
-    """A parameter's type, by its role; what has running statistics is batch normalisation."""
+    """A parameter's type, from its role; a norm with running statistics is batch normalisation."""
     layer, _, kind = one.name.rpartition(".")
     if kind in _BATCH_NORM and any(name.rpartition(".")[0] == layer for name in buffers):
         return _BATCH_NORM[kind]
@@ -110,7 +111,7 @@ def point_object(point: Hyperparameters) -> Any:
     fields = namedtuple("Hyperparameters", list(point))  # type: ignore[misc]
 
     class Point(fields):
-        """Names what is there where something is missing."""
+        """Raise an error that lists the existing names, for one that does not exist."""
 
         def __getattr__(self, name: str) -> object:
             raise AttributeError(
@@ -127,10 +128,10 @@ def has_rate(sizes: Sizes) -> bool:
 
 
 def refuse_unused(point: Hyperparameters, loss_name: str, *, has_dropout: bool) -> None:
-    """Check that a workload can do what a point asks of its model and its loss.
+    """Check that a workload's model and loss support the point's dropout and label smoothing.
 
     Raises:
-        HarnessError: it has no dropout, or no labels to smooth, and the point has a rate of it.
+        HarnessError: the point sets one that the workload does not have.
     """
     lacking = {"aux_dropout_rate": "the workload's model has no such dropout"}
     if not has_dropout:
