@@ -118,6 +118,16 @@ def with_imports(contents: Contents, root: Path, given: Iterable[str] = ()) -> C
     return both
 
 
+def is_provided(name: str) -> bool:
+    """Whether a worker has a module without a copy: it is installed, a framework's, or ours."""
+    top, spec = _top_of(name), spec_of(name)
+    if spec is None or top in {*OURS, *FRAMEWORKS.names, *sys.stdlib_module_names}:
+        return spec is not None
+    place = place_of(spec)
+    places = [place] if place else map(Path, spec.submodule_search_locations or ())
+    return all(_is_installed(top, place) for place in places)
+
+
 def copies_of(contents: Contents) -> list[str]:
     """The files among a submission's that are copies of local modules."""
     return [name for name in contents if name.startswith(f"{IMPORTS}/")]

@@ -198,9 +198,16 @@ def test_the_editable_install_that_an_installed_package_needs_counts(
     assert resolve("gd_above:O").ref != before.ref
 
 
-@pytest.mark.parametrize("place", ["mine", "mine/submission.py", "algoperf:mine"])
+@pytest.mark.parametrize(
+    ("place", "copies"),
+    [
+        ("mine", "_imports"),
+        ("mine/submission.py", "_imports"),
+        ("algoperf:mine", "_beside"),
+    ],
+)
 def test_the_local_modules_that_a_folder_imports_count(
-    site: Path, monkeypatch: pytest.MonkeyPatch, place: str
+    site: Path, monkeypatch: pytest.MonkeyPatch, place: str, copies: str
 ) -> None:
     (site / "gd_helper.py").write_text("x = 1\n")
     write_submission(site / "mine", "import torch\nfrom gd_helper import x\n" + BUILD)
@@ -208,7 +215,7 @@ def test_the_local_modules_that_a_folder_imports_count(
     (site / "gd_no_part_of_it.py").write_text("x = 1\n")
     monkeypatch.chdir(site)
     before = resolve(place)
-    assert [name for name in before.contents if "gd" in name] == ["_imports/gd_helper.py"]
+    assert [name for name in before.contents if "gd" in name] == [f"{copies}/gd_helper.py"]
     (site / "gd_helper.py").write_text("x = 2\n")
     assert resolve(place).ref.content_hash != before.ref.content_hash
 

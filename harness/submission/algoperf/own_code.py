@@ -1,0 +1,126 @@
+"""What an AlgoPerf submission imports of its own by absolute names, and where these lie.
+
+AlgoPerf imports a submission by its path in a repository whose root, and sometimes the submission's
+folder, is on the path; helpers are then called `submissions.self_tuning.NAME.helper` or `helper`.
+Here a name whose last parts are a path in the folder is that file, wherever the folder lies. Any
+other name that nothing installed has is looked for beside the folder, in the folders above it up to
+the repository's root. What is found there is counted, hashed and copied with the submission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from harness.core.imports import reachable_files
+from harness.submission.algoperf.location import PACKAGES
+from harness.submission.files import Contents, read_files
+from harness.submission.imports import imported_names
+from harness.submission.local_code import is_provided
+
+BESIDE = "_beside"
+"""The folder of a submission's copy with what it imports from beside its own."""
+LEVELS = 6
+"""How many folders above a submission's are searched, where none of them is a repository's root."""
+
+
+def own_places(contents: Contents) -> dict[str, str]:
+    """The absolute names that lead into a submission's folder, each with its path there.
+
+    Args:
+        contents: the files of the folder.
+    """
+    places: dict[str, str] = {}
+    seen: set[str] = set()
+    for name in sorted(imported_names(contents)):  # a module before what it holds
+        parts = name.split(".")
+        above = range(2 if parts[0] in PACKAGES else 0, len(parts))
+        length = next((number for number in above if _is_in(contents, parts[number:])), None)
+        if length is None or name.rpartition(".")[0] in seen:
+            continue
+        seen.add(name)
+        if not is_provided(name):
+            top = ".".join(parts[: max(length, 1)])
+            places[top] = "" if length else _path_of(contents, top)
+    return places
+
+
+def with_neighbours(contents: Contents, folder: Path) -> Contents:
+    """A submission's files, and in `BESIDE` those beside its folder that they import.
+
+    What lies in that folder already, as in a bundle, is not looked for again.
+
+    Args:
+        contents: the files of the folder.
+        folder: where they lie.
+    """
+    copies: dict[str, bytes] = {}
+    own = own_places(contents)
+    waiting, seen = sorted(imported_names(contents)), set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name.partition(".")[0] in PACKAGES or _is_below(name, own):
+            continue
+        seen.add(name)
+        if _is_brought(contents, name) or is_provided(name):
+            continue
+        found = _read_beside(name, folder)
+        waiting += sorted(imported_names(found))
+        copies |= found
+    return {**contents, **copies}
+
+
+def tops_of(contents: Contents) -> set[str]:
+    """The first parts of all names under which own files and those from beside are imported."""
+    beside = (name.split("/")[1] for name in contents if name.startswith(f"{BESIDE}/"))
+    own = {name.partition(".")[0] for name in own_places(contents)}
+    return own | {name.removesuffix(".py") for name in beside}
+
+
+def _read_beside(name: str, folder: Path) -> Contents:
+    """The file of a dotted name and what it imports of its package; none if there is no such."""
+    parts = name.split(".")
+    for root in _roots(folder):
+        if files := _on_the_way(root, parts):
+            reached = sorted(reachable_files(root / parts[0], files))
+            read = read_files(root, [f for f in reached if not f.is_relative_to(folder)])
+            return {f"{BESIDE}/{path}": content for path, content in read.items()}
+    return {}
+
+
+def _roots(folder: Path) -> Iterator[Path]:
+    """The folders from which an import may start, nearest first."""
+    for above in (folder, *folder.parents[:LEVELS]):
+        if above != folder:
+            yield above
+        if (above / ".git").exists():
+            return
+
+
+def _on_the_way(root: Path, parts: list[str]) -> list[Path]:
+    """The files that importing a dotted name runs, if the last of them is the name's own."""
+    *packages, last = parts
+    inits = [root.joinpath(*packages[: n + 1], "__init__.py") for n in range(len(packages))]
+    place = root.joinpath(*packages)
+    candidates = (place / last / "__init__.py", place / f"{last}.py")
+    module = next((file for file in candidates if file.is_file()), None)
+    return [*(file for file in inits if file.is_file()), module] if module else []
+
+
+def _is_below(name: str, packages: Iterable[str]) -> bool:
+    return any(f"{name}.".startswith(f"{package}.") for package in packages)
+
+
+def _is_brought(contents: Contents, name: str) -> bool:
+    return _is_in(contents, [BESIDE, *name.split(".")])
+
+
+def _is_in(contents: Contents, parts: list[str]) -> bool:
+    path = "/".join(parts)
+    return f"{path}.py" in contents or any(file.startswith(f"{path}/") for file in contents)
+
+
+def _path_of(contents: Contents, top: str) -> str:
+    """The path of a top-level module, of which a package goes before a file."""
+    is_file = f"{top}.py" in contents and f"{top}/__init__.py" not in contents
+    return f"{top}.py" if is_file else top
