@@ -7,17 +7,11 @@ import, are counted, hashed and copied like a submission's.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
-from functools import cache
-from importlib.machinery import ModuleSpec
 from pathlib import Path, PurePosixPath
-from site import getsitepackages, getusersitepackages
 
 from harness.core.errors import HarnessError
-from harness.core.modules import spec_of
-from harness.providers.table import FRAMEWORKS
-from harness.submission.distributions import editable_needs, owners_of
+from harness.submission.distributions import editable_needs
 from harness.submission.files import (
     Contents,
     TooLargeError,
@@ -27,21 +21,13 @@ from harness.submission.files import (
     read_folder,
 )
 from harness.submission.imports import imported_names
+from harness.submission.installed_code import imported_by_installed
+from harness.submission.module_places import given_anyway, is_installed, module_of, top_of
 
-OURS = frozenset({"harness", "workloads", "submissions", "scoring", "experiments"})
-"""What a worker has anyway, hashed as the harness."""
 IMPORTS = "_imports"
 """The folder of a submission's copy with the local modules that it imports."""
 TESTS = ("test_*.py", "conftest.py")
 """Files of a submission that no worker imports."""
-
-
-def place_of(spec: ModuleSpec) -> Path | None:
-    """The folder of a package, the file of a module; None for a package in several places."""
-    if spec.origin is None or not spec.has_location:
-        return None
-    file = Path(spec.origin)
-    return file.parent if spec.submodule_search_locations is not None else file
 
 
 def local_code(modules: Iterable[tuple[str, Path]]) -> Contents:
@@ -79,8 +65,9 @@ def local_code(modules: Iterable[tuple[str, Path]]) -> Contents:
 def local_modules(
     names: Iterable[str], beside: Path | None = None, given: Iterable[str] = ()
 ) -> Iterator[tuple[str, Path]]:
-    """Which modules are local, by name, and where each lies; so are those that installed ones need.
+    """Which modules are local, by name, and where each lies.
 
+    Those count too that installed modules need, as their metadata say, or import all the same.
     A package is one module, unless it lies in several places: then it is what is asked for in it.
 
     Args:
@@ -88,12 +75,13 @@ def local_modules(
         beside: a folder that an import searches last.
         given: names of top-level modules that a worker has anyway.
     """
-    skipped = {*given, *OURS, *FRAMEWORKS.names, *sys.stdlib_module_names}
-    asked = {name for name in names if _top_of(name) not in skipped}
-    asked |= editable_needs({*map(_top_of, asked)}) - skipped
-    modules = {module for name in asked if (module := _module_of(name, beside)) is not None}
+    skipped = given_anyway().union(given)
+    asked = {name for name in names if top_of(name) not in skipped}
+    asked |= editable_needs({*map(top_of, asked)}) - skipped
+    asked |= imported_by_installed(asked, skipped)
+    modules = {module for name in asked if (module := module_of(name, beside)) is not None}
     for name, place in sorted(modules):
-        if not _is_installed(_top_of(name), place):
+        if not is_installed(top_of(name), place):
             yield name, place
 
 
@@ -118,36 +106,9 @@ def with_imports(contents: Contents, root: Path, given: Iterable[str] = ()) -> C
     return both
 
 
-def is_provided(name: str) -> bool:
-    """Whether a worker has a module without a copy: it is installed, a framework's, or ours."""
-    top, spec = _top_of(name), spec_of(name)
-    if spec is None or top in {*OURS, *FRAMEWORKS.names, *sys.stdlib_module_names}:
-        return spec is not None
-    place = place_of(spec)
-    places = [place] if place else map(Path, spec.submodule_search_locations or ())
-    return all(_is_installed(top, place) for place in places)
-
-
 def copies_of(contents: Contents) -> list[str]:
     """The files among a submission's that are copies of local modules."""
     return [name for name in contents if name.startswith(f"{IMPORTS}/")]
-
-
-def _top_of(name: str) -> str:
-    return name.partition(".")[0]
-
-
-def _module_of(name: str, beside: Path | None) -> tuple[str, Path] | None:
-    """The first module on the way to a dotted name that lies in one place, if there is one."""
-    parts = name.split(".")
-    for number in range(1, len(parts) + 1):
-        module = ".".join(parts[:number])
-        spec = spec_of(module, beside)
-        if spec is None:
-            return None
-        if (place := place_of(spec)) is not None:
-            return module, place
-    return None
 
 
 def _is_test(name: str) -> bool:
@@ -168,16 +129,3 @@ def _files_of(name: str, place: Path) -> Contents:
     else:
         above, files = [*packages, last], read_folder(place)
     return {"/".join([*above, file]): content for file, content in files.items()}
-
-
-def _is_installed(top: str, place: Path) -> bool:
-    real = place.resolve()
-    if any(real.is_relative_to(site) for site in _sites()):
-        return True
-    return bool(owners_of(top, place))
-
-
-@cache
-def _sites() -> tuple[Path, ...]:
-    """The folders into which packages are installed, by whatever does that."""
-    return tuple(Path(folder).resolve() for folder in (*getsitepackages(), getusersitepackages()))

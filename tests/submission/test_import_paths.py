@@ -198,6 +198,43 @@ def test_the_editable_install_that_an_installed_package_needs_counts(
     assert resolve("gd_above:O").ref != before.ref
 
 
+def put(site: Path, name: str, files: dict[str, str]) -> None:
+    """Install a package that declares no needs."""
+    info = site / f"{name}-0.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Name: {name}\nVersion: 0.1\n")
+    (info / "RECORD").write_text("".join(f"{name}/{file},sha256=x,1\n" for file in files))
+    for file, text in files.items():
+        (site / name / file).parent.mkdir(exist_ok=True)
+        (site / name / file).write_text(text)
+
+
+@pytest.mark.parametrize("imported", ["import os, gd_case", "from gd_case import x", "gd_below"])
+def test_local_code_counts_that_an_installed_package_imports_without_saying_so(
+    site: Path, monkeypatch: pytest.MonkeyPatch, imported: str
+) -> None:
+    module = install(site, site / "src", is_editable=True)
+    monkeypatch.syspath_prepend(site / "src")
+    put(site, "gd_below", {"__init__.py": "import gd_case"})
+    inner = f"import {imported}" if imported == "gd_below" else f"if True:\n    {imported}"
+    put(site, "gd_above", {"__init__.py": "from .inner import O", "inner.py": inner})
+    before = resolve("gd_above:O")
+    assert set(before.contents) == {"gd_case/__init__.py"}
+    module.write_text("x = 2\n")
+    assert resolve("gd_above:O").ref != before.ref
+    mine = write_submission(site / "mine", "from gd_above import O\n" + BUILD)
+    assert "_imports/gd_case/__init__.py" in resolve(str(mine)).contents
+
+
+def test_a_file_that_an_installed_package_does_not_load_brings_nothing(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(site, site / "src", is_editable=True)
+    monkeypatch.syspath_prepend(site / "src")
+    put(site, "gd_above", {"__init__.py": "O = 1", "tests/test_o.py": "import gd_case"})
+    assert resolve("gd_above:O").contents == {}
+
+
 @pytest.mark.parametrize(
     ("place", "copies"),
     [

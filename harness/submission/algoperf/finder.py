@@ -11,7 +11,7 @@ from types import ModuleType
 
 from harness.submission.algoperf.own_code import BESIDE, own_places
 from harness.submission.files import read_folder
-from harness.submission.local_code import is_provided
+from harness.submission.module_places import is_provided
 
 
 class OwnCodeFinder(MetaPathFinder):

@@ -16,7 +16,7 @@ from harness.core.imports import reachable_files
 from harness.submission.algoperf.location import PACKAGES
 from harness.submission.files import Contents, read_files
 from harness.submission.imports import imported_names
-from harness.submission.local_code import is_provided
+from harness.submission.module_places import is_provided
 
 BESIDE = "_beside"
 """The folder of a submission's copy with what it imports from beside its own."""
