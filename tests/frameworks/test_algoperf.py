@@ -218,18 +218,24 @@ def test_a_submission_imports_its_own_files_by_a_repositorys_path(tmp_path: Path
 def test_a_submission_imports_packages_of_its_own_folder_and_of_one_beside_it(
     tmp_path: Path,
 ) -> None:
-    """As if its folder and the one above were on the path; its package's files import each other
-    by a repository's path."""
+    """As if its folder, the package's and the one above were on the path; a file is one module."""
     folder, beside = tmp_path / "above" / "mine", tmp_path / "above" / "gd_shared"
     for package in (folder / "gd_optimizers" / "inner", beside):
         package.mkdir(parents=True)
     (folder / "gd_optimizers" / "__init__.py").write_text("count = 1")
     (folder / "gd_optimizers" / "inner" / "five.py").write_text(
-        "from all.published.mine.gd_optimizers.four import four\nfive = four + 1"
+        "from all.published.mine.gd_optimizers.four import four, C\nfive = four + 1\n"
     )
-    (folder / "gd_optimizers" / "four.py").write_text("from . import count\nfour = count + 3")
+    (folder / "gd_optimizers" / "four.py").write_text(
+        "from . import count\nfour = count + 3\nclass C: ..."
+    )
+    (folder / "gd_optimizers" / "seven.py").write_text(
+        "import inner.five, gd_four\nfrom four import C\nassert inner.five.C is C is gd_four.C"
+    )
+    (folder / "gd_optimizers" / "gd_four.py").write_text("from gd_optimizers.four import C")
     (beside / "six.py").write_text("from gd_optimizers.inner.five import five\nsix = five + 1")
-    own = "from gd_optimizers.inner.five import five\nfrom gd_shared.six import six\n"
+    own = "import gd_optimizers.seven\nfrom gd_optimizers.inner.five import five\n"
+    own += "from gd_shared.six import six\n"
     text = location(folder, own + TEXTS["torch"])
     (tmp_path / "copy").mkdir()
     write_copy((found := resolve(text)).contents, tmp_path / "copy")

@@ -1,9 +1,14 @@
-"""The finder by which a worker imports a submission's own files under the names of a repository."""
+"""The finder by which a worker imports a submission's own files under the names of a repository.
+
+A file is one module, whatever the names by which it is imported: an instance of a class is then one
+everywhere.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Mapping, Sequence
-from importlib.abc import MetaPathFinder
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import spec_from_file_location
 from pathlib import Path
@@ -18,25 +23,54 @@ class OwnCodeFinder(MetaPathFinder):
     """Finds own modules, those from beside the folder, and the packages on the way to either.
 
     Args:
-        places: the file or folder of each name that leads into the submission's folder.
-        packages: names of what is on the way there, and of all that is below `copies`.
-        copies: the folder with what lay beside the submission's.
+        folder: the copy of the submission's.
+        places: the file or folder of each name that leads into it.
+        packages: names of what is on the way there, and of all that lay beside it.
     """
 
-    def __init__(self, places: Mapping[str, Path], packages: Collection[str], copies: Path) -> None:
-        self._places, self._packages, self._copies = places, packages, copies
+    def __init__(self, folder: Path, places: Mapping[str, Path], packages: Collection[str]) -> None:
+        self._folder, self._places, self._packages = folder, places, packages
+        self._first_names: dict[str, str] = {}
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Where a module lies; None for all that is not the submission's."""
-        if (place := self._places.get(fullname)) is not None:
-            return _spec_at(fullname, place)
-        if fullname not in self._packages:
-            return None
-        above = self._copies.joinpath(*fullname.split(".")[:-1])
-        found = PathFinder.find_spec(fullname, [*(path or ()), str(above)], target)
-        return found or _package(fullname, [])
+        spec = self._found(fullname, path, target)
+        if spec is None or spec.origin is None:
+            return spec
+        first = self._first_names.setdefault(spec.origin, fullname)
+        if first == fullname or first not in sys.modules:
+            return spec
+        return ModuleSpec(fullname, _Another(sys.modules[first]), origin=spec.origin)
+
+    def _found(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None
+    ) -> ModuleSpec | None:
+        if (place := self._places.get(name)) is not None:
+            return _spec_at(name, place)
+        if name in self._packages:
+            above = self._folder.joinpath(BESIDE, *name.split(".")[:-1])
+            return PathFinder.find_spec(name, [*(path or ()), str(above)], target) or _package(name)
+        if any(Path(folder).is_relative_to(self._folder) for folder in path or ()):
+            return PathFinder.find_spec(name, path, target)
+        return None
+
+
+class _Another(Loader):
+    """Gives a module that is imported already another name."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module, self._spec = module, module.__spec__
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The module itself."""
+        del spec
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing, but for the spec, which the import has replaced."""
+        module.__spec__ = self._spec
 
 
 def finder_for(folder: Path) -> OwnCodeFinder | None:
@@ -47,7 +81,7 @@ def finder_for(folder: Path) -> OwnCodeFinder | None:
     names = {*places, *map(_dotted, beside)}
     packages = {above for name in names for above in _with_those_above(name)}
     packages = {name for name in packages - places.keys() if not is_provided(name)}
-    return OwnCodeFinder(places, packages, folder / BESIDE) if packages or places else None
+    return OwnCodeFinder(folder, places, packages) if packages or places else None
 
 
 def _dotted(path: str) -> str:
@@ -65,11 +99,11 @@ def _spec_at(name: str, place: Path) -> ModuleSpec | None:
     init = place / "__init__.py"
     if init.is_file():
         return spec_from_file_location(name, init, submodule_search_locations=[str(place)])
-    return _package(name, [str(place)])
+    return _package(name, str(place))
 
 
-def _package(name: str, path: list[str]) -> ModuleSpec:
+def _package(name: str, *path: str) -> ModuleSpec:
     """A package without a file of its own, which looks in some folders."""
     spec = ModuleSpec(name, None, is_package=True)
-    spec.submodule_search_locations = path
+    spec.submodule_search_locations = [*path]
     return spec

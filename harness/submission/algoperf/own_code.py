@@ -1,21 +1,23 @@
 """What an AlgoPerf submission imports of its own by absolute names, and where these lie.
 
-AlgoPerf imports a submission by its path in a repository whose root, and sometimes the submission's
-folder, is on the path; helpers are then called `submissions.self_tuning.NAME.helper` or `helper`.
-Here a name whose last parts are a path in the folder is that file, wherever the folder lies. Any
-other name that nothing installed has is looked for beside the folder, in the folders above it up to
-the repository's root. What is found there is counted, hashed and copied with the submission.
+AlgoPerf imports a submission by its path in a repository whose root, and sometimes a submission's
+folder or one in it, is on the path: helpers are called `submissions.self_tuning.NAME.helper` or
+`helper`. Here a name whose last parts are a path in the folder is that file, wherever the folder
+lies, and so is a name that lies beside the file that imports it. Any other name that nothing
+installed has is looked for beside the folder, in the folders above it up to the repository's root.
+What is found there is counted, hashed and copied with the submission.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from harness.core.imports import reachable_files
 from harness.submission.algoperf.location import PACKAGES
 from harness.submission.files import Contents, read_files
 from harness.submission.imports import imported_names
+from harness.submission.local_code import IMPORTS
 from harness.submission.module_places import is_provided
 
 BESIDE = "_beside"
@@ -32,17 +34,28 @@ def own_places(contents: Contents) -> dict[str, str]:
     """
     places: dict[str, str] = {}
     seen: set[str] = set()
-    for name in sorted(imported_names(contents)):  # a module before what it holds
-        parts = name.split(".")
-        above = range(2 if parts[0] in PACKAGES else 0, len(parts))
-        length = next((number for number in above if _is_in(contents, parts[number:])), None)
-        if length is None or name.rpartition(".")[0] in seen:
-            continue
-        seen.add(name)
-        if not is_provided(name):
-            top = ".".join(parts[: max(length, 1)])
-            places[top] = "" if length else _path_of(contents, top)
+    for file in sorted(contents, key=lambda file: (file.count("/"), file)):
+        for name in sorted(imported_names({file: contents[file]})):  # a module before what it holds
+            if name in seen or name.rpartition(".")[0] in seen:
+                seen.add(name)
+            elif place := _own_place(contents, name, file):
+                seen.add(name)
+                if not is_provided(name):
+                    places |= (place,)
     return places
+
+
+def _own_place(contents: Contents, name: str, importer: str) -> tuple[str, str] | None:
+    """The package or module that leads to a name in the folder, and its path there."""
+    parts, folders = name.split("."), PurePosixPath(importer).parents
+    if parts[0] not in PACKAGES:
+        for folder in (PurePosixPath(), *(() if _is_copy(importer) else folders)):
+            if _is_in(contents, [*folder.parts, *parts]):
+                return parts[0], _path_of(contents, (folder / parts[0]).as_posix())
+    for number in range(2 if parts[0] in PACKAGES else 1, len(parts)):
+        if _is_in(contents, parts[number:]):
+            return ".".join(parts[:number]), ""
+    return None
 
 
 def with_neighbours(contents: Contents, folder: Path) -> Contents:
@@ -105,6 +118,10 @@ def _on_the_way(root: Path, parts: list[str]) -> list[Path]:
     candidates = (place / last / "__init__.py", place / f"{last}.py")
     module = next((file for file in candidates if file.is_file()), None)
     return [*(file for file in inits if file.is_file()), module] if module else []
+
+
+def _is_copy(file: str) -> bool:
+    return file.startswith((f"{BESIDE}/", f"{IMPORTS}/"))
 
 
 def _is_below(name: str, packages: Iterable[str]) -> bool:
