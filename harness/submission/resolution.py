@@ -296,5 +296,5 @@ def _written_for_algoperf(text: str) -> Resolved:
     if SPACE_FILE in contents:
         space = with_searched(space, contents[SPACE_FILE], file.with_name(SPACE_FILE))
     contents = with_neighbours(contents, file.parent)
-    contents = with_imports(contents, file, {*PACKAGES, *tops_of(contents)})
+    contents = with_imports(contents, file, {*PACKAGES, *tops_of(contents, file.parent)})
     return _resolve_files(name, f"{PREFIX}{file}", space, has, contents)

@@ -257,6 +257,20 @@ def test_the_local_modules_that_a_folder_imports_count(
     assert resolve(place).ref.content_hash != before.ref.content_hash
 
 
+def test_a_local_module_goes_before_a_file_of_the_folder_that_ends_like_it(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`gd_lib.helper` is the local library's, though the folder has a helper of its own."""
+    elsewhere = site / "elsewhere"
+    (elsewhere / "gd_lib").mkdir(parents=True)
+    for name in ("__init__", "helper"):
+        (elsewhere / "gd_lib" / f"{name}.py").write_text("x = 1\n")
+    monkeypatch.syspath_prepend(elsewhere)
+    mine = write_submission(site / "mine", "import torch\nfrom gd_lib.helper import x\n" + BUILD)
+    (mine / "helper.py").write_text("x = 2\n")
+    assert "_imports/gd_lib/helper.py" in resolve(f"algoperf:{mine}").contents
+
+
 def test_what_a_submission_brings_along_is_not_looked_for(site: Path) -> None:
     mine = write_submission(site / "mine", "from gd_helper import x\n" + BUILD)
     (mine / "_imports").mkdir()

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
+from harness.core.modules import spec_of
 from harness.submission.algoperf.own_code import BESIDE, own_places
 from harness.submission.files import read_folder
+from harness.submission.local_code import IMPORTS
 from harness.submission.module_places import is_provided
 
 
@@ -76,12 +79,20 @@ class _Another(Loader):
 def finder_for(folder: Path) -> OwnCodeFinder | None:
     """The finder for the copy of a submission's folder; None if it needs none."""
     contents = read_folder(folder)
-    places = {name: folder / path for name, path in own_places(contents).items()}
+    own = own_places(contents, partial(_is_elsewhere, folder / IMPORTS))
+    places = {name: folder / path for name, path in own.items()}
     beside = [name.removeprefix(f"{BESIDE}/") for name in contents if name.startswith(f"{BESIDE}/")]
     names = {*places, *map(_dotted, beside)}
     packages = {above for name in names for above in _with_those_above(name)}
     packages = {name for name in packages - places.keys() if not is_provided(name)}
     return OwnCodeFinder(folder, places, packages) if packages or places else None
+
+
+def _is_elsewhere(copies: Path, name: str) -> bool:
+    """Whether a module is installed or a copy of a local one, wherever the original lies."""
+    spec = spec_of(name)
+    is_copy = spec is not None and Path(spec.origin or "/").is_relative_to(copies)
+    return is_copy or is_provided(name)
 
 
 def _dotted(path: str) -> str:

@@ -3,17 +3,19 @@
 AlgoPerf imports a submission by its path in a repository whose root, and sometimes a submission's
 folder or one in it, is on the path: helpers are called `submissions.self_tuning.NAME.helper` or
 `helper`. Here a name whose last parts are a path in the folder is that file, wherever the folder
-lies, and so is a name that lies beside the file that imports it. Any other name that nothing
-installed has is looked for beside the folder, in the folders above it up to the repository's root.
-What is found there is counted, hashed and copied with the submission.
+lies, and so is a name that lies beside the file that imports it. Any other name is looked
+for beside the folder, in the folders above it up to the repository's root. What is found there is
+counted, hashed and copied with the submission. What is importable from elsewhere goes first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from harness.core.imports import reachable_files
+from harness.core.modules import spec_of
 from harness.submission.algoperf.location import PACKAGES
 from harness.submission.files import Contents, read_files
 from harness.submission.imports import imported_names
@@ -26,11 +28,12 @@ LEVELS = 6
 """How many folders above a submission's are searched, where none of them is a repository's root."""
 
 
-def own_places(contents: Contents) -> dict[str, str]:
+def own_places(contents: Contents, is_elsewhere: Callable[[str], bool]) -> dict[str, str]:
     """The absolute names that lead into a submission's folder, each with its path there.
 
     Args:
         contents: the files of the folder.
+        is_elsewhere: whether a module of a name is to be had from elsewhere, which goes first.
     """
     places: dict[str, str] = {}
     seen: set[str] = set()
@@ -40,9 +43,15 @@ def own_places(contents: Contents) -> dict[str, str]:
                 seen.add(name)
             elif place := _own_place(contents, name, file):
                 seen.add(name)
-                if not is_provided(name):
+                if not is_elsewhere(name):
                     places |= (place,)
     return places
+
+
+def is_outside(folder: Path, name: str) -> bool:
+    """Whether a module of a name is importable, and not because it is a file in the folder."""
+    file = _file_of(name)
+    return is_provided(name) or (file is not None and not file.is_relative_to(folder.resolve()))
 
 
 def _own_place(contents: Contents, name: str, importer: str) -> tuple[str, str] | None:
@@ -68,7 +77,7 @@ def with_neighbours(contents: Contents, folder: Path) -> Contents:
         folder: where they lie.
     """
     copies: dict[str, bytes] = {}
-    own = own_places(contents)
+    own = own_places(contents, partial(is_outside, folder))
     waiting, seen = sorted(imported_names(contents)), set[str]()
     while waiting:
         name = waiting.pop()
@@ -83,10 +92,11 @@ def with_neighbours(contents: Contents, folder: Path) -> Contents:
     return {**contents, **copies}
 
 
-def tops_of(contents: Contents) -> set[str]:
+def tops_of(contents: Contents, folder: Path) -> set[str]:
     """The first parts of all names under which own files and those from beside are imported."""
+    places = own_places(contents, partial(is_outside, folder))
     beside = (name.split("/")[1] for name in contents if name.startswith(f"{BESIDE}/"))
-    own = {name.partition(".")[0] for name in own_places(contents)}
+    own = {name.partition(".")[0] for name in places}
     return own | {name.removesuffix(".py") for name in beside}
 
 
@@ -94,11 +104,17 @@ def _read_beside(name: str, folder: Path) -> Contents:
     """The file of a dotted name and what it imports of its package; none if there is no such."""
     parts = name.split(".")
     for root in _roots(folder):
-        if files := _on_the_way(root, parts):
+        if (files := _on_the_way(root, parts)) and _file_of(name) in (None, files[-1].resolve()):
             reached = sorted(reachable_files(root / parts[0], files))
             read = read_files(root, [f for f in reached if not f.is_relative_to(folder)])
             return {f"{BESIDE}/{path}": content for path, content in read.items()}
     return {}
+
+
+def _file_of(name: str) -> Path | None:
+    """The file that an import of a name would run last, if there is one."""
+    spec = spec_of(name)
+    return Path(spec.origin).resolve() if spec and spec.origin and spec.has_location else None
 
 
 def _roots(folder: Path) -> Iterator[Path]:
