@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 from importlib.metadata import packages_distributions as _packages_distributions
@@ -63,9 +63,17 @@ def editable_needs(tops: Iterable[str]) -> set[str]:
     editable = _editable_names()
     if not editable:  # as a rule; the rest takes a second
         return set()
-    names = editable & versions_of(tops).keys()
-    tops_of = packages_distributions()
-    return {top for top, owners in tops_of.items() if names & {*map(_normal, owners)}}
+    return _tops_of(editable & versions_of(tops).keys())
+
+
+def tops_of_all(tops: Iterable[str]) -> set[str]:
+    """The top-level modules of the distributions of some, and of all that these need."""
+    return _tops_of(versions_of(tops).keys())
+
+
+def _tops_of(names: Collection[str]) -> set[str]:
+    known = packages_distributions()
+    return {top for top, owners in known.items() if not {*map(_normal, owners)}.isdisjoint(names)}
 
 
 def installed_hash(owners: Iterable[Distribution], place: Path) -> str:

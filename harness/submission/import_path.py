@@ -15,7 +15,8 @@ from harness.core.errors import HarnessError
 from harness.core.modules import spec_of
 from harness.submission.distributions import installed_hash, owners_of
 from harness.submission.files import Contents, read_folder
-from harness.submission.local_code import OURS, local_code, local_modules, place_of
+from harness.submission.local_code import local_code, local_modules
+from harness.submission.module_places import OURS, place_of
 
 LONGEST_PATH = 100
 
@@ -41,7 +42,7 @@ def code_of(text: str) -> Code:
     here = Path.cwd()
     top, place = _top_of(name, here)
     if owners := owners_of(top.partition(".")[0], place):
-        return _installed_code(text, installed_hash(owners, place), top.partition(".")[0])
+        return _installed_code(text, installed_hash(owners, place), name)
     contents = {} if top in OURS else local_code([(top, place)])
     hashed_contents = read_folder(place) if top in OURS else contents
     return Code(
@@ -51,9 +52,9 @@ def code_of(text: str) -> Code:
     )
 
 
-def _installed_code(text: str, code: str, top: str) -> Code:
-    """An installed distribution's code, and the editable distributions that it depends on."""
-    contents = local_code(local_modules([top]))
+def _installed_code(text: str, code: str, name: str) -> Code:
+    """An installed distribution's code, and the local code that it depends on or imports."""
+    contents = local_code(local_modules([name]))
     whole = {"import": text, "code": code}
     if not contents:
         digest = sha256_json(whole)

@@ -7,17 +7,11 @@ counted, hashed and copied like a submission's.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
-from functools import cache
-from importlib.machinery import ModuleSpec
 from pathlib import Path, PurePosixPath
-from site import getsitepackages, getusersitepackages
 
 from harness.core.errors import HarnessError
-from harness.core.modules import spec_of
-from harness.providers.table import FRAMEWORKS
-from harness.submission.distributions import editable_needs, owners_of
+from harness.submission.distributions import editable_needs
 from harness.submission.files import (
     Contents,
     TooLargeError,
@@ -27,21 +21,13 @@ from harness.submission.files import (
     read_folder,
 )
 from harness.submission.imports import imported_names
+from harness.submission.installed_code import imported_by_installed
+from harness.submission.module_places import given_anyway, is_installed, module_of, top_of
 
-OURS = frozenset({"harness", "workloads", "submissions", "scoring", "experiments"})
-"""The packages that every worker has; the harness's hash covers them."""
 IMPORTS = "_imports"
 """The folder, in a submission's copy, for the local modules that it imports."""
 TESTS = ("test_*.py", "conftest.py")
 """Name patterns of files that no worker imports."""
-
-
-def place_of(spec: ModuleSpec) -> Path | None:
-    """The folder of a package or the file of a module; None for a package in several folders."""
-    if spec.origin is None or not spec.has_location:
-        return None
-    file = Path(spec.origin)
-    return file.parent if spec.submodule_search_locations is not None else file
 
 
 def local_code(modules: Iterable[tuple[str, Path]]) -> Contents:
@@ -79,8 +65,9 @@ def local_code(modules: Iterable[tuple[str, Path]]) -> Contents:
 def local_modules(
     names: Iterable[str], beside: Path | None = None, available: Iterable[str] = ()
 ) -> Iterator[tuple[str, Path]]:
-    """Which modules are local, by name, and where each lies; so are those that installed ones need.
+    """Which modules are local, by name, and where each lies.
 
+    Those count too that installed modules need, as their metadata say, or import all the same.
     A package is one module, unless it lies in several places: then it is what is asked for in it.
 
     Args:
@@ -88,12 +75,13 @@ def local_modules(
         beside: a folder that an import searches last.
         available: names of top-level modules that a worker has anyway.
     """
-    excluded = {*available, *OURS, *FRAMEWORKS.names, *sys.stdlib_module_names}
-    candidates = {name for name in names if _top_of(name) not in excluded}
-    candidates |= editable_needs({*map(_top_of, candidates)}) - excluded
-    modules = {module for name in candidates if (module := _module_of(name, beside)) is not None}
+    excluded = given_anyway().union(available)
+    candidates = {name for name in names if top_of(name) not in excluded}
+    candidates |= editable_needs({*map(top_of, candidates)}) - excluded
+    candidates |= imported_by_installed(candidates, excluded)
+    modules = {module for name in candidates if (module := module_of(name, beside)) is not None}
     for name, place in sorted(modules):
-        if not _is_installed(_top_of(name), place):
+        if not is_installed(top_of(name), place):
             yield name, place
 
 
@@ -123,23 +111,6 @@ def copies_of(contents: Contents) -> list[str]:
     return [name for name in contents if name.startswith(f"{IMPORTS}/")]
 
 
-def _top_of(name: str) -> str:
-    return name.partition(".")[0]
-
-
-def _module_of(name: str, beside: Path | None) -> tuple[str, Path] | None:
-    """The outermost module of a dotted name that has a single location, if there is one."""
-    parts = name.split(".")
-    for number in range(1, len(parts) + 1):
-        module = ".".join(parts[:number])
-        spec = spec_of(module, beside)
-        if spec is None:
-            return None
-        if (place := place_of(spec)) is not None:
-            return module, place
-    return None
-
-
 def _is_test(name: str) -> bool:
     return any(PurePosixPath(name).match(pattern) for pattern in TESTS)
 
@@ -158,16 +129,3 @@ def _files_of(name: str, place: Path) -> Contents:
     else:
         above, files = [*packages, last], read_folder(place)
     return {"/".join([*above, file]): content for file, content in files.items()}
-
-
-def _is_installed(top: str, place: Path) -> bool:
-    real = place.resolve()
-    if any(real.is_relative_to(site) for site in _sites()):
-        return True
-    return bool(owners_of(top, place))
-
-
-@cache
-def _sites() -> tuple[Path, ...]:
-    """The folders into which packages are installed, by any installer."""
-    return tuple(Path(folder).resolve() for folder in (*getsitepackages(), getusersitepackages()))

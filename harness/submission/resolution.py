@@ -18,13 +18,14 @@ from harness.providers.registry import submission_folders
 from harness.providers.table import DEFAULT_FRAMEWORK, FRAMEWORKS, SUBMISSIONS_ROOT
 from harness.submission.algoperf.location import (
     LEFT_OUT,
+    PACKAGES,
     PREFIX,
     SPACE_FILE,
     entry_file,
     is_algoperf,
     name_of,
 )
-from harness.submission.algoperf.modules import PACKAGES
+from harness.submission.algoperf.own_code import tops_of, with_neighbours
 from harness.submission.algoperf.space import with_tuning_space
 from harness.submission.distributions import Versions, versions_of
 from harness.submission.files import Contents, read_files, read_folder
@@ -226,6 +227,7 @@ def _resolve_folder(folder: Path, name: str = "") -> ResolvedSubmission:
         raise HarnessError(f"{folder} holds no submission", f"it needs {names} and space.toml")
     space = _space_of(contents, folder / "space.toml")
     _check_declared(folder, space, has)
+    contents = _with_imports(contents, folder)
     return _resolve_files(name, str(folder), space, tuple(has), contents)
 
 
@@ -237,16 +239,20 @@ def _resolve_file(file: Path) -> ResolvedSubmission:
     contents = read_files(file.parent, [file, *([space_file] if space_file.exists() else [])])
     space = _space_of(contents, space_file)
     refuse_siblings(contents, file.name)
+    contents = _with_imports(contents, file)
     return _resolve_files(name, str(file), space, space.frameworks, contents)
 
 
 def _resolve_files(
     name: str, place: str, space: Space, frameworks: tuple[Framework, ...], contents: Contents
 ) -> ResolvedSubmission:
-    if not Path(place).is_relative_to(SUBMISSIONS_ROOT):
-        contents = with_imports(contents, Path(place), PACKAGES if is_algoperf(place) else ())
     ref = SubmissionRef(name=name, location=place, content_hash=sha256_contents(contents))
     return ResolvedSubmission(ref, space, frameworks, sha256_bytes(contents), contents)
+
+
+def _with_imports(contents: Contents, place: Path) -> Contents:
+    """With the local modules that they import; what ships imports installed ones alone."""
+    return contents if place.is_relative_to(SUBMISSIONS_ROOT) else with_imports(contents, place)
 
 
 def _space_of(contents: Contents, file: Path) -> Space:
@@ -290,4 +296,6 @@ def _resolve_algoperf(text: str) -> ResolvedSubmission:
     space = Space(summary="Written for AlgoPerf", family="algoperf", frameworks=has, default={})
     if SPACE_FILE in contents:
         space = with_tuning_space(space, contents[SPACE_FILE], file.with_name(SPACE_FILE))
+    contents = with_neighbours(contents, file.parent)
+    contents = with_imports(contents, file, {*PACKAGES, *tops_of(contents, file.parent)})
     return _resolve_files(name, f"{PREFIX}{file}", space, has, contents)

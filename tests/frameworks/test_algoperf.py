@@ -12,6 +12,8 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.submission.algoperf import spec
+from harness.submission.files import write_copy
+from harness.submission.resolution import locate, placed, resolve
 from harness.worker.state import Flattener, unflatten
 from tests.frameworks.algoperf_kit import COMMON, TEXTS, location, weights
 from tests.frameworks.kit import Kit, plain
@@ -24,7 +26,9 @@ ENTERED = ("algoperf", "algorithmic_efficiency", "algorithms")
 @pytest.fixture(autouse=True)
 def own_modules() -> Iterator[None]:
     """What is entered for a submission is gone after its test."""
+    finders = [*sys.meta_path]
     yield
+    sys.meta_path[:] = finders
     for name in [name for name in sys.modules if name.partition(".")[0] in ENTERED]:
         del sys.modules[name]
 
@@ -209,6 +213,35 @@ def test_a_submission_imports_its_own_files_by_a_repositorys_path(tmp_path: Path
         location(tmp_path, own + TEXTS["torch"]), learning_rate=RATE
     )
     assert submission._module.steps == submission._module.deep.steps == submission._module.same == 5
+
+
+def test_a_submission_imports_packages_of_its_own_folder_and_of_one_beside_it(
+    tmp_path: Path,
+) -> None:
+    """As if its folder, the package's and the one above were on the path; a file is one module."""
+    folder, beside = tmp_path / "above" / "mine", tmp_path / "above" / "gd_shared"
+    for package in (folder / "gd_optimizers" / "inner", beside):
+        package.mkdir(parents=True)
+    (folder / "gd_optimizers" / "__init__.py").write_text("count = 1")
+    (folder / "gd_optimizers" / "inner" / "five.py").write_text(
+        "from all.published.mine.gd_optimizers.four import four, C\nfive = four + 1\n"
+    )
+    (folder / "gd_optimizers" / "four.py").write_text(
+        "from . import count\nfour = count + 3\nclass C: ..."
+    )
+    (folder / "gd_optimizers" / "seven.py").write_text(
+        "import inner.five, gd_four\nfrom four import C\nassert inner.five.C is C is gd_four.C"
+    )
+    (folder / "gd_optimizers" / "gd_four.py").write_text("from gd_optimizers.four import C")
+    (beside / "six.py").write_text("from gd_optimizers.inner.five import five\nsix = five + 1")
+    own = "import gd_optimizers.seven\nfrom gd_optimizers.inner.five import five\n"
+    own += "from gd_shared.six import six\n"
+    text = location(folder, own + TEXTS["torch"])
+    (tmp_path / "copy").mkdir()
+    write_copy((found := resolve(text)).contents, tmp_path / "copy")
+    where, _ = placed(locate(found.ref, "torch"), tmp_path / "copy")
+    module = kit_of("torch").submission(where, learning_rate=RATE)._module
+    assert (module.five, module.six) == (5, 6)
 
 
 def test_a_file_without_algoperfs_functions_is_refused(kit: Kit, tmp_path: Path) -> None:

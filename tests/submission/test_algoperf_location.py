@@ -71,6 +71,24 @@ def test_the_hash_covers_every_file_of_the_folder(tmp_path: Path) -> None:
     assert resolve(f"algoperf:{folder}").ref.content_hash != before
 
 
+def test_what_lies_beside_its_folder_belongs_to_it_where_it_imports_that(tmp_path: Path) -> None:
+    """As in a published repository; nothing above its root is looked at."""
+    (tmp_path / "rates.py").write_text("x = 1")
+    root = tmp_path / "repository"
+    folder = root / "submissions" / "external_tuning" / "muon"
+    written(folder, "import torch, rates\nfrom submissions.external_tuning.common import steps")
+    common = folder.parent / "common"
+    common.mkdir()
+    for name in ("__init__", "steps", "other"):
+        (common / f"{name}.py").write_text("" if name != "__init__" else "from .steps import n")
+    (root / ".git").mkdir()
+    before = resolve(f"algoperf:{folder}")
+    beside = {f"_beside/submissions/external_tuning/common/{n}.py" for n in ("__init__", "steps")}
+    assert set(before.contents) == {"submission.py", *beside}
+    (common / "steps.py").write_text("n = 7")
+    assert resolve(f"algoperf:{folder}").ref.content_hash != before.ref.content_hash
+
+
 def test_a_worker_is_told_of_the_entry_in_its_copy(tmp_path: Path) -> None:
     folder = write(tmp_path / "muon", helper="steps = 5")
     submission = locate(resolve(f"algoperf:{folder}").ref, "torch")

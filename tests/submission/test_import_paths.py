@@ -198,9 +198,53 @@ def test_the_editable_install_that_an_installed_package_needs_counts(
     assert resolve("gd_above:O").ref != before.ref
 
 
-@pytest.mark.parametrize("place", ["mine", "mine/submission.py", "algoperf:mine"])
+def put(site: Path, name: str, files: dict[str, str]) -> None:
+    """Install a package that declares no needs."""
+    info = site / f"{name}-0.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Name: {name}\nVersion: 0.1\n")
+    (info / "RECORD").write_text("".join(f"{name}/{file},sha256=x,1\n" for file in files))
+    for file, text in files.items():
+        (site / name / file).parent.mkdir(exist_ok=True)
+        (site / name / file).write_text(text)
+
+
+@pytest.mark.parametrize("imported", ["import os, gd_case", "from gd_case import x", "gd_below"])
+def test_local_code_counts_that_an_installed_package_imports_without_saying_so(
+    site: Path, monkeypatch: pytest.MonkeyPatch, imported: str
+) -> None:
+    module = install(site, site / "src", is_editable=True)
+    monkeypatch.syspath_prepend(site / "src")
+    put(site, "gd_below", {"__init__.py": "import gd_case"})
+    inner = f"import {imported}" if imported == "gd_below" else f"if True:\n    {imported}"
+    put(site, "gd_above", {"__init__.py": "from .inner import O", "inner.py": inner})
+    before = resolve("gd_above:O")
+    assert set(before.contents) == {"gd_case/__init__.py"}
+    module.write_text("x = 2\n")
+    assert resolve("gd_above:O").ref != before.ref
+    mine = write_submission(site / "mine", "from gd_above import O\n" + BUILD)
+    assert "_imports/gd_case/__init__.py" in resolve(str(mine)).contents
+
+
+def test_a_file_that_an_installed_package_does_not_load_brings_nothing(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(site, site / "src", is_editable=True)
+    monkeypatch.syspath_prepend(site / "src")
+    put(site, "gd_above", {"__init__.py": "O = 1", "tests/test_o.py": "import gd_case"})
+    assert resolve("gd_above:O").contents == {}
+
+
+@pytest.mark.parametrize(
+    ("place", "copies"),
+    [
+        ("mine", "_imports"),
+        ("mine/submission.py", "_imports"),
+        ("algoperf:mine", "_beside"),
+    ],
+)
 def test_the_local_modules_that_a_folder_imports_count(
-    site: Path, monkeypatch: pytest.MonkeyPatch, place: str
+    site: Path, monkeypatch: pytest.MonkeyPatch, place: str, copies: str
 ) -> None:
     (site / "gd_helper.py").write_text("x = 1\n")
     write_submission(site / "mine", "import torch\nfrom gd_helper import x\n" + BUILD)
@@ -208,9 +252,23 @@ def test_the_local_modules_that_a_folder_imports_count(
     (site / "gd_no_part_of_it.py").write_text("x = 1\n")
     monkeypatch.chdir(site)
     before = resolve(place)
-    assert [name for name in before.contents if "gd" in name] == ["_imports/gd_helper.py"]
+    assert [name for name in before.contents if "gd" in name] == [f"{copies}/gd_helper.py"]
     (site / "gd_helper.py").write_text("x = 2\n")
     assert resolve(place).ref.content_hash != before.ref.content_hash
+
+
+def test_a_local_module_goes_before_a_file_of_the_folder_that_ends_like_it(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`gd_lib.helper` is the local library's, though the folder has a helper of its own."""
+    elsewhere = site / "elsewhere"
+    (elsewhere / "gd_lib").mkdir(parents=True)
+    for name in ("__init__", "helper"):
+        (elsewhere / "gd_lib" / f"{name}.py").write_text("x = 1\n")
+    monkeypatch.syspath_prepend(elsewhere)
+    mine = write_submission(site / "mine", "import torch\nfrom gd_lib.helper import x\n" + BUILD)
+    (mine / "helper.py").write_text("x = 2\n")
+    assert "_imports/gd_lib/helper.py" in resolve(f"algoperf:{mine}").contents
 
 
 def test_what_a_submission_brings_along_is_not_looked_for(site: Path) -> None:

@@ -14,6 +14,8 @@ from harness.core.names import check_name
 PREFIX = "algoperf:"
 ENTRY_FILE = "submission.py"
 SPACE_FILE = "tuning_search_space.json"
+PACKAGES = ("algoperf", "algorithmic_efficiency")
+"""What AlgoPerf is called, from version 0.6 on and before."""
 LEFT_OUT = ("tests", "gpu_tests", "examples", "*_test.py", "test_*.py")
 """Names of a folder's files and folders that are no part of the submission."""
 

@@ -8,7 +8,7 @@ loads a submission written for AlgoPerf.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,12 +16,10 @@ from types import ModuleType
 
 from harness.core.errors import HarnessError
 from harness.submission.algoperf import spec
+from harness.submission.algoperf.finder import finder_for
+from harness.submission.algoperf.location import PACKAGES
 from harness.submission.entry import module_of
-from harness.submission.files import read_folder
-from harness.submission.imports import imported_names
 
-PACKAGES = ("algoperf", "algorithmic_efficiency")
-"""The names of AlgoPerf's package, from version 0.6 on and before."""
 REQUIRED_FUNCTIONS = ("init_optimizer_state", "update_params", "data_selection")
 """The functions that every submission must have. `prepare_for_eval` is optional, as it came later;
 `get_batch_size` is not called, as it knows only AlgoPerf's workloads."""
@@ -49,8 +47,8 @@ def load_module(
     for name, members in stand_ins.items():
         if _is_missing(name):
             _enter(name, members)
-    for name, path in _own_packages(file.parent):
-        _enter(name, {"__path__": path})
+    if (finder := finder_for(file.parent)) is not None:
+        sys.meta_path.insert(0, finder)
     module = module_of(file)
     missing_names = [
         name for name in REQUIRED_FUNCTIONS if not callable(getattr(module, name, None))
@@ -72,34 +70,6 @@ def _enter(name: str, members: Members) -> None:
     package, _, last = name.rpartition(".")
     if package in sys.modules:
         setattr(sys.modules[package], last, module)
-
-
-def _own_packages(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """The packages by which a submission imports its own files, and where each looks.
-
-    AlgoPerf imports a submission by its path in a repository, and some import their helpers that
-    way: `submissions.self_tuning.NAME.helper`. Here such a path leads to the folder, wherever it
-    is.
-    """
-    packages: set[str] = set()
-    for name in sorted(imported_names(read_folder(folder))):  # a module before what it holds
-        parts = name.split(".")
-        is_own = (length for length in range(1, len(parts)) if _is_in(folder, parts[length:]))
-        length = next(is_own, None)
-        if length is None or name.rpartition(".")[0] in packages:
-            continue
-        packages.add(name)
-        if not _is_missing(name):
-            continue
-        for end in range(1, length):
-            if _is_missing(above := ".".join(parts[:end])):
-                yield above, []
-        yield ".".join(parts[:length]), [str(folder)]
-
-
-def _is_in(folder: Path, parts: list[str]) -> bool:
-    path = folder.joinpath(*parts)
-    return path.with_suffix(".py").is_file() or path.is_dir()
 
 
 def _is_missing(name: str) -> bool:

@@ -1,0 +1,159 @@
+"""What an AlgoPerf submission imports of its own by absolute names, and where these lie.
+
+AlgoPerf imports a submission by its path in a repository whose root, and sometimes a submission's
+folder or one in it, is on the path: helpers are called `submissions.self_tuning.NAME.helper` or
+`helper`. Here a name whose last parts are a path in the folder is that file, wherever the folder
+lies, and so is a name that lies beside the file that imports it. Any other name is looked
+for beside the folder, in the folders above it up to the repository's root. What is found there is
+counted, hashed and copied with the submission. What is importable from elsewhere goes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from harness.core.imports import reachable_files
+from harness.core.modules import spec_of
+from harness.submission.algoperf.location import PACKAGES
+from harness.submission.files import Contents, read_files
+from harness.submission.imports import imported_names
+from harness.submission.local_code import IMPORTS
+from harness.submission.module_places import is_provided
+
+BESIDE = "_beside"
+"""The folder of a submission's copy with what it imports from beside its own."""
+LEVELS = 6
+"""How many folders above a submission's are searched, where none of them is a repository's root."""
+
+
+def own_places(contents: Contents, is_elsewhere: Callable[[str], bool]) -> dict[str, str]:
+    """The absolute names that lead into a submission's folder, each with its path there.
+
+    Args:
+        contents: the files of the folder.
+        is_elsewhere: whether a module of a name is to be had from elsewhere, which goes first.
+    """
+    places: dict[str, str] = {}
+    seen: set[str] = set()
+    for file in sorted(contents, key=lambda file: (file.count("/"), file)):
+        for name in sorted(imported_names({file: contents[file]})):  # a module before what it holds
+            if name in seen or name.rpartition(".")[0] in seen:
+                seen.add(name)
+            elif place := _own_place(contents, name, file):
+                seen.add(name)
+                if not is_elsewhere(name):
+                    places |= (place,)
+    return places
+
+
+def is_outside(folder: Path, name: str) -> bool:
+    """Whether a module of a name is importable, and not because it is a file in the folder."""
+    file = _file_of(name)
+    return is_provided(name) or (file is not None and not file.is_relative_to(folder.resolve()))
+
+
+def _own_place(contents: Contents, name: str, importer: str) -> tuple[str, str] | None:
+    """The package or module that leads to a name in the folder, and its path there."""
+    parts, folders = name.split("."), PurePosixPath(importer).parents
+    if parts[0] not in PACKAGES:
+        for folder in (PurePosixPath(), *(() if _is_copy(importer) else folders)):
+            if _is_in(contents, [*folder.parts, *parts]):
+                return parts[0], _path_of(contents, (folder / parts[0]).as_posix())
+    for number in range(2 if parts[0] in PACKAGES else 1, len(parts)):
+        if _is_in(contents, parts[number:]):
+            return ".".join(parts[:number]), ""
+    return None
+
+
+def with_neighbours(contents: Contents, folder: Path) -> Contents:
+    """A submission's files, and in `BESIDE` those beside its folder that they import.
+
+    What lies in that folder already, as in a bundle, is not looked for again.
+
+    Args:
+        contents: the files of the folder.
+        folder: where they lie.
+    """
+    copies: dict[str, bytes] = {}
+    own = own_places(contents, partial(is_outside, folder))
+    waiting, seen = sorted(imported_names(contents)), set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name.partition(".")[0] in PACKAGES or _is_below(name, own):
+            continue
+        seen.add(name)
+        if _is_brought(contents, name) or is_provided(name):
+            continue
+        found = _read_beside(name, folder)
+        waiting += sorted(imported_names(found))
+        copies |= found
+    return {**contents, **copies}
+
+
+def tops_of(contents: Contents, folder: Path) -> set[str]:
+    """The first parts of all names under which own files and those from beside are imported."""
+    places = own_places(contents, partial(is_outside, folder))
+    beside = (name.split("/")[1] for name in contents if name.startswith(f"{BESIDE}/"))
+    own = {name.partition(".")[0] for name in places}
+    return own | {name.removesuffix(".py") for name in beside}
+
+
+def _read_beside(name: str, folder: Path) -> Contents:
+    """The file of a dotted name and what it imports of its package; none if there is no such."""
+    parts = name.split(".")
+    for root in _roots(folder):
+        if (files := _on_the_way(root, parts)) and _file_of(name) in (None, files[-1].resolve()):
+            reached = sorted(reachable_files(root / parts[0], files))
+            read = read_files(root, [f for f in reached if not f.is_relative_to(folder)])
+            return {f"{BESIDE}/{path}": content for path, content in read.items()}
+    return {}
+
+
+def _file_of(name: str) -> Path | None:
+    """The file that an import of a name would run last, if there is one."""
+    spec = spec_of(name)
+    return Path(spec.origin).resolve() if spec and spec.origin and spec.has_location else None
+
+
+def _roots(folder: Path) -> Iterator[Path]:
+    """The folders from which an import may start, nearest first."""
+    for above in (folder, *folder.parents[:LEVELS]):
+        if above != folder:
+            yield above
+        if (above / ".git").exists():
+            return
+
+
+def _on_the_way(root: Path, parts: list[str]) -> list[Path]:
+    """The files that importing a dotted name runs, if the last of them is the name's own."""
+    *packages, last = parts
+    inits = [root.joinpath(*packages[: n + 1], "__init__.py") for n in range(len(packages))]
+    place = root.joinpath(*packages)
+    candidates = (place / last / "__init__.py", place / f"{last}.py")
+    module = next((file for file in candidates if file.is_file()), None)
+    return [*(file for file in inits if file.is_file()), module] if module else []
+
+
+def _is_copy(file: str) -> bool:
+    return file.startswith((f"{BESIDE}/", f"{IMPORTS}/"))
+
+
+def _is_below(name: str, packages: Iterable[str]) -> bool:
+    return any(f"{name}.".startswith(f"{package}.") for package in packages)
+
+
+def _is_brought(contents: Contents, name: str) -> bool:
+    return _is_in(contents, [BESIDE, *name.split(".")])
+
+
+def _is_in(contents: Contents, parts: list[str]) -> bool:
+    path = "/".join(parts)
+    return f"{path}.py" in contents or any(file.startswith(f"{path}/") for file in contents)
+
+
+def _path_of(contents: Contents, top: str) -> str:
+    """The path of a top-level module, of which a package goes before a file."""
+    is_file = f"{top}.py" in contents and f"{top}/__init__.py" not in contents
+    return f"{top}.py" if is_file else top
