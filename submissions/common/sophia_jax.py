@@ -28,8 +28,10 @@ class Sophia(CompiledMethod):
     """Backward passes of an estimate."""
 
     @abstractmethod
-    def estimate(self, parameters: Values, batch: Batch[Array], key: Array) -> Values:
-        """An estimate of the diagonal, shaped as the parameters; a pure function."""
+    def estimate(self, carry: Carry, batch: Batch[Array], key: Array) -> tuple[Values, Values]:
+        """An estimate of the diagonal, shaped as the parameters, and the running statistics after
+        its passes; a pure function.
+        """
 
     def begin(self) -> State:
         """Initialise the averages to zero."""
@@ -42,16 +44,15 @@ class Sophia(CompiledMethod):
         """Train on one batch, updating the curvature estimate first if due."""
         (batch,), point = batches, self.point
         pass_key, estimate_key = jax.random.split(now.key)
-        curvature = jax.lax.cond(
+        curvature, buffers = jax.lax.cond(
             now.number % point["estimate_every"] == 0,
-            lambda old: _average(
-                old,
-                self.estimate(carry.parameters, self._part(batch), estimate_key),
-                point["beta2"],
-            ),
-            lambda old: old,
-            carry.state["curvature"],
+            self._estimated,
+            lambda carry, *_: (carry.state["curvature"], carry.buffers),
+            carry,
+            self._part(batch),
+            estimate_key,
         )
+        carry = carry._replace(buffers=buffers)
         loss, gradients, buffers = trained_pass(self.problem, carry, batch, pass_key)
         momentum = _average(carry.state["momentum"], self.clipped(gradients), point["beta1"])
         rate = point["learning_rate"] * now.factor
@@ -71,6 +72,11 @@ class Sophia(CompiledMethod):
             return super().passes(batches)
         examples = len(batch.targets) + len(self._part(batch).targets)
         return 2, 1 + self.estimate_backwards, examples
+
+    def _estimated(self, carry: Carry, part: Batch[Array], key: Array) -> tuple[Values, Values]:
+        """The diagonal's average with an estimate in it, and the running statistics."""
+        estimate, buffers = self.estimate(carry, part, key)
+        return _average(carry.state["curvature"], estimate, self.point["beta2"]), buffers
 
     def _part(self, batch: Batch[Array]) -> Batch[Array]:
         return first_examples(batch, self.point["estimate_fraction"])

@@ -11,7 +11,7 @@ from jax import Array
 
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Batch
-from submissions.common.methods_jax import State, Values
+from submissions.common.methods_jax import Carry, State, Values
 from submissions.common.sophia_jax import Sophia
 
 PROBES = ("normal", "rademacher")
@@ -28,17 +28,16 @@ class Submission(Sophia):
             raise UnknownNameError("probe", self.point["probe"], PROBES)
         return super().begin()
 
-    def estimate(self, parameters: Values, batch: Batch[Array], key: Array) -> Values:
+    def estimate(self, carry: Carry, batch: Batch[Array], key: Array) -> tuple[Values, Values]:
         """u * H u."""
         pass_key, probe_key = jax.random.split(key)
 
         def loss(parameters: Values) -> Array:
             return self.problem.evaluate(parameters, batch, pass_key).loss
 
-        probes = self.probes(parameters, probe_key)
-        _, products = jax.jvp(jax.grad(loss), (parameters,), (probes,))
-        estimate: Values = jax.tree.map(jnp.multiply, probes, products)
-        return estimate
+        probes = self.probes(carry.parameters, probe_key)
+        _, products = jax.jvp(jax.grad(loss), (carry.parameters,), (probes,))
+        return jax.tree.map(jnp.multiply, probes, products), carry.buffers
 
     def probes(self, parameters: Values, key: Array) -> Values:
         """u, shaped as the parameters."""
