@@ -1,0 +1,27 @@
+"""Sophia-G in JAX; see `submission.py` for the update.
+
+As there, an estimate's pass moves the running statistics, too.
+"""
+
+from __future__ import annotations
+
+import jax
+from jax import Array
+
+from harness.submission.interface import Batch
+from submissions.common.methods_jax import Carry, Values, traced_passes
+from submissions.common.sophia_jax import Sophia
+
+
+class Submission(Sophia):
+    """Sophia with the Gauss-Newton-Bartlett estimator."""
+
+    def estimate(self, carry: Carry, batch: Batch[Array], key: Array) -> tuple[Values, Values]:
+        """N g^ * g^."""
+        pass_key, label_key = jax.random.split(key)
+        with traced_passes(self.problem, carry.buffers, pass_key):
+            _, gradients, _ = self.problem.captured(
+                carry.parameters, batch, random=label_key, names=()
+            )
+            buffers = self.problem.buffers
+        return jax.tree.map(lambda g: batch.targets.size * g**2, gradients), buffers

@@ -1,0 +1,127 @@
+"""Classes in JAX make torch's twenty steps on the small perceptron."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+from tests.frameworks.kit import Kit
+from tests.tiers import nightly_but
+
+from .class_twins import class_of, furthest, trained, ways
+from .conftest import Measured
+from .given_problem import Point, default_point
+from .workload_models import WorkloadKit
+
+CASES: list[tuple[str, Point]] = [
+    ("async_sgd", {"rule": "elastic", "period": 2}),
+    ("dfw", {"refresh_every": 4}),
+    ("ea_sgd", {"period": 2}),
+    ("ekfac", {"refresh_every": 4, "observe_every": 2}),
+    ("entropy_sgd", {"noise": 0.0, "langevin_steps": 5, "langevin_momentum": 0.5}),
+    ("full_adagrad", {}),
+    ("kfac", {"refresh_every": 4, "observe_every": 2}),
+    ("newton_muon", {"refresh_every": 3, "matmul_dtype": "float32"}),
+    ("newton", {"damping": 0.2, "learning_rate": 0.2, "batch_factor": 2}),
+    ("sophia_g", {"learning_rate": 0.01, "estimate_every": 3}),
+]
+OTHERS: list[tuple[str, Point]] = [
+    ("async_sgd", {"rule": "downpour", "period": 4, "clip": 0.1}),
+    ("dfw", {"max_dim": 8, "factor_beta": 0.5, "clip": 0.1, "momentum": 0.0}),
+    ("ea_sgd", {"clip": 0.1}),
+    ("ekfac", {"diagonal": "batch", "fisher": "empirical", "sharing": "reduce", "clip": 0.1}),
+    ("entropy_sgd", {"noise": 0.0, "scope": 2.0, "scoping": 0.3, "clip": 0.1}),
+    ("full_adagrad", {"clip": 0.1}),
+    (
+        "newton",
+        {"spectrum": "absolute", "damping": 0.2, "learning_rate": 0.2, "curvature_fraction": 0.5},
+    ),
+    ("sophia_g", {"gamma": 20.0, "learning_rate": 0.05, "estimate_fraction": 1.0, "clip": 0.1}),
+]
+
+
+@pytest.mark.parametrize(("name", "changes"), nightly_but(CASES, [*CASES, *OTHERS]))
+def test_jax_agrees_with_torch(name: str, changes: Point, measured: Measured) -> None:
+    ours, expected = ways(name, changes)
+    moved = furthest(expected[-1], expected[0])
+    assert moved > 1e-2
+    errors = [furthest(*pair) for pair in zip(ours, expected, strict=True)]
+    print(name, errors[-1], moved)
+    assert measured(max(errors)) < 1e-3 * moved
+
+
+def probe(shape: tuple[int, ...]) -> np.ndarray:
+    """What stands for a draw from N(0, I), of each shape the same."""
+    return np.random.default_rng(shape).standard_normal(shape).astype(np.float32)
+
+
+class GivenInTorch(class_of("torch", "sophia_h")):  # type: ignore[misc]
+    def _probe(self, value: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(probe(tuple(value.shape)))
+
+
+class GivenInJax(class_of("jax", "sophia_h")):  # type: ignore[misc]
+    def probes(self, parameters: dict[str, jax.Array], key: jax.Array) -> dict[str, jax.Array]:
+        del key
+        return {name: jnp.asarray(probe(value.shape)) for name, value in parameters.items()}
+
+
+def test_sophia_h_with_given_probes_agrees_with_torch(measured: Measured) -> None:
+    changes = {"learning_rate": 0.05, "gamma": 20.0, "estimate_every": 4}
+    point = default_point("sophia_h", **changes)
+    ours = trained(Kit("jax"), GivenInJax(), point)
+    expected = trained(Kit("torch"), GivenInTorch(), point)
+    moved = furthest(expected[-1], expected[0])
+    assert moved > 1e-2
+    assert measured(max(map(furthest, ours, expected))) < 1e-3 * moved
+
+
+@pytest.mark.parametrize(("kind", "fourth"), [("normal", 3.0), ("rademacher", 1.0)])
+def test_sophia_hs_probes_have_unit_variance(kind: str, fourth: float) -> None:
+    kit = Kit("jax")
+    ours = class_of("jax", "sophia_h")()
+    ours.setup(kit.problem, default_point("sophia_h", probe=kind))
+    drawn = jax.vmap(lambda key: ours.probes(ours.parameters, key)["hidden_1.weight"])(
+        jax.random.split(jax.random.key(0), 2000)
+    )
+    assert float((drawn**2).mean()) == pytest.approx(1.0, rel=0.03)
+    assert float((drawn**4).mean()) == pytest.approx(fourth, rel=0.05)
+
+
+def test_langevin_noise_in_jax_has_the_stated_variance() -> None:
+    """At a rate and scope of which a step leaves nothing but noise, and an average of the last."""
+    kit, rate = Kit("jax"), 0.1
+    ours = class_of("jax", "entropy_sgd")()
+    point = {"langevin_rate": rate, "scope": 1 / rate, "scoping": 0.0, "noise": 50.0}
+    point |= {"langevin_steps": 1, "averaging": 1.0, "schedule": "constant"}
+    ours.setup(kit.problem, default_point("entropy_sgd", **point))
+    stream, squares = kit.stream(), []
+    for _ in range(30):
+        before = ours.parameters
+        ours.step(stream)
+        squares += [float(((x - before[n]) ** 2).mean()) for n, x in ours.parameters.items()]
+    assert float(np.mean(squares)) == pytest.approx(2 * rate * 50.0**2, rel=0.1)
+
+
+SHAPED = [
+    (name, model)
+    for name in ("dfw", "ekfac", "kfac", "newton_muon", "sophia_g")
+    for model in ("resnet", "rnn")
+]
+
+
+@pytest.mark.parametrize(("name", "model"), nightly_but([("kfac", "resnet")], SHAPED))
+def test_kernels_and_recurrences_agree_with_torch(name: str, model: str) -> None:
+    point = default_point(name)
+    point |= {"matmul_dtype": "float32"} if "matmul_dtype" in point else {}
+    point |= {"refresh_every": 2} if "refresh_every" in point else {}
+    kits = [WorkloadKit(framework, name=model) for framework in ("jax", "torch")]
+    ours, expected = (trained(kit, class_of(kit.framework, name)(), point, steps=6) for kit in kits)
+    moved = furthest(expected[-1], expected[0])
+    assert moved > 1e-3
+    assert furthest(ours[-1], expected[-1]) < 1e-2 * moved
+    for buffer, value in kits[1].problem.buffers.items():
+        np.testing.assert_allclose(kits[0].problem.buffers[buffer], value, rtol=1e-3, atol=1e-4)
