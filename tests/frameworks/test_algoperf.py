@@ -13,7 +13,7 @@ import pytest
 from harness.core.errors import HarnessError
 from harness.submission.algoperf import spec
 from harness.submission.files import write_copy
-from harness.submission.resolution import locate, placed, resolve
+from harness.submission.resolution import locate, resolve, worker_paths
 from harness.worker.state import Flattener, unflatten
 from tests.frameworks.algoperf_kit import COMMON, TEXTS, location, weights
 from tests.frameworks.kit import Kit, plain
@@ -239,7 +239,7 @@ def test_a_submission_imports_packages_of_its_own_folder_and_of_one_beside_it(
     text = location(folder, own + TEXTS["torch"])
     (tmp_path / "copy").mkdir()
     write_copy((found := resolve(text)).contents, tmp_path / "copy")
-    where, _ = placed(locate(found.ref, "torch"), tmp_path / "copy")
+    where, _ = worker_paths(locate(found.ref, "torch"), tmp_path / "copy")
     module = kit_of("torch").submission(where, learning_rate=RATE)._module
     assert (module.five, module.six) == (5, 6)
 

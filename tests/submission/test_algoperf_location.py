@@ -76,7 +76,7 @@ def test_what_lies_beside_its_folder_belongs_to_it_where_it_imports_that(tmp_pat
     (tmp_path / "rates.py").write_text("x = 1")
     root = tmp_path / "repository"
     folder = root / "submissions" / "external_tuning" / "muon"
-    written(folder, "import torch, rates\nfrom submissions.external_tuning.common import steps")
+    write(folder, "import torch, rates\nfrom submissions.external_tuning.common import steps")
     common = folder.parent / "common"
     common.mkdir()
     for name in ("__init__", "steps", "other"):
