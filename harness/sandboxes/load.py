@@ -1,4 +1,4 @@
-"""The sandbox of a name."""
+"""Creates sandboxes by name."""
 
 from __future__ import annotations
 
