@@ -24,7 +24,7 @@ def limit(memory_gib: float, file_mib: int, processes: int | None = None) -> Non
     """Limit private memory (RLIMIT_DATA counts anonymous mappings), files, core dumps, processes
     and priorities.
 
-    The kernel does not bind the number of processes of the user root.
+    The kernel does not limit the number of processes of the user root.
 
     Args:
         memory_gib: of one process. file_mib: the largest single file, including the worker's log.
