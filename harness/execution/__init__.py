@@ -1,1 +1,1 @@
-"""Where whole trials run."""
+"""Runs whole trials: executors, and the code of a single trial."""

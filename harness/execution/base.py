@@ -1,4 +1,4 @@
-"""What an executor is: it places whole trials, and neither plans nor trains."""
+"""The interface of executors, which decide where and when whole trials run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What decides how a trial runs on this machine, and not what it is."""
+    """How trials run on this machine; not part of a trial's identity."""
 
     sandbox: str = DEFAULT_SANDBOX
     data_dir: Path | None = None
@@ -27,52 +27,52 @@ class RunOptions:
     checkpoint_s: float = 60.0
     """The least timed seconds between two checkpoints of a trial."""
     fingerprint: str | None = None
-    """The hardware that the trials were planned for, which no other may run; None for any."""
+    """The fingerprint of the hardware that the trials were planned for; None for any."""
 
 
 class Executor(Protocol):
-    """Runs the trials of one store; a context manager, which ends what it has started."""
+    """Runs the trials of one store; a context manager, which stops what it has started."""
 
     def __enter__(self) -> Self:
-        """Make ready to run trials."""
+        """Prepare to run trials."""
         ...
 
     def __exit__(self, *_: object) -> None:
-        """End; trials that have not finished stay in the store as they are."""
+        """Stop; unfinished trials stay in the store as they are."""
         ...
 
     def run(self, trials: Sequence[Trial], options: RunOptions) -> tuple[TrialRecord, ...]:
-        """Run the trials that have no finished record; return what the store then holds of all.
+        """Run the trials that have no finished record; return the records of all.
 
-        An interruption leaves what is finished in the store; the next call runs the rest.
+        After an interruption finished trials stay in the store; the next call runs the others.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What one trial needs of the machine that it runs on."""
+    """The resources that one trial needs."""
 
     cores: int
     gpus: int
     memory_gib: float
-    """The worker's limit and its referee's memory."""
+    """The worker's limit plus the referee's memory."""
     is_timed: bool
-    """Whether it is on the clock, so that nothing else may run on what it has."""
+    """Whether it is timed, so that it must not share its resources."""
 
 
 @runtime_checkable
 class RemoteExecutor(Executor, Protocol):
-    """An executor whose trials run on other machines, for which they must be planned there."""
+    """An executor that runs trials on other machines, where they must then be planned as well."""
 
     def call(
         self, need: Resources, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Call a function on one of the machines that trials run on.
+        """Call a function on one of the executor's machines.
 
         Args:
-            need: what it gets, as a trial would.
-            function: of a module of this package; it and what it takes and returns are pickled.
+            need: the resources to request, as for a trial.
+            function: of a module of this package; it, its arguments and its result are pickled.
             args: its arguments.
             kwargs: likewise.
 
@@ -83,32 +83,32 @@ class RemoteExecutor(Executor, Protocol):
 
 
 class ExecutorFactory(Protocol):
-    """What an entry point of `guided_descent.executors` names.
+    """The object that an entry point of `guided_descent.executors` names.
 
-    One whose executors run trials one after the other on this machine, in the order they are
-    given, has the attribute `is_serial = True`; `harness run --with-reference` needs one.
+    It sets `is_serial = True` if its executors run trials one after the other on this machine, in
+    the given order, which `harness run --with-reference` requires.
     """
 
     def __call__(
         self, store: Path, display: Display, *, jobs: int = 1, profile: Path | None = None
     ) -> Executor:
-        """An executor.
+        """Create an executor.
 
         Args:
             store: the folder of the trials' records.
-            display: hears of every trial that runs.
+            display: is notified of every trial that runs.
             jobs: how many trials run at once.
-            profile: the TOML file that says how to ask an engine for machines.
+            profile: a TOML file that configures how to request machines.
 
         Raises:
-            HarnessError: it cannot run so many, has no profile or another one, or its engine cannot
-                be reached.
+            HarnessError: it cannot run that many, the profile is invalid or not supported, or its
+                engine cannot be reached.
         """
         ...
 
 
 def refuse_profile(executor: str, profile: Path | None) -> None:
-    """Refuse a profile that an executor has no use for.
+    """Refuse a profile for an executor that has none.
 
     Raises:
         HarnessError: there is one.

@@ -1,4 +1,4 @@
-"""Where a branch begins: at the checkpoint that its trunk has left in the same store."""
+"""Finds the checkpoint that a branch starts from, left by its trunk in the same store."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from harness.referee.checkpoint import CHECKPOINT_FILE, Checkpoint, read_checkpo
 
 
 def trunk_end(trial: Trial, store: Path) -> Checkpoint | None:
-    """The checkpoint that a trial begins with; None if it begins at its instance's start.
+    """The checkpoint that a branch starts from; None for a trial that is not a branch.
 
     Raises:
-        HarnessError: its trunk has not run in this store, or has left none.
+        HarnessError: its trunk has not run in this store, or left no checkpoint.
     """
     return None if trial.branch is None else end_of(trial.branch.trunk, store)
 
 
 def end_of(trial: Trial, store: Path) -> Checkpoint:
-    """The checkpoint that a trial which keeps its end has left.
+    """The final checkpoint of a trial with `keeps_end`.
 
     Raises:
-        HarnessError: it has not ended in this store, or has left none; the message says why.
+        HarnessError: it has not ended in this store, or left no checkpoint; the message says why.
     """
     folder = (store / trial.folder).absolute()
     log = read_log(folder)

@@ -1,4 +1,4 @@
-"""Several devices in one trial: what they ask of a machine, and what refuses them before a plan."""
+"""Trials on several devices: the processes they need, and checks before anything is planned."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ class Processes(NamedTuple):
     """The processes of a trial's worker."""
 
     ranks: int
-    """How many there are; 1 where one process has all devices."""
+    """The number of ranks; 1 if one process has all devices."""
     memory_gib: float
-    """What each may use: the workload's limit for each device that it has."""
+    """The memory limit of each: the workload's limit times its number of devices."""
 
 
 def processes_of(trial: Trial) -> Processes:
-    """The processes that a trial's worker forks itself into."""
+    """The processes of a trial's worker."""
     count = trial.devices if has_ranks(trial.framework, trial.devices) else 1
     return Processes(count, trial.limits.memory_gib * trial.devices / count)
 
 
 def check_devices(request: PlanRequest, options: RunOptions, cores: int | None) -> None:
-    """Refuse a number of devices on which a request cannot train as it would on one.
+    """Refuse a number of devices that the request does not support.
 
     Args:
         request: what is to be run.
         options: the trials' sandbox and threads.
-        cores: how many the machine has; None where that is not known here.
+        cores: how many the machine has; None if unknown.
 
     Raises:
-        HarnessError: the first reason, with what to do.
+        HarnessError: it is not supported; the message has the first reason and what to do.
     """
     if request.devices < 1:
         raise HarnessError(f"--devices {request.devices} must be at least 1")
@@ -51,7 +51,7 @@ def check_devices(request: PlanRequest, options: RunOptions, cores: int | None) 
 def _reasons(
     request: PlanRequest, options: RunOptions, cores: int | None
 ) -> Iterator[tuple[str, str]]:
-    """Why it cannot, and what to do; of what is not named here the framework knows nothing."""
+    """The reasons why it is not supported, each with what to do."""
     parallel = parallel_of(request.framework)
     if parallel is None:
         yield f"framework {request.framework} trains on one device", "leave out --devices"

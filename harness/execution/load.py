@@ -1,4 +1,4 @@
-"""The executor of a name."""
+"""Creates executors by name."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from harness.providers.table import CONCURRENT_EXECUTOR, DEFAULT_EXECUTOR, EXECU
 def executor(
     name: str, store: Path, display: Display, *, jobs: int = 1, profile: Path | None = None
 ) -> Executor:
-    """The executor of a name, for one store.
+    """Create the executor of a name, for one store.
 
     Args:
         name: such as `local`.
         store: the folder of the trials' records.
-        display: hears of every trial that runs.
+        display: is notified of every trial that runs.
         jobs: how many trials run at once.
-        profile: the TOML file that says how to ask an engine for machines.
+        profile: a TOML file that configures how to request machines.
 
     Raises:
         UnknownNameError: there is none.
-        HarnessError: it cannot run so many, has no profile or another one, or its engine cannot be
-            reached.
+        HarnessError: it cannot run that many, the profile is invalid or not supported, or its
+            engine cannot be reached.
     """
     make: ExecutorFactory = EXECUTORS.load(name)
     return make(store, display, jobs=jobs, profile=profile)
 
 
 def executor_for(jobs: int) -> str:
-    """The name of the executor of this machine that runs so many trials at once."""
+    """The name of the executor that runs this many trials at once on this machine."""
     return DEFAULT_EXECUTOR if jobs == 1 else CONCURRENT_EXECUTOR
 
 

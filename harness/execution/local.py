@@ -1,4 +1,4 @@
-"""The executor of this machine: whole trials, one after the other, in this process."""
+"""The executor `local`: runs trials one after the other in this process."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from harness.record.plan import record_of, unfinished_trials
 
 
 class LocalExecutor:
-    """Runs trials here, so that each has the machine to itself and can be timed.
+    """Runs one trial at a time, so that each has the machine to itself and can be timed.
 
     Args:
         store: the folder of the trials' records.
-        display: hears of every trial that runs.
+        display: is notified of every trial that runs.
         jobs: 1.
         profile: None.
 
@@ -45,7 +45,7 @@ class LocalExecutor:
         self._display.close()
 
     def run(self, trials: Sequence[Trial], options: RunOptions) -> tuple[TrialRecord, ...]:
-        """Run the trials that have no finished record; return what the store then holds of all."""
+        """Run the trials that have no finished record; return the records of all."""
         from harness.execution.resolved import prepare_data
         from harness.execution.trial import run_trial
 

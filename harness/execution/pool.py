@@ -1,7 +1,7 @@
-"""Several whole trials at once, each in a process of this machine; for trials counted in steps.
+"""The executor `pool`: several trials at once on this machine; for budgets in steps.
 
-Times measured this way are of no use: trials share the machine. With a budget in steps the metrics
-after each step do not depend on that.
+Its times mean nothing, because trials share the machine. With a budget in steps the metrics do not
+depend on time.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from harness.record.recorder import Silent
 
 
 class PoolExecutor:
-    """Processes that stay from one batch of trials to the next.
+    """A pool of processes, kept from one call to the next.
 
     Args:
         store: the folder of the trials' records.
-        display: hears of each trial that has ended.
+        display: is notified of each trial that has ended.
         jobs: how many processes; with one, trials can be timed.
         profile: None.
 
@@ -54,10 +54,10 @@ class PoolExecutor:
         self._display.close()
 
     def run(self, trials: Sequence[Trial], options: RunOptions) -> tuple[TrialRecord, ...]:
-        """Run the trials that have no finished record; return what the store then holds of all.
+        """Run the trials that have no finished record; return the records of all.
 
         Raises:
-            HarnessError: several are to run at once, but one has a budget in seconds.
+            HarnessError: several run at once and one has a budget in seconds.
         """
         if self._jobs > 1 and any(trial.budget.steps is None for trial in trials):
             raise HarnessError("trials on the clock run one at a time", "leave out --jobs")
@@ -71,7 +71,7 @@ class PoolExecutor:
 
 
 def end_with_parent() -> None:
-    """End this process when its parent is gone, killed say, and can no longer tell it to."""
+    """Exit when the parent process is gone, for example because it was killed."""
     if (parent := multiprocessing.parent_process()) is not None:
         threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 

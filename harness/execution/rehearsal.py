@@ -1,9 +1,8 @@
 """A rehearsal: a submission's first steps on random batches, before any trial of it counts.
 
-The worker is one like any other, in the sandbox that the trials will have, and does what every
-trial's worker does first: set up, and warm up. It gets neither the instance's data nor its
-parameters. What fails here would fail in every trial, so it is an error of the request and not
-a result.
+The worker runs in the sandbox that the trials will have and does what every trial's worker does
+first: set up and warm up. It gets neither the instance's data nor its parameters. A failure here
+would occur in every trial, so it is an error of the request instead of a result.
 """
 
 from __future__ import annotations
@@ -37,19 +36,20 @@ from harness.submission.entry import is_import_path
 EXIT_TIMEOUT_S = 2.0
 MOST_NAMES = 5
 FOR_MATRICES = "2D parameters"
-"""What classes say that are for matrices alone."""
+"""In the errors of optimizer classes that accept matrices only."""
 FLAG, FLAG_ERRORS = "use_muon", ("use_muon", "__contains__ only supports Tensor")
-"""A key of groups that tells matrices from the rest, and what classes say that look for it."""
+"""A key of parameter groups that marks matrices, and texts in the errors of classes that need it.
+"""
 SHOWN_LINES = 6
-"""Of the worker's log, where it died without a word."""
+"""How many lines of the worker's log are shown if it died without an error report."""
 
 
 class Rehearsal:
-    """A worker that has heard HELLO, and what it answers.
+    """The conversation with a worker in a rehearsal.
 
     Args:
-        worker: as it was started.
-        log: where its output goes.
+        worker: a worker that has just been started.
+        log: the file of its output.
     """
 
     def __init__(self, worker: WorkerProcess, log: Path) -> None:
@@ -57,13 +57,13 @@ class Rehearsal:
         self._wire: Wire[ToRefereeMessage] = Wire(worker.connection, TO_REFEREE)
 
     def begin(self, hello: Hello, slot: Slot) -> ToRefereeMessage:
-        """Say what to build; the answer."""
+        """Send HELLO and the slot; returns the answer."""
         self._wire.send(hello, timeout_s=SETUP_TIMEOUT_S)
         slot.send(self.worker.connection)
         return self._wire.receive(SETUP_TIMEOUT_S)[0]
 
     def ask(self, message: ToWorkerMessage, timeout_s: float) -> ToRefereeMessage:
-        """Say something else; the answer."""
+        """Send another message; returns the answer."""
         self._wire.send(message, timeout_s=SETUP_TIMEOUT_S)
         return self._wire.receive(timeout_s)[0]
 
@@ -78,7 +78,7 @@ class Rehearsal:
 def rehearsal(
     resolved_trial: ResolvedTrial, options: RunOptions
 ) -> Iterator[tuple[Rehearsal, Path]]:
-    """A worker in the sandbox that a trial would have, and the submission's copy."""
+    """Start a worker in the trials' sandbox; yields it and the copy of the submission."""
     with TemporaryDirectory() as folder:
         log = Path(folder) / "worker.log"
         with new_confinement(resolved_trial, options, log) as (confinement, copy):
@@ -92,10 +92,9 @@ def rehearsal(
 def rehearse(resolved_trial: ResolvedTrial, options: RunOptions) -> str:
     """Let a submission make its first steps at a trial's point.
 
-    A worker that is too slow is no error: what a trial may take is for its referee.
+    A worker that is too slow is not an error here; time limits are the referee's task.
 
-    Returns:
-        which hyperparameters it has not looked up, in a sentence; empty if there are none.
+    Returns: a sentence on hyperparameters that the submission has not read; empty if it read all.
 
     Raises:
         HarnessError: the submission raised, or its worker died.
@@ -123,7 +122,7 @@ def rehearse(resolved_trial: ResolvedTrial, options: RunOptions) -> str:
 
 
 def _advice(error: str, location: str) -> str:
-    """What to do next."""
+    """The hint for an error of the submission."""
     if not is_import_path(location):
         return "mend the submission and run the same command again"
     name = f"my_{location.partition(':')[2].rpartition('.')[2].lower()}"
@@ -143,7 +142,7 @@ def _advice(error: str, location: str) -> str:
 def _first_steps(
     process: Rehearsal, hello: Hello, slot: Slot, cap_s: float
 ) -> tuple[str, tuple[str, ...]]:
-    """What the first steps ended with, empty if they were made or too slow; and what is unread."""
+    """The error of the first steps (empty if they succeeded or were too slow), and unread names."""
     try:
         answer = process.begin(hello, slot)
         if not isinstance(answer, Failed):
@@ -158,7 +157,7 @@ def _first_steps(
 
 
 def error_text(report: Failed) -> str:
-    """What a worker says of its error, and where that was raised."""
+    """The text of a worker's error, with the place where it was raised."""
     return printable(report.text)
 
 

@@ -1,7 +1,7 @@
-"""What engines that run trials on other machines share: a trial's body, and errors that travel.
+"""Shared by executors on other machines: the command that runs a trial, and errors of calls.
 
-The body is `harness trial`, in a process of its own: it has neither the engine's signal handlers
-nor its threads, and whatever the engine kills it with, its next attempt goes on from the record.
+A trial runs as `harness trial` in a process of its own, without the engine's signal handlers and
+threads; however the engine kills it, the next attempt resumes from the record.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ T = TypeVar("T")
 
 
 REFEREE_GIB = 4.0
-"""What a referee needs beside its worker: held-out data, snapshots and a model."""
+"""The referee's own memory, for held-out data, snapshots and a model."""
 
 
 def resources_of(trials: Sequence[Trial], options: RunOptions) -> Resources:
-    """What the most demanding of some trials needs."""
+    """Resources that are enough for each of some trials."""
     return Resources(
         cores=options.threads * max(trial.devices for trial in trials),
         gpus=max(int(trial.device != "cpu") for trial in trials),
@@ -41,7 +41,7 @@ def resources_of(trials: Sequence[Trial], options: RunOptions) -> Resources:
 
 
 def trial_command(trial: Trial, store: Path, options: RunOptions) -> tuple[str, ...]:
-    """The command that runs a trial of a store which has its `trial.json`."""
+    """The command that runs a trial whose `trial.json` is in a store."""
     flags: dict[str, object] = {
         "--store": store,
         "--sandbox": options.sandbox,
@@ -57,11 +57,11 @@ def trial_command(trial: Trial, store: Path, options: RunOptions) -> tuple[str, 
 
 
 def run_command(arguments: Sequence[str], output: Path | None = None) -> int:
-    """Run a command of the harness with this interpreter; it ends when this process does.
+    """Run a harness command with this interpreter; it is killed when this process ends.
 
     Args:
         arguments: of the command.
-        output: the file that what it prints goes to; None for this process's own output.
+        output: the file for its output; None for this process's own output.
     """
     with output.open("wb") if output else nullcontext() as file:
         return subprocess.run(
@@ -75,7 +75,7 @@ def run_command(arguments: Sequence[str], output: Path | None = None) -> int:
 
 @dataclass(frozen=True)
 class Outcome(Generic[T]):
-    """What a call on another machine came to: its value, or a user's error in its two parts."""
+    """The result of a call on another machine: its value, or the two parts of a `HarnessError`."""
 
     value: T | None
     error: tuple[str, str] | None = None
@@ -84,7 +84,7 @@ class Outcome(Generic[T]):
         """The value.
 
         Raises:
-            HarnessError: the call raised one there.
+            HarnessError: the call raised one.
         """
         if self.error is not None:
             raise HarnessError(*self.error)
@@ -93,7 +93,7 @@ class Outcome(Generic[T]):
 
 
 def outcome_of(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Outcome[T]:
-    """Call a function on the machine where this runs."""
+    """Call a function, and catch a `HarnessError`."""
     try:
         return Outcome(function(*args, **kwargs))
     except HarnessError as error:

@@ -1,5 +1,5 @@
-"""A trial with all that its names stand for on this machine, looked up once, and what the referee
-and the worker of an attempt begin with, made from that.
+"""Resolves a trial's names on this machine once, and builds from them what the referee and the
+worker of an attempt start with.
 """
 
 from __future__ import annotations
@@ -38,19 +38,20 @@ from workloads.parameters import initial_buffers, initial_parameters
 from workloads.spec import SuiteWorkload
 
 PROBE_TARGETS = 1024
-"""How many targets the referee's probe looks at: of the first examples of the instance's order."""
+"""The number of targets in the referee's probe: those of the first examples in the instance's
+order."""
 
 
 @dataclass(frozen=True)
 class ResolvedTrial:
-    """What a trial's names stand for: its workload, its submission, its data.
+    """A trial with its workload, submission and data.
 
     Args:
         trial: the frozen value.
         size: its workload at its suite's size.
-        source: what its model is built from.
+        source: the module and sizes that its model is built from.
         data: the folder of the instance's splits.
-        submission: where it is, and the hash of its very bytes.
+        submission: its location, and the hash of its bytes.
     """
 
     trial: Trial
@@ -66,29 +67,31 @@ class ResolvedTrial:
 
     @cached_property
     def held_out(self) -> dict[str, Examples]:
-        """The held-out splits that there are, by name."""
+        """The existing held-out splits, by name."""
         limit_gib = self.size.limits.resident_gib
         folders = {name: self.data / name for name in ("validation", "test")}
         return {n: Examples.open(f, limit_gib) for n, f in folders.items() if f.is_dir()}
 
     @property
     def environment(self) -> Environment:
-        """What the trial runs on, with the versions of what its submission imports and needs."""
+        """The software environment, with the versions of what the submission imports and depends
+        on.
+        """
         own = environment()
         packages = {**self.submission.versions, **own.packages}
         return own.model_copy(update={"packages": packages})
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shapes of what a snapshot holds: parameters, then buffers."""
+        """The shapes of a snapshot's arrays: parameters, then buffers."""
         return shapes_of(self.source)
 
 
 def prepare_data(trial: Trial, options: RunOptions) -> Path:
-    """Make a trial's data, unless they are made; returns the folder of its splits.
+    """Make a trial's data, unless they exist; returns the folder of its splits.
 
     Raises:
-        HarnessError: the workload is gone, or not what it was when the trial was planned; or the
+        HarnessError: the workload is missing or has changed since the trial was planned, or the
             data cannot be made.
     """
     workload = _planned_workload(trial)
@@ -98,10 +101,10 @@ def prepare_data(trial: Trial, options: RunOptions) -> Path:
 
 
 def resolve_trial(trial: Trial, options: RunOptions) -> ResolvedTrial:
-    """Look up what a trial names, and make its data unless they are made.
+    """Look up everything that a trial names, and make its data unless they exist.
 
     Raises:
-        HarnessError: as `prepare_data`; or the submission is gone, or not what it was.
+        HarnessError: as `prepare_data`, or the submission is missing or has changed.
     """
     workload = _planned_workload(trial)
     size = workload.at(trial.suite)
@@ -117,10 +120,10 @@ def resolve_trial(trial: Trial, options: RunOptions) -> ResolvedTrial:
 
 
 def check_names(trial: Trial) -> None:
-    """Check what a trial's folder is named after, before there is one: no name leads elsewhere.
+    """Check the names in a trial's folder name before it is created, so that none leads elsewhere.
 
     Raises:
-        HarnessError: workload, suite, variant, framework or submission are not known here.
+        HarnessError: workload, suite, variant, framework or submission is unknown.
     """
     FRAMEWORKS.entry(trial.framework)
     registry.workload(trial.workload).sizes(trial.suite, trial.variant)
@@ -147,16 +150,16 @@ def context_of(
     start_s: float,
     trunk: Checkpoint | None = None,
 ) -> TrialContext:
-    """What the referee of an attempt needs.
+    """Build the context of an attempt's referee.
 
     Args:
         resolved_trial: the trial.
         copy: the folder with the submission's files.
         framework: evaluates snapshots and probes the device.
-        threads: CPU threads of one operation, the referee's and the worker's.
+        threads: CPU threads per operation, of the referee and of the worker.
         cores: how referee and worker are pinned; None if they are not.
         start_s: when the attempt began, by `time.monotonic`.
-        trunk: where a branch begins.
+        trunk: the checkpoint that a branch starts from.
     """
     device = resolved_trial.trial.device
     all_threads = threads * resolved_trial.trial.devices
@@ -192,14 +195,14 @@ def _initial(resolved_trial: ResolvedTrial) -> Parameters:
 def _diagnostics(
     resolved_trial: ResolvedTrial, evaluator: Evaluator, start: Parameters
 ) -> Diagnostics | None:
-    """The workload's own and those that the trial asks for; None for none."""
+    """The workload's own diagnostics and those that the trial requests; None if there are none."""
     own, specs = diagnostics_of(resolved_trial.source), specs_of(resolved_trial.source)
     by_name = wanted_diagnostics(resolved_trial.trial.diagnostics, evaluator, start, specs)
     return together([*([own] if own else []), *by_name])
 
 
 def evaluator_of(resolved_trial: ResolvedTrial, framework: EvaluationBackend) -> Evaluator:
-    """What evaluates snapshots, with a probe on the first examples of the instance's order."""
+    """The evaluator of snapshots, with a probe on the first examples of the instance's order."""
     train, size = resolved_trial.train, resolved_trial.size
     order = Order(worker_seed(resolved_trial.trial.instance_seed), len(train.targets))
     count = max(1, PROBE_TARGETS // math.prod(train.targets.shape[1:]))
@@ -211,7 +214,7 @@ def evaluator_of(resolved_trial: ResolvedTrial, framework: EvaluationBackend) ->
 
 
 def _held_out(resolved_trial: ResolvedTrial) -> tuple[dict[str, Examples], int]:
-    """The held-out splits, that of validation in the instance's order, and the size of batches."""
+    """The held-out splits, validation in the instance's order, and the batch size."""
     splits, most = dict(resolved_trial.held_out), resolved_trial.size.evaluation_batch
     examples = len(splits["validation"].targets)
     if not _is_order_drawn(resolved_trial):
@@ -222,7 +225,7 @@ def _held_out(resolved_trial: ResolvedTrial) -> tuple[dict[str, Examples], int]:
 
 
 def _is_order_drawn(resolved_trial: ResolvedTrial) -> bool:
-    """Whether the validation split is put in the instance's order: unless it is too large."""
+    """Whether the validation split is shuffled for the instance, which a mapped split is not."""
     return not resolved_trial.held_out["validation"].is_mapped
 
 
@@ -239,7 +242,7 @@ def _statistics(resolved_trial: ResolvedTrial, threads: int) -> BatchStatistics:
 
 
 def hello_of(resolved_trial: ResolvedTrial, copy: Path, threads: int) -> Hello:
-    """The first message to a trial's worker: what to build, and how long it may train."""
+    """HELLO, the first message to a trial's worker: what to build, and how long it may train."""
     place, import_from = worker_paths(resolved_trial.submission, copy)
     trial, size = resolved_trial.trial, resolved_trial.size
     source, train = resolved_trial.source, resolved_trial.train
@@ -271,6 +274,6 @@ def hello_of(resolved_trial: ResolvedTrial, copy: Path, threads: int) -> Hello:
 
 
 def seed_of_worker(trial: Trial) -> str:
-    """What a worker draws its order of examples from: a branch has an order of its own."""
+    """The seed of a worker's order of examples; a branch has its own."""
     seed = worker_seed(trial.instance_seed)
     return seed if trial.branch is None else branch_seed(seed, trial.branch.order)

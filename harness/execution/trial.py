@@ -1,7 +1,7 @@
-"""One trial, from its frozen value to its finished record: what every executor calls.
+"""Runs one trial, from its frozen value to its finished record; every executor calls this.
 
-A trial has one attempt, or more where the referee was killed. In each a confined worker, the wire
-to it and the referee that drives it are put together again.
+A trial has one attempt, or several if its referee was killed. Each attempt sets up a confined
+worker, the wire to it and the referee that drives it.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ from harness.sandboxes.log import neutral_name
 
 
 def run_trial(trial: Trial, store: Path, options: RunOptions, observer: Observer) -> Result:
-    """Run a trial unless its record is finished; either way return its result.
+    """Run a trial unless its record is finished; return its result.
 
-    An attempt that was cut short (the referee died) goes on from its last checkpoint; if there is
-    none, it stays in the log, and a new one follows it.
+    An attempt whose referee died is resumed from its last checkpoint. Without a checkpoint it stays
+    in the log, and a new attempt follows it.
     """
     folder = (store / trial.folder).absolute()
     ledger = Ledger(store)
@@ -63,7 +63,7 @@ def run_trial(trial: Trial, store: Path, options: RunOptions, observer: Observer
 
 
 def _check_hardware(trial: Trial, options: RunOptions) -> None:
-    """A budget is scaled by the speed of one kind of machine."""
+    """Refuse a machine for which the trials were not planned: budgets are scaled by its speed."""
     if options.fingerprint in (None, here := hardware(trial.device).fingerprint):
         return
     raise HarnessError(
@@ -74,7 +74,7 @@ def _check_hardware(trial: Trial, options: RunOptions) -> None:
 
 
 def _check_not_ended(ledger: Ledger, trial: Trial) -> None:
-    """An ended trial whose events are gone is not run again silently."""
+    """Refuse to rerun a trial that has ended but whose events are missing."""
     if (end := ledger.end_of(trial.identity)) is not None:
         raise HarnessError(
             f"{trial.folder} has ended ('{end.state}', attempt {end.attempt}), says the "
@@ -87,13 +87,13 @@ def _check_not_ended(ledger: Ledger, trial: Trial) -> None:
 def _run_attempt(
     resolved_trial: ResolvedTrial, store: Path, options: RunOptions, observer: Observer
 ) -> Result:
-    """Run a trial from its start, or from the checkpoint that a dead referee left.
+    """Run a trial from its start, or from the checkpoint left by a referee that died.
 
     Args:
-        resolved_trial: the trial; its folder is held by this process.
+        resolved_trial: the trial; this process holds the lock on its folder.
         store: the folder of the records.
         options: sandbox, folders and threads of this machine.
-        observer: hears every event.
+        observer: is notified of every event.
     """
     trial, folder = resolved_trial.trial, (store / resolved_trial.trial.folder).absolute()
     trunk = trunk_end(trial, store)  # first: without it nothing begins
@@ -134,7 +134,7 @@ def _run_attempt(
 
 
 def _machine_of(trial: Trial, options: RunOptions) -> AbstractContextManager[Cores | None]:
-    """What a trial has of the machine for itself: cores, or, on the clock, its GPU."""
+    """Claim what a trial has for itself: cores on the CPU, or its GPU if it is timed."""
     if trial.device == "cpu":
         return pin_cores(options.threads * trial.devices)
     return claim(trial.device) if trial.budget.steps is None else nullcontext()

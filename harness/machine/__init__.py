@@ -1,1 +1,1 @@
-"""The machine that trials run on: how fast it trains."""
+"""The machine that trials run on: cores, GPUs, hardware, load and interference."""

@@ -1,9 +1,9 @@
-"""Processor cores: which this process may use, which of them a trial gets for itself.
+"""CPU cores: which ones this process may use, and which a trial gets for itself.
 
-A trial on the CPU pins its worker to as many cores as it has threads, and its referee to the others
-where these suffice. Trials that run at once claim their cores from the whole machine: a claim is a
-name that the kernel gives to one process at a time (an abstract socket) and takes back when that
-process ends, however it ends. Containers with networks of their own do not see each other's claims.
+A trial on the CPU pins its worker to as many cores as it has threads, and its referee to the
+remaining cores if there are enough. Concurrent trials claim cores machine-wide: a claim is an
+abstract socket name, which the kernel gives to one process at a time and releases when that process
+ends in any way. Containers with separate networks do not see each other's claims.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ class Cores(Recorded):
     worker: tuple[int, ...]
     referee: tuple[int, ...]
     shared: tuple[int, ...] = ()
-    """Those of the worker's that another trial has claimed: there were not enough."""
+    """The worker's cores that another trial has claimed too, because there were not enough."""
 
 
 @cache
 def allowed_cores() -> tuple[int, ...]:
-    """The cores that this process was started with; pinning itself does not change them."""
+    """The cores that this process was started with, unaffected by its own pinning."""
     return tuple(sorted(os.sched_getaffinity(0)))
 
 
 @contextmanager
 def pin_cores(threads: int) -> Iterator[Cores]:
-    """Claim cores for a trial, and keep this process, its referee, off them meanwhile.
+    """Claim cores for a trial, and keep this process, the referee, off them for its duration.
 
-    The worker pins itself, to what is returned. A referee whose own cores would be fewer than its
-    threads keeps all: it computes only while the worker is frozen.
+    The worker pins itself to the returned cores. A referee that would be left with fewer cores than
+    threads keeps all cores, as it computes only while the worker is frozen.
 
     Args:
-        threads: with how many referee and worker compute.
+        threads: how many the referee and the worker use for computing.
     """
     with claim_cores(threads) as (worker, shared):
         others = tuple(core for core in allowed_cores() if core not in worker)
@@ -58,10 +58,9 @@ def pin_cores(threads: int) -> Iterator[Cores]:
 
 @contextmanager
 def claim_cores(count: int) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Claim so many cores, or all; those that others have claimed only if there are not enough.
+    """Claim this many cores, or all; cores that others have claimed only if there are too few.
 
-    Yields:
-        the cores, and which of them are claimed by others too.
+    Yields: the cores, and those of them that others have claimed too.
     """
     with ExitStack() as stack:
         own, busy = list[int](), list[int]()
@@ -79,13 +78,13 @@ def claim_cores(count: int) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]
 
 
 def taken_cores() -> tuple[int, ...]:
-    """The allowed cores that a running trial has claimed."""
+    """The allowed cores that running trials have claimed."""
     names = Path("/proc/net/unix").read_text("utf-8", errors="replace").split()
     return tuple(core for core in allowed_cores() if f"@{_CLAIM}{core}" in names)
 
 
 def text(cores: Collection[int]) -> str:
-    """Cores in words, as `taskset` takes them: `0-3,8`."""
+    """Cores as text in the format of `taskset`: `0-3,8`."""
     parts: list[list[int]] = []
     for core in sorted(cores):
         if parts and parts[-1][-1] == core - 1:
@@ -96,14 +95,14 @@ def text(cores: Collection[int]) -> str:
 
 
 def _keep_to(cores: Collection[int]) -> None:
-    """Pin every thread of this process: those that a framework has started, too."""
+    """Pin every thread of this process, including those that a framework has started."""
     for thread in Path("/proc/self/task").iterdir():
         with suppress(ProcessLookupError):
             os.sched_setaffinity(int(thread.name), cores)
 
 
 def _claim(core: int) -> socket.socket | None:
-    """Hold the machine's name for a core; None if another process does."""
+    """Claim a core by its socket name; None if another process has claimed it."""
     claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
         claim.bind(f"\0{_CLAIM}{core}")
@@ -114,12 +113,12 @@ def _claim(core: int) -> socket.socket | None:
 
 
 def _in_order(cores: Collection[int]) -> list[int]:
-    """First one hardware thread of each core, then the second ones: siblings share a core."""
+    """Order hardware threads: first one of each core, then their siblings."""
     return sorted(cores, key=lambda core: (_siblings(core).index(core), core))
 
 
 def _siblings(core: int) -> list[int]:
-    """The hardware threads of a core's core, itself among them."""
+    """The hardware threads of the physical core that a logical core belongs to."""
     try:
         words = (_TOPOLOGY / f"cpu{core}/topology/thread_siblings_list").read_text("ascii")
         ranges = [list(map(int, part.split("-"))) for part in words.split(",")]

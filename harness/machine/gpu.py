@@ -1,4 +1,4 @@
-"""What is known of a GPU: what it is, and how it does at a moment."""
+"""Descriptions of a GPU: its properties, its state at a moment, and its load during a trial."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from harness.core.recorded import Number, Recorded
 
 BENIGN_THROTTLING = 0x1 | 0x2
-"""Bits of NVML's reasons that say that the GPU idles or keeps clocks that were asked for."""
+"""Bits of NVML's throttle reasons for an idle GPU or for clocks set by an application."""
 SLOWING = 0x8 | 0x20 | 0x40 | 0x80
-"""Bits that say that heat or hardware holds the clocks back; a cap on power is an ordinary load."""
+"""Bits for clocks reduced by heat or hardware; the power cap is normal under load."""
 
 POWER_CAP = 0x4
-"""The bit of a cap on power."""
+"""The bit of the power cap."""
 
 
 @dataclass(frozen=True)
@@ -23,46 +23,46 @@ class Gpu:
     name: str
     memory_bytes: int
     power_limit_w: int | None
-    """What it may draw; None where the driver does not say."""
+    """Its power limit; None where the driver does not report it."""
     mode: str
-    """`default`, `exclusive` or `prohibited`: which processes may compute on it."""
+    """The compute mode: `default`, `exclusive` or `prohibited`."""
     is_part: bool
-    """Whether others may compute on the rest of the same chip."""
+    """Whether it is one part of a divided chip, on whose other parts others may compute."""
 
 
 class GpuState(Recorded):
-    """What NVIDIA's driver says of a GPU; None where it does not support a field."""
+    """The state of a GPU, from NVIDIA's driver; None for fields that it does not support."""
 
     name: str
     temperature_c: int | None
     clock_mhz: int | None
     throttle_reasons: int | None
-    """NVML's bits."""
+    """A bit mask of NVML's reasons."""
     use_percent: int | None
     power_w: int | None = None
     memory_mib: int | None = None
-    """What all that compute on it have reserved."""
+    """Memory reserved by all processes."""
 
     @property
     def is_throttled(self) -> bool:
-        """Whether it is slowed by heat, power or hardware now."""
+        """Whether it is currently slowed down by heat, power or hardware."""
         return bool((self.throttle_reasons or 0) & ~BENIGN_THROTTLING)
 
     @property
     def slowing(self) -> int:
-        """The bits that say that heat or hardware slows it."""
+        """The reason bits for heat and hardware."""
         return (self.throttle_reasons or 0) & SLOWING
 
 
 class GpuLoad(Recorded):
-    """What was seen of a GPU while a trial ran; None where the driver does not support a field."""
+    """A GPU's samples during a trial; None for fields that the driver does not support."""
 
     samples: int
-    """How often it was looked at."""
+    """The number of samples."""
     slowing: int
-    """Each bit that at any look said that heat or hardware slowed it."""
+    """The reason bits for heat and hardware, of all samples together."""
     capped_fraction: Number
-    """The fraction of looks at which it drew as much power as it may."""
+    """The fraction of samples at the power cap."""
     clock_mhz: int | None
     """The median."""
     use_percent: int | None

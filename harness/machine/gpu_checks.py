@@ -1,4 +1,4 @@
-"""What keeps trials from running on a GPU, found before anything is planned: each in one line."""
+"""Checks, before anything is planned, that trials can run on a GPU; each problem is one line."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from harness.machine.nvml import Nvml
 from harness.machine.processes import pids
 
 BUSY_PERCENT = 5
-"""Below this, what others take of a GPU is not called a disturbance."""
+"""Use of the GPU by other processes below this fraction is not reported."""
 _MPS = "nvidia-cuda-mps"
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What is to run on a GPU."""
+    """The requirements of what is to run on a GPU."""
 
     framework: str
     wheel_cuda: str | None
-    """The CUDA that the framework's installed wheel is built for, such as 13.0; None for none."""
+    """The CUDA version of the framework's installed wheel, such as 13.0; None for a CPU wheel."""
     memory_gib: float
-    """What a trial may use."""
+    """The memory that a trial may use."""
     is_compiled: bool
-    """Whether torch compiles kernels, for which it needs a C compiler and Python's headers."""
+    """Whether torch compiles kernels, which requires a C compiler and Python's headers."""
 
 
 def ready(device: str, needs: Needs) -> Gpu:
-    """The GPU that a name means, on which trials can run and be timed.
+    """Check that trials can run and be timed on a GPU, and return it.
 
     Args:
         device: `cuda` or `cuda:N`.
-        needs: what is to run there.
+        needs: the requirements of the trials.
 
     Raises:
-        HarnessError: why none can, and what to do.
+        HarnessError: they cannot; the message says why and what to do.
     """
     with nvml.open_library() as driver:
         try:
@@ -89,7 +89,7 @@ def _check_mode(gpu: Gpu) -> None:
 
 
 def is_shared_by_service() -> bool:
-    """Whether the Multi-Process Service runs, which lets kernels of several processes mix."""
+    """Whether the Multi-Process Service runs, under which kernels of several processes overlap."""
     pipe = Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps"))
     return (pipe / "control").exists() and any(_is_service(pid) for pid in pids())
 
@@ -130,7 +130,7 @@ def _check_compiler() -> None:
 
 
 def missing_compiler() -> str:
-    """What of a C compiler and Python's headers is not there; empty if both are."""
+    """Which of a C compiler and Python's headers is missing; empty if neither is."""
     compiler = os.environ.get("CC") or "gcc"
     if shutil.which(compiler) is None and shutil.which("cc") is None:
         return f"{compiler} is not found"

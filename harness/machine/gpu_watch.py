@@ -1,7 +1,7 @@
-"""A GPU while a trial runs on it: the driver is asked twice a second, from another thread.
+"""Samples a GPU twice a second while a trial runs on it, in a thread of the referee.
 
-What slows a GPU under load alone, heat above all, is not to be seen while it rests before and after
-a trial.
+Throttling that occurs only under load, mostly because of heat, cannot be seen in the readings
+before and after a trial, when the GPU is idle.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from harness.machine.gpu import POWER_CAP, GpuLoad, GpuState
 
 EVERY_S = 0.5
 MOST_SAMPLES = 200_000
-"""More than a day of them; whoever runs longer keeps the first."""
+"""More than a day of samples; a longer trial keeps the first ones."""
 
 
 class GpuWatch:
-    """Looks at a GPU from its making until `stop`, or until nobody holds it any more."""
+    """Samples a GPU from construction until `stop`, or until it is garbage-collected."""
 
     def __init__(self, device: str, every_s: float = EVERY_S) -> None:
         self._samples: list[GpuState] = []
@@ -33,7 +33,7 @@ class GpuWatch:
         self._thread.start()
 
     def stop(self) -> GpuLoad | None:
-        """What it has seen; None if the driver has said nothing."""
+        """Stop, and summarise the samples; None if the driver has not answered."""
         self._end.set()
         self._thread.join()
         return load_of(self._samples) if self._samples else None
@@ -52,7 +52,7 @@ def _look(device: str, every_s: float, samples: list[GpuState], end: threading.E
 
 
 def load_of(samples: Sequence[GpuState]) -> GpuLoad:
-    """What several looks at a GPU say together."""
+    """Summarise samples of a GPU."""
     slowing = 0
     for sample in samples:
         slowing |= sample.slowing

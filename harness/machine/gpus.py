@@ -1,8 +1,8 @@
-"""Which GPU a device's name means, and that a trial has it for itself.
+"""Finds the GPU of a device name, and claims it for one trial.
 
-`cuda:N` is the N-th GPU that this process may use, in the order of `nvidia-smi`. CUDA itself counts
-the fastest first, and referee and worker might count differently: so both are shown this one GPU
-alone, by its own number (UUID), under the name `cuda:0`.
+`cuda:N` is the N-th GPU visible to this process, in the order of `nvidia-smi`. CUDA by default
+lists the fastest first, so referee and worker could count differently. Both are therefore
+restricted to this one GPU by its UUID, under the name `cuda:0`.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from harness.machine import nvml
 from harness.machine.gpu import Gpu, GpuState
 
 DEVICE = "cuda:0"
-"""What the chosen GPU is called once it is the only one that is shown."""
+"""The name of the chosen GPU once it is the only visible one."""
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 _CLAIM = "guided-descent-gpu-"
 
 
 def choose(device: str, gpus: Sequence[Gpu]) -> Gpu:
-    """The GPU that a name means.
+    """Find the GPU of a name.
 
     Args:
         device: `cuda` or `cuda:N`.
-        gpus: what the machine has.
+        gpus: the machine's GPUs.
 
     Raises:
-        HarnessError: there are not so many.
+        HarnessError: there are fewer.
     """
     visible_gpus, number = visible(gpus), int(device.partition(":")[2] or 0)
     if number < len(visible_gpus):
@@ -47,9 +47,9 @@ def choose(device: str, gpus: Sequence[Gpu]) -> Gpu:
 
 
 def visible(gpus: Sequence[Gpu]) -> tuple[Gpu, ...]:
-    """Those that CUDA_VISIBLE_DEVICES shows, in its order; it names numbers or UUIDs' beginnings.
+    """The GPUs in CUDA_VISIBLE_DEVICES, in its order; it lists numbers or prefixes of UUIDs.
 
-    CUDA reads it up to the first name that means nothing.
+    CUDA ignores everything from the first invalid entry on.
     """
     if VISIBLE not in os.environ:
         return tuple(gpus)
@@ -66,13 +66,13 @@ def visible(gpus: Sequence[Gpu]) -> tuple[Gpu, ...]:
 
 
 def show_only(gpu: Gpu) -> str:
-    """Show this process, and those that it starts, one GPU alone; returns the GPU's name there."""
+    """Restrict this process and its children to one GPU; returns the GPU's name there."""
     os.environ[VISIBLE] = gpu.uuid
     return DEVICE
 
 
 def find(device: str) -> Gpu | None:
-    """The GPU that a name means; None without a driver, or if there is none of this name."""
+    """Find the GPU of a name; None without a driver, or if there is none."""
     try:
         with nvml.open_library() as driver:
             return choose(device, driver.gpus())
@@ -81,7 +81,7 @@ def find(device: str) -> Gpu | None:
 
 
 def state(device: str) -> GpuState | None:
-    """How a GPU does now; None as `find`."""
+    """The current state of a GPU; None where `find` gives None."""
     if (gpu := find(device)) is None:
         return None
     try:
@@ -92,7 +92,7 @@ def state(device: str) -> GpuState | None:
 
 
 def free_fraction(device: str, spare_bytes: int) -> float | None:
-    """The part of a GPU's memory that is free but for a spare; None as `find`."""
+    """The free fraction of a GPU's memory, minus a reserve; None where `find` gives None."""
     if (gpu := find(device)) is None:
         return None
     try:
@@ -105,10 +105,10 @@ def free_fraction(device: str, spare_bytes: int) -> float | None:
 
 @contextmanager
 def claim(device: str) -> Iterator[None]:
-    """Hold a GPU for one trial; the kernel takes the claim back however this process ends.
+    """Claim a GPU for one trial; the kernel releases the claim when this process ends in any way.
 
     Raises:
-        HarnessError: another trial of this machine holds it.
+        HarnessError: another trial on this machine has claimed it.
     """
     if (gpu := find(device)) is None:
         yield

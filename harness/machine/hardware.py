@@ -1,4 +1,4 @@
-"""What machine and what software a trial ran on."""
+"""The hardware and software that a trial ran on."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from harness.machine.variables import kernel_variables
 
 PACKAGES = ("guided-descent", "numpy", "scipy", "torch", "jax", "jaxlib", "optax")
 TRIAL_ROOMS = ("execution", "frameworks", "record/sinks", "referee", "sandboxes", "worker")
-"""The rooms that a trial enters by name; what else it reaches, they import."""
+"""The packages whose code a trial runs; the rest of its code is what these import."""
 CUDNN = ("nvidia-cudnn-cu13", "nvidia-cudnn-cu12")
 
 
 class Graphics(Recorded):
-    """A GPU and what it runs with, as far as times depend on it; which of several alike is not."""
+    """The properties of a GPU that affect times; identical GPUs are equal."""
 
     name: str
     memory_gib: int
@@ -35,13 +35,13 @@ class Graphics(Recorded):
 
 
 class Hardware(Recorded):
-    """The machine as a benchmark sees it."""
+    """The properties of the machine that are compared between records."""
 
     processor: str
     machine: str
     """The architecture."""
     cores: int
-    """How many this process may use."""
+    """The number that this process may use."""
     memory_gib: int
     device: str
     """`cpu` or `cuda`."""
@@ -57,7 +57,7 @@ class Hardware(Recorded):
 
 
 class Environment(Recorded):
-    """Versions of what a trial runs on, variables that steer it, and the harness's own hash."""
+    """Software versions, environment variables that affect times, and the harness's hash."""
 
     python: str
     system: str
@@ -88,7 +88,7 @@ def fingerprint(device: str) -> str:
 
 @cache
 def environment() -> Environment:
-    """What a trial runs on here and now."""
+    """The environment of this process."""
     return Environment(
         python=platform.python_version(),
         system=f"{platform.system()} {platform.release()}",
@@ -100,19 +100,19 @@ def environment() -> Environment:
 
 @cache
 def harness_hash() -> str:
-    """The hash of all code that a trial can enter, of whatever workload and submission it is.
+    """The content hash of all harness code that a trial of any workload or submission can run.
 
-    What only plans, shows or scores trials is left out: it cannot change a time, and a board that
-    is added to over weeks must not go stale with each command that is written.
+    Code that only plans, displays or scores trials is excluded: it cannot change a time, and edits
+    to it should not make the records of a growing board incomparable.
     """
     packages = Path(__file__).parents[2]
     return sha256_content(packages, entered_files(packages))
 
 
 def entered_files(packages: Path) -> set[Path]:
-    """The files that a trial can enter, of whatever workload and submission it is.
+    """The files whose code a trial of any workload or submission can run.
 
-    They are the harness's, and those of the code around workloads that it imports.
+    They are files of the harness and the shared code of `workloads` that these import.
 
     Args:
         packages: the folder with `harness` and `workloads`.
@@ -136,7 +136,7 @@ def _processor() -> str:
 
 
 def _graphics(device: str) -> Graphics | None:
-    """What a GPU's speed depends on; None on a processor, and where the driver says nothing."""
+    """The GPU's properties; None on a CPU, and where the driver does not answer."""
     gpu = gpus.find(device) if device.startswith("cuda") else None
     if gpu is None:
         return None

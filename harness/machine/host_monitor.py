@@ -1,4 +1,4 @@
-"""Reads the machine: how fast it is, what others take of it, whether it is throttled."""
+"""Reads the machine's state: its speed, the load by other programs, and throttling."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 class ProcessorTimes(NamedTuple):
-    """Seconds of some processors since they started, and how many there are."""
+    """CPU seconds of some cores since boot, and the number of cores."""
 
     busy_s: float
     stolen_s: float
@@ -29,12 +29,12 @@ class ProcessorTimes(NamedTuple):
 
 
 def reading(device: str, threads: int, cores: Cores | None = None) -> MachineReading:
-    """Read the machine now, or as soon as no process is giving its memory back.
+    """Read the machine, once no process is exiting and releasing its memory.
 
     Args:
-        device: what the trial runs on.
-        threads: with how many it computes.
-        cores: how it is pinned, if it is: the speed probe then runs on the worker's own.
+        device: the trial's device.
+        threads: how many CPU threads it uses.
+        cores: how it is pinned, if it is: the speed probe then runs on the worker's cores.
     """
     wait_for_exits()
     probe_s = speed_probe_s(threads, cores.worker if cores else ())
@@ -83,7 +83,7 @@ class MachineReader:
         return machine.model_copy(update=gpu_readings)
 
     def _gpu_probe_s(self) -> float:
-        """The median of some probes on a GPU that one has heated."""
+        """The median time of some probes on the GPU, after one to warm it up."""
         return median(_seconds(self._probe) for _ in range(1 + GPU_PROBES))
 
 
@@ -94,7 +94,7 @@ def _seconds(work: Callable[[], None]) -> float:
 
 
 def processor_times(cores: Collection[int] | None = None) -> ProcessorTimes:
-    """What some processors have spent so far, by default all that are allowed."""
+    """The counters of some cores, by default of all allowed ones."""
     cores = allowed_cores() if cores is None else cores
     busy_ticks = stolen_ticks = 0
     for line in Path("/proc/stat").read_text(encoding="ascii").splitlines():
@@ -108,18 +108,19 @@ def processor_times(cores: Collection[int] | None = None) -> ProcessorTimes:
 
 
 def throttle_count() -> int | None:
-    """How often the processors have been throttled for heat; None where the kernel does not say."""
+    """How often the CPU has been throttled because of heat; None where the kernel does not report
+    it.
+    """
     files = Path("/sys/devices/system/cpu").glob("cpu[0-9]*/thermal_throttle/core_throttle_count")
     counts = [int(file.read_text(encoding="ascii")) for file in files]
     return sum(counts) if counts else None
 
 
 def busy_fractions(look_s: float) -> tuple[float, float]:
-    """Look at the machine for some seconds, in which this process must not compute.
+    """Observe the machine's load for some seconds, during which this process must be idle.
 
-    Returns:
-        what other programs take of the allowed processors, and what the hypervisor takes, as
-        fractions.
+    Returns: the fractions of the allowed cores' time used by other programs and taken by the
+        hypervisor.
     """
     before, start_s = processor_times(), time.monotonic()
     time.sleep(look_s)

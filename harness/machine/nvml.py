@@ -1,7 +1,7 @@
-"""NVIDIA's management library, as far as the benchmark asks it: which GPUs there are, how they do.
+"""A minimal interface to NVIDIA's management library: the GPUs and their states.
 
-The driver brings `libnvidia-ml.so.1`; asking it opens no GPU for computing. Its answers are of the
-GPUs in the order of their slots, which is that of `nvidia-smi`.
+The driver installs `libnvidia-ml.so.1`; using it does not open a GPU for computing. GPUs are in the
+order of their slots, as in `nvidia-smi`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ AnswerT = TypeVar("AnswerT")
 
 
 class NvmlError(Exception):
-    """The library refused to answer; its number says why."""
+    """The library returned an error code."""
 
     def __init__(self, function: str, code: int) -> None:
         super().__init__(f"{function} answered {code}")
@@ -61,29 +61,29 @@ class Nvml:
         return self._text("nvmlSystemGetDriverVersion")
 
     def cuda(self) -> tuple[int, int]:
-        """The newest CUDA that the driver runs: major and minor version."""
+        """The newest CUDA version that the driver supports: major and minor."""
         number = self._number("nvmlSystemGetCudaDriverVersion_v2", ctypes.c_int())
         return number // 1000, number % 1000 // 10
 
     def gpus(self) -> tuple[Gpu, ...]:
-        """All that can compute: GPUs, and of one that is divided (MIG) its parts in its place."""
+        """All GPUs; one that is divided (MIG) is replaced by its parts."""
         count = self._number("nvmlDeviceGetCount_v2", ctypes.c_uint())
         handles = [self._handle("nvmlDeviceGetHandleByIndex_v2", index) for index in range(count)]
         return tuple(gpu for handle in handles for gpu in self._gpus_of(handle))
 
     def free_bytes(self, uuid: str) -> int:
-        """The memory of a GPU that nobody has reserved."""
+        """The free memory of a GPU."""
         return int(self._memory(self._of(uuid)).free)
 
     def processes(self, uuid: str) -> int:
-        """How many processes compute on a GPU."""
+        """The number of processes that compute on a GPU."""
         count, infos = ctypes.c_uint(_MOST_PROCESSES), (_Process * _MOST_PROCESSES)()
         name = "nvmlDeviceGetComputeRunningProcesses_v3"
         self._call(name, self._of(uuid), ctypes.byref(count), infos)
         return count.value
 
     def state(self, uuid: str) -> GpuState:
-        """How a GPU does now; None for what it does not support."""
+        """The current state of a GPU; None for unsupported fields."""
         own = self._of(uuid)
         handle = self._whole(own)
         return GpuState(
@@ -117,7 +117,7 @@ class Nvml:
             )
 
     def _parts(self, handle: Handle) -> Iterator[Handle]:
-        """The parts that a GPU is divided into; none if it is whole."""
+        """The parts of a divided GPU; empty if it is not divided."""
         current, pending = ctypes.c_uint(), ctypes.c_uint()
         try:
             self._call("nvmlDeviceGetMigMode", handle, ctypes.byref(current), ctypes.byref(pending))
@@ -139,7 +139,7 @@ class Nvml:
         return self._handle("nvmlDeviceGetHandleByUUID", uuid)
 
     def _whole(self, handle: Handle) -> Handle:
-        """The GPU that a part is of: heat, clocks and power are the whole's."""
+        """The GPU that a part belongs to, which has the temperature, clocks and power."""
         whole = Handle()
         try:
             name = "nvmlDeviceGetDeviceHandleFromMigDeviceHandle"

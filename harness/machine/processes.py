@@ -1,8 +1,8 @@
-"""What /proc says of processes: their threads, whether they are exiting, what they have used.
+"""Reads processes from /proc: their threads, whether they are exiting, their CPU time.
 
-A process that exits first gives its memory back, which for gigabytes takes a second or more; then
-it is a zombie, which holds nothing but its number; then whoever started it takes the number back.
-Only the first of these uses the machine, and only its end can still wake anybody.
+An exiting process first releases its memory, which for gigabytes takes a second or more. It is then
+a zombie, which holds only its process id, until its parent reaps it. Only the first phase uses the
+machine, and only its end can still wake another process.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class Thread(NamedTuple):
 
     @property
     def has_ended(self) -> bool:
-        """Whether it is a zombie: nothing that it does is still to come."""
+        """Whether it is a zombie, which does nothing any more."""
         return self.state in _ENDED_STATES
 
     @property
     def is_exiting(self) -> bool:
-        """Whether it ends and has not ended yet."""
+        """Whether it is exiting and has not ended yet."""
         return bool(self.flags & _EXITING) and not self.has_ended
 
     @property
@@ -44,18 +44,18 @@ class ProcessUse(NamedTuple):
     """The processor time of a process."""
 
     own_ns: int
-    """Of all its threads, those that have ended included."""
+    """Of all its threads, including those that have ended."""
     children_ticks: int
-    """Of all its children that have ended and that it has waited for, and of theirs."""
+    """Of all its children that have ended and been waited for, and of theirs."""
 
 
 def stat_fields(folder: Path) -> list[str]:
-    """What /proc has of a process or thread behind its name, which may hold any bytes."""
+    """The fields of a /proc stat file after the name, which may contain any bytes."""
     return (folder / "stat").read_bytes().rpartition(b")")[2].decode("ascii").split()
 
 
 def pids() -> list[int]:
-    """Every process that can be seen."""
+    """The ids of all visible processes."""
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208, fast
 
 
@@ -73,8 +73,8 @@ def threads_of(pid: int) -> list[Thread]:
 def use_of(pid: int) -> ProcessUse | None:
     """The processor time of a process or zombie; None if it is gone.
 
-    The clock of another process has a number, see MAKE_PROCESS_CPUCLOCK in the kernel's source;
-    unlike the ticks in /proc it counts nanoseconds.
+    The clock id of another process is computed as MAKE_PROCESS_CPUCLOCK in the kernel's source
+    does; unlike the ticks in /proc it counts nanoseconds.
     """
     try:
         fields = stat_fields(Path(f"/proc/{pid}"))
@@ -85,12 +85,11 @@ def use_of(pid: int) -> ProcessUse | None:
 
 
 def wait_for_exits(timeout_s: float = EXITS_TIMEOUT_S) -> bool:
-    """Wait until no process of this machine is giving back what it held.
+    """Wait until no process of this machine is exiting.
 
-    Whoever measures the machine meanwhile measures that, too.
+    Releasing memory takes time, which would distort a measurement.
 
-    Args:
-        timeout_s: at most so long.
+    Args: timeout_s: the longest wait.
 
     Returns:
         whether none is.
@@ -104,5 +103,5 @@ def wait_for_exits(timeout_s: float = EXITS_TIMEOUT_S) -> bool:
 
 
 def _is_exiting(pid: int) -> bool:
-    """Whether a process or one of its threads is exiting; one file for most, several for few."""
+    """Whether a process or one of its threads is exiting; reads one file for most processes."""
     return any(thread.is_exiting for thread in threads_of(pid))

@@ -1,12 +1,11 @@
-"""Readings of the machine around a trial, and what two of them say together.
+"""Readings of the machine before and after a trial, and their comparison.
 
-A reading is taken before GO, while the worker is frozen, and when all of it has ended, so that
-no submission can bring one about that would get it repeated. Grounds for a rerun (`interference`)
-are only what a submission cannot cause: a speed probe that changed, and processor time that the
-hypervisor took. On CUDA also what slows a machine that is cooled and powered as it should be by no
-load at all: a GPU that holds its clocks back for heat, at rest or under load, and processors
-throttled for heat. What other programs took (`contention`) flags a trial as well, and is no ground
-for anything: a submission could start them.
+Readings are taken before GO, while the worker is frozen, and after the worker has ended, so that a
+submission cannot provoke a rerun. Only what a submission cannot cause is a reason for a rerun
+(`interference`): a changed speed probe, and CPU time taken by the hypervisor. On CUDA it also
+includes throttling because of heat, of the GPU or the CPU, which does not occur on a machine with
+proper cooling and power. CPU time used by other programs (`contention`) flags a trial too, but is
+not a reason for a rerun, as a submission could start such programs.
 """
 
 from __future__ import annotations
@@ -22,33 +21,33 @@ from harness.machine.speed_probe import REPEATS
 class MachineReading(Recorded):
     """The machine at one moment.
 
-    `busy_s` and `stolen_s` are of the processors that a trial may use, since they started.
+    `busy_s` and `stolen_s` are totals since boot over the cores that a trial may use.
     """
 
     speed_probe_s: Seconds
     speed_probe_version: int
-    """Another version's times do not compare."""
+    """The version of the speed probe; times of different versions are not comparable."""
     cores: Cores | None
     """How the trial is pinned; None if it is not."""
     load_average: Number
-    """Over one minute."""
+    """The one-minute load average."""
     throttled: int | None
     """How often the processors have been throttled for heat; None if the kernel does not say."""
     at_s: Seconds
-    """By the monotonic clock."""
+    """When it was taken, by the monotonic clock."""
     busy_s: Seconds
     stolen_s: Seconds
     processors: Number
     accelerator: GpuState | None = None
-    """Read on CUDA alone; None without the driver."""
+    """On CUDA only; None without the driver."""
     gpu_probe_s: Seconds | None = None
-    """What a fixed number of matrix products takes on the GPU; on CUDA alone."""
+    """Seconds of a fixed number of matrix products on the GPU; on CUDA only."""
     gpu_load: GpuLoad | None = None
-    """The GPU since the first reading; in the second alone."""
+    """The GPU's load since the first reading; in the second reading only."""
     own_s: Seconds | None = None
-    """Processor seconds of the referee so far; in the first reading alone."""
+    """CPU seconds of the referee so far; in the first reading only."""
     worker_busy_s: Seconds | None = None
-    """As `busy_s`, of the worker's own processors; missing if it is not pinned."""
+    """As `busy_s`, for the worker's own cores; missing if it is not pinned."""
 
 
 class MachineChange(Recorded):
@@ -59,17 +58,17 @@ class MachineChange(Recorded):
     drift: Number
     """The speed probe's relative change."""
     stolen_fraction: Number
-    """What the hypervisor took of the allowed processors' time."""
+    """The fraction of the allowed cores' time taken by the hypervisor."""
     others_fraction: Number
-    """What other processes took of it."""
+    """The fraction taken by other processes."""
     throttled: int | None
-    """How often more the processors were throttled; None if unknown."""
+    """The increase in CPU throttling events; None if unknown."""
     taken_fraction: Number | None = None
-    """What other processes took of the worker's own processors; missing if it is not pinned."""
+    """The fraction of the worker's own cores taken by others; missing if it is not pinned."""
     gpu_slowed: int | None = None
-    """Why the GPU was slowed at either reading or between, as NVML's bits; where one was read."""
+    """NVML's reason bits for a slowed GPU, at either reading or in between; if a GPU was read."""
     gpu_drift: Number | None = None
-    """The relative change of the products' time on the GPU; on CUDA alone."""
+    """The relative change of the GPU probe's time; on CUDA only."""
 
 
 def between(
@@ -100,10 +99,10 @@ def between(
 def _taken_change(
     before: MachineReading, after: MachineReading, worker_cpu_s: float, referee_cpu_s: float
 ) -> dict[str, float]:
-    """What others took of the processors that the worker is pinned to, if it is.
+    """The fraction of the worker's pinned cores taken by other processes, if it is pinned.
 
-    A referee without processors of its own computes there as well, and any runs the second
-    reading's speed probe there.
+    What the trial itself used is subtracted: the worker's time, and that of the referee if it
+    shares these cores, else that of the second reading's speed probe, which runs on them.
     """
     if after.cores is None or before.worker_busy_s is None or after.worker_busy_s is None:
         return {}
@@ -116,7 +115,7 @@ def _taken_change(
 
 
 def _gpu_change(before: MachineReading, after: MachineReading) -> dict[str, float]:
-    """What is to be said of a GPU, as far as it was read."""
+    """The GPU's fields of a change, if it was read."""
     change = dict[str, float]()
     if before.accelerator is not None and after.accelerator is not None:
         between = after.gpu_load.slowing if after.gpu_load else 0
@@ -134,11 +133,11 @@ class Doubts(NamedTuple):
 
 
 def doubts(machine: MachineChange | None, limit: float) -> Doubts:
-    """Both kinds; none where no second reading was taken.
+    """The reasons of both kinds; none without a second reading.
 
     Args:
-        machine: what `between` gave.
-        limit: the declared fraction beyond which each of its numbers flags a trial.
+        machine: the result of `between`.
+        limit: the declared fraction above which each number flags a trial.
     """
     if machine is None:
         return Doubts()
@@ -146,18 +145,18 @@ def doubts(machine: MachineChange | None, limit: float) -> Doubts:
 
 
 def contention(machine: MachineChange, limit: float) -> str:
-    """What others took of a worker's own processors, if it flags a trial; empty if it does not.
+    """Contention on the worker's own cores, if it flags the trial; else empty.
 
     Args:
-        machine: what `between` gave.
-        limit: the declared fraction beyond which it does.
+        machine: the result of `between`.
+        limit: the declared fraction above which it does.
     """
     share = machine.taken_fraction or 0.0
     return f"other programs took {100.0 * share:.0f} % of its processors" if share > limit else ""
 
 
 def interference(machine: MachineChange, limit: float) -> tuple[str, ...]:
-    """Why a trial is flagged, from what `between` gave; empty if it is not.
+    """Why a trial is flagged, from the result of `between`; empty if it is not.
 
     Args:
         machine: drift and fractions.

@@ -1,8 +1,8 @@
-"""The speed probe: a fixed piece of work whose time tells how fast the machine is at the moment.
+"""The speed probe: a fixed piece of work whose time shows the machine's current speed.
 
-Each thread makes its own matrix products, as training does, and copies more than a cache holds.
-It runs before and after each trial, off the clock, while the worker is frozen; two that differ
-show that the machine changed in between. It says nothing of how fast the machine trains: that is
+Each thread computes matrix products, as training does, and copies more than fits into a cache. It
+runs before and after each trial, off the clock, while the worker is frozen; a difference shows that
+the machine changed in between. It does not measure how fast the machine trains: see
 `harness.speed.factor`.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 VERSION = 1
-"""Another version's times do not compare."""
+"""Times of different versions are not comparable."""
 SIDE = 384
 PRODUCTS = 16
 COPIED_BYTES = 16 * 2**20
@@ -30,8 +30,8 @@ def speed_probe_s(threads: int, cores: Collection[int] = ()) -> float:
     """The median wall seconds of one round of the work, all threads at once.
 
     Args:
-        threads: how many threads work: as many as a trial's.
-        cores: those that they work on; any by default.
+        threads: how many threads work, as many as the trial's.
+        cores: the cores to use; any by default.
     """
     return median(rounds_s(threads, REPEATS, cores))
 

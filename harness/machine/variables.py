@@ -1,4 +1,4 @@
-"""Environment variables that steer kernels, thread pools and allocators; they go into records."""
+"""Environment variables that affect kernels, thread pools and allocators; they are recorded."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ PREFIXES = (
 )  # fmt: skip
 NAMES = ("GLIBC_TUNABLES", "LD_PRELOAD")
 SPINNING = {"GOMP_SPINCOUNT": "1000"}
-"""How long a thread of libgomp spins at a barrier before it sleeps: some microseconds.
+"""How long a libgomp thread spins at a barrier before it sleeps: some microseconds.
 
-Its default is milliseconds, which beside other programs costs nearly everything: with five busy
-processes two threads made 2 to 12 steps of `mlp` a second, and 42 to 86 with this.
+The default of milliseconds is very slow next to other programs: beside five busy processes two
+threads made 2 to 12 steps of `mlp` a second, and 42 to 86 with this setting.
 """
 LONGEST = 500
 """Characters kept of a value."""
 
 
 def limit_spinning() -> None:
-    """Set `SPINNING` for this process; it counts if libgomp, so torch, is not loaded yet."""
+    """Set `SPINNING` for this process; it has an effect only before libgomp (torch) is loaded."""
     for name, value in SPINNING.items():
         os.environ.setdefault(name, value)
 

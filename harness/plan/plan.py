@@ -29,7 +29,7 @@ RULESETS: tuple[RulesetName, ...] = ("external", "self")
 
 @dataclass(frozen=True)
 class PlanRequest:
-    """What a user asks to be run; None stands for what the suite says."""
+    """A request for trials; None means the suite's value."""
 
     workload: str
     submission: str
@@ -40,21 +40,21 @@ class PlanRequest:
     variant: str = "base"
     device: str = "cpu"
     devices: int = 1
-    """How many train one model together."""
+    """How many devices train one model together."""
     studies: int | None = None
     trials: int | None = None
     budget_scale: float = 1.0
     space: Space | None = None
-    """Searched in the place of the submission's own."""
+    """Replaces the submission's own search space."""
     settings: Mapping[str, Scalar] = field(default_factory=dict)
-    """Hyperparameters that are set, and searched no more."""
+    """Hyperparameters that are fixed instead of searched."""
     speed: MachineSpeed | None = None
-    """What the budgets are scaled by; None for the reference machine's own budgets."""
+    """The machine's speed, which scales the budgets; None for the reference machine's budgets."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Trials in the order in which they run, and why the result may not count."""
+    """Trials in the order in which they run, and remarks on why their result may not count."""
 
     trials: tuple[Trial, ...]
     remarks: tuple[str, ...] = ()
@@ -74,8 +74,8 @@ def plan(request: PlanRequest) -> Plan:
     """Turn a request into trials. The same request gives the same trials in every process.
 
     Raises:
-        UnknownNameError: a name stands for nothing.
-        HarnessError: the submission, the ruleset or a count does not allow the request.
+        UnknownNameError: a name is unknown.
+        HarnessError: the submission, the ruleset or a number does not permit the request.
     """
     request = with_drawn_variant(request)
     size = workload_at(request)
@@ -96,7 +96,7 @@ def plan(request: PlanRequest) -> Plan:
 
 
 def with_drawn_variant(request: PlanRequest) -> PlanRequest:
-    """The request with variant `drawn` replaced by that which the round draws."""
+    """The request with variant `drawn` replaced by the architecture drawn for the round."""
     if request.variant != DRAWN:
         return request
     variant = drawn_variant(request.round_seed, request.suite, request.workload)
@@ -104,7 +104,7 @@ def with_drawn_variant(request: PlanRequest) -> PlanRequest:
 
 
 def workload_at(request: PlanRequest) -> SuiteWorkload:
-    """The workload that a request means, at its suite's size.
+    """The request's workload at its suite's size.
 
     Raises:
         UnknownNameError: the suite, the workload in it or the variant is not known.
@@ -182,10 +182,10 @@ def trial_of(
     Args:
         request: suite, workload, framework, ruleset, seed, variant, devices and budget scale.
         size: the workload at the suite's size.
-        submission: what is tried.
-        point: its hyperparameters.
+        submission: the submission to run.
+        point: the hyperparameters.
         place: the numbers of study and trial, from 1.
-        budget_factor: what the ruleset makes of the workload's budget.
+        budget_factor: the ruleset's factor on the workload's budget.
     """
     study, number = place
     goal = goal_of(size, request.variant)
@@ -217,7 +217,7 @@ def trial_of(
 
 
 def _budget(request: PlanRequest, size: SuiteWorkload, factor: float) -> TrialBudget:
-    """A trial's budget: so many times that of its workload."""
+    """A trial's budget: the workload's, multiplied by a factor."""
     base, speed = size.budget, request.speed
     runtime_s = base.runtime_s * factor
     return TrialBudget(

@@ -1,4 +1,4 @@
-"""Points of a search space: a scrambled Sobol sequence, one a study."""
+"""Points of a search space: a scrambled Sobol sequence per study."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ def draw_points(space: Space, seed: str, count: int) -> tuple[Point, ...]:
     """The first points of a study: the same in every process, different in every study.
 
     A longer draw begins with the shorter one, so that a study can be extended. The sequence is
-    scipy's Sobol sequence with Owen-style scrambling, seeded from `seed` and the space's own hash.
-    Of a space that lists its points a study takes each once, in an order of its own, then again.
+    scipy's Sobol sequence with Owen-style scrambling, seeded from `seed` and the space's hash. If
+    the space lists its points, a study takes each once, in its own random order, and then starts
+    over.
 
     Args:
-        space: where the points lie; hyperparameters that are not searched keep their default.
+        space: the search space; hyperparameters that are not searched keep their default.
         seed: the study's seed, see `study_seed`.
         count: how many points.
     """

@@ -1,4 +1,4 @@
-"""Whether planned trials follow from their round seed, their space and their workload."""
+"""Checks that planned trials follow from their round seed, search space and workload."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from workloads.drawing import NAME
 
 
 def mismatches(trials: Iterable[Trial], round_seed: str | None) -> Iterator[tuple[Trial, str]]:
-    """The trials that do not follow from what they name, each with the reason.
+    """The trials that do not follow from their seed, space and workload, each with the reason.
 
-    Instance seeds are drawn again where the seed is known: the public one, and `round_seed`. If
-    one is given, every trial must be of its round. Points are drawn again, and declared numbers
-    compared, where the submission or the workload on this machine is still the one that was run.
+    Instance seeds are recomputed if the round seed is known: the public one, and `round_seed`. If
+    `round_seed` is given, every trial must belong to its round. Points are redrawn, and declared
+    numbers compared, if the submission or workload on this machine is unchanged.
     """
     for trial in trials:
         if what := _mismatch(trial, round_seed):
@@ -35,7 +35,7 @@ def _mismatch(trial: Trial, round_seed: str | None) -> str:
 
 
 def known_seed(trial: Trial, round_seed: str | None) -> str | None:
-    """The seed to a trial's commitment, if it is one that is known."""
+    """The round seed that belongs to a trial's commitment, if it is known."""
     seeds = [PUBLIC_ROUND_SEED, *([round_seed] if round_seed is not None else [])]
     return next((s for s in seeds if commitment(s) == trial.round_commitment), None)
 
@@ -52,7 +52,7 @@ def _seed_mismatch(trial: Trial, seed: str) -> str:
 
 
 def _architecture_mismatch(trial: Trial, seed: str) -> str:
-    """Whether a drawn architecture is another one than the round's, where it can be drawn again."""
+    """Whether a drawn architecture differs from the round's, if it can be redrawn."""
     if NAME.fullmatch(trial.variant) is None or trial.workload not in registry.workload_names():
         return ""
     if registry.workload(trial.workload).content_hash(trial.suite) != trial.workload_hash:
@@ -62,8 +62,8 @@ def _architecture_mismatch(trial: Trial, seed: str) -> str:
 
 
 def _drawn_point(trial: Trial, seed: str) -> dict[str, object] | None:
-    """The point that the plan drew; None if the submission is not at hand any more, or its space
-    was changed for the trial.
+    """The point that the plan should have drawn; None if the submission is no longer available, or
+    its space was changed for the trial.
     """
     if trial.submission.space:
         return None
@@ -81,7 +81,7 @@ def _drawn_point(trial: Trial, seed: str) -> dict[str, object] | None:
 
 
 def _declared_mismatch(trial: Trial) -> str:
-    """A declared number of a scored trial that is not the workload's own."""
+    """The name of a number in a scored trial that differs from the workload's declaration."""
     if not trial.is_scored or trial.workload not in registry.workload_names():
         return ""
     workload = registry.workload(trial.workload)

@@ -22,11 +22,11 @@ SEED_BYTES = 32
 
 
 class Round(Frozen):
-    """One scoring round; `seed` is None where it is not told."""
+    """One scoring round; `seed` is None if it is still secret."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     drawn: str
-    """The day, UTC."""
+    """The day of the draw, UTC."""
     commitment: str = Field(pattern="^[0-9a-f]{64}$")
     seed: str | None = None
 
@@ -35,7 +35,7 @@ def draw_round(name: str, folder: Path) -> tuple[Path, Path]:
     """Draw a secret round seed; returns the public file and the secret one.
 
     Raises:
-        HarnessError: the name is no file's name, one of the files exists or cannot be written.
+        HarnessError: the name is not a valid file name, or a file exists or cannot be written.
     """
     seed, day = secrets.token_hex(SEED_BYTES), datetime.now(UTC).date().isoformat()
     try:
@@ -58,7 +58,7 @@ def reveal_round(secret: Path) -> Path:
     """Write the seed into the public file beside the secret one; returns the public file.
 
     Raises:
-        HarnessError: the secret file holds no seed, or the public one another commitment.
+        HarnessError: the secret file has no seed, or the public one has another commitment.
     """
     round_ = read_round(secret)
     if round_.seed is None:
@@ -82,7 +82,7 @@ def read_round(path: Path) -> Round:
     """Read a round's public or secret file.
 
     Raises:
-        HarnessError: it cannot be read, is no round, or its seed does not fit its commitment.
+        HarnessError: it cannot be read, is not a round, or its seed does not match its commitment.
     """
     try:
         round_ = Round.model_validate_json(path.read_text(encoding="utf-8"))
@@ -100,10 +100,10 @@ def read_round(path: Path) -> Round:
 
 
 def seed_of(text: str) -> str:
-    """The round seed that `--seed` means: the text itself, or the seed of a round's `@FILE`.
+    """The round seed of `--seed`: the text itself, or the seed in the round's file of `@FILE`.
 
     Raises:
-        HarnessError: the file is no round or does not tell its seed.
+        HarnessError: the file is not a round, or has no seed.
     """
     if not text.startswith("@"):
         return text
@@ -115,7 +115,7 @@ def seed_of(text: str) -> str:
 
 
 def _create(path: Path, value: Round, mode: int) -> None:
-    """Write a file that there is not yet, or none."""
+    """Write a new file; fail if it exists."""
     text = value.model_dump_json(indent=2) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -20,45 +20,47 @@ STATES: tuple[State, ...] = (
 
 
 Diagnostic = Literal["training", "weights", "sharpness", "curvature"]
-"""What can be measured of a snapshot; `harness.referee.diagnostics` says what each is."""
+"""The optional diagnostics of a snapshot; see `harness.referee.diagnostics`."""
 DIAGNOSTICS: tuple[Diagnostic, ...] = ("training", "weights", "sharpness", "curvature")
 
 SCHEMA_VERSION: Literal[2] = 2
-"""The form of trials and events: 2 since hashes are blind to prose and budgets know a speed."""
+"""Version of the format of trials and events: 2 since hashes ignore docstrings and comments and
+budgets include a speed."""
 LATER_FIELDS = ("devices", "diagnostics", "batch_size", "keeps_end", "branch")
-"""Fields that are part of a trial's identity only where they have not their default: records from
-before there were such fields keep theirs."""
+"""Fields that enter a trial's identity only if they differ from their default, so that records from
+before these fields existed keep their identity."""
 SAME_AS_TRUNK = (
     "suite", "workload", "workload_hash", "variant", "framework", "instance_seed", "precision",
 )  # fmt: skip
-"""What a branch shares with its trunk: the model and the data."""
+"""What a branch shares with its trunk: model and data."""
 NEUTRAL_OPTIONS = {"average": "none", "parametrisation": "standard"}
-"""What neither a trunk nor its branch may have, with the values that turn it off."""
+"""Options that neither a trunk nor its branch may use, with the values that turn them off."""
 UNWRITTEN = ("keeps_end", "branch")
-"""Those of them that are not written either where they have their default: files from before are
-the bytes that they were."""
+"""Those of them that are also not written if they have their default, so that older files are
+reproduced byte for byte."""
 SAME_SPEED = 0.05
-"""A machine whose speed is within this fraction of the reference's has the reference's budgets."""
+"""If the machine's speed is within this fraction of the reference's, budgets are not scaled."""
 
 
 class MachineSpeed(Frozen):
     """How fast reference training runs on this machine, as `harness.speed.factor` measures it."""
 
     step_s: Positive
-    """Seconds a step here, in the trial's framework: the median of the rounds."""
+    """Seconds per step on this machine in the trial's framework: the median over rounds."""
     startup_s: float = Field(ge=0.0)
-    """Seconds on the clock beside the steps: loading the data, tracing the first step."""
+    """Seconds on the clock that are not steps: loading the data, tracing the first step."""
     reference: ReferenceSpeed
-    """The same on the suite's reference machine, in torch."""
+    """Seconds per step on the suite's reference machine, in torch."""
     spread: float = Field(ge=0.0)
     """The interquartile range of the rounds over their median."""
     conditions: str
     """The hash of everything that the measurement depends on."""
 
     def budget_s(self, runtime_s: float) -> float:
-        """The seconds in which reference training makes as many steps here as in a budget there.
+        """The budget on this machine that holds as many reference steps as one on the reference
+        machine.
 
-        Within five per cent of that budget it is that budget.
+        If it is within five per cent of that budget, that budget is used unchanged.
         """
         steps = max(0.0, runtime_s - self.reference.startup_s) / self.reference.step_s
         budget_s = self.startup_s + steps * self.step_s
@@ -67,18 +69,18 @@ class MachineSpeed(Frozen):
 
 
 class TrialBudget(Frozen):
-    """How long the worker may train: seconds of the referee's clock, or steps.
+    """How long the worker may train, in seconds of the referee's clock or in steps.
 
-    With `steps` the fraction of the budget spent is that of the steps made, so that schedules
-    do not depend on the machine's speed; `runtime_s` then only bounds a worker that hangs.
+    With `steps` the spent fraction of the budget is counted in steps, so that schedules do not
+    depend on the machine's speed; `runtime_s` then only limits a worker that hangs.
     """
 
     runtime_s: Positive
     steps: int | None = Field(default=None, ge=1)
     scale: Positive = 1.0
-    """The factor that `--budget-scale` put on the suite's budget; 1 for a scored trial."""
+    """The factor of `--budget-scale` on the suite's budget; 1 for a scored trial."""
     speed: MachineSpeed | None = None
-    """This machine's speed, by which the budget was scaled; None where it was not."""
+    """The machine's speed by which the budget was scaled; None if it was not."""
 
 
 class Trial(Frozen):
@@ -96,7 +98,7 @@ class Trial(Frozen):
     trial: int = Field(ge=1)
     instance_seed: str = Field(pattern="^[0-9a-f]{32}$")
     round_commitment: str = Field(default="", pattern="^([0-9a-f]{64})?$")
-    """The commitment to the round seed, from which the instance seed follows; "" if imported."""
+    """The commitment to the round seed from which the instance seed is derived; "" if imported."""
     point: dict[str, Scalar]
     budget: TrialBudget
     stop_rule: Literal["target", "budget"] = "target"
@@ -106,17 +108,17 @@ class Trial(Frozen):
     precision: Literal["float32", "bfloat16"]
     device: str
     devices: int = Field(default=1, ge=1)
-    """How many of them train together, on slices of each batch."""
+    """How many devices train together, on slices of each batch."""
     probes: bool = True
     """Whether the referee measures loss and gradient norm on a fixed training batch."""
     diagnostics: tuple[Diagnostic, ...] = ()
-    """What it measures of every snapshot that it evaluates, beside the workload's own."""
+    """Further diagnostics of every evaluated snapshot, besides the workload's own."""
     batch_size: int | None = Field(default=None, ge=1)
-    """In the place of the workload's; such a trial is not scored."""
+    """Replaces the workload's batch size; such a trial is not scored."""
     keeps_end: bool = False
-    """Whether the checkpoint of its end stays, for trials that begin there."""
+    """Whether its final checkpoint is kept, for trials that branch off it."""
     branch: Branch | None = None
-    """Where it begins, if that is another trial's end; such a trial is not scored."""
+    """The trial whose end it continues from, if any; such a trial is not scored."""
 
     @model_validator(mode="after")
     def _is_on_the_trunks_instance(self) -> Self:
@@ -134,8 +136,8 @@ class Trial(Frozen):
 
     @cached_property
     def identity(self) -> str:
-        """SHA-256 of the trial's canonical JSON, without `LATER_FIELDS` that have their default; a
-        branch has its trunk's identity in the place of the trunk.
+        """SHA-256 of the trial's canonical JSON, without those `LATER_FIELDS` that have their
+        default; in a branch the trunk is replaced by its identity.
         """
         fields = type(self).model_fields
         unset = {name for name in LATER_FIELDS if getattr(self, name) == fields[name].default}
@@ -145,7 +147,7 @@ class Trial(Frozen):
         return sha256_json(document)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with some fields changed, whose identity is its own."""
+        """A copy with some fields changed and its own identity."""
         copy = super().model_copy(update=update, deep=deep)
         copy.__dict__.pop("identity", None)
         return copy
@@ -159,33 +161,34 @@ class Trial(Frozen):
 
     @property
     def is_scored(self) -> bool:
-        """Whether the trial counts: under the suite's own budget, in seconds, its batch size, and
-        from the instance's start.
+        """Whether the trial can be scored: it has the suite's own budget in seconds and batch size,
+        and starts at the instance's initial parameters.
         """
         is_own = self.budget.scale == 1.0 and self.batch_size is None and self.branch is None
         return is_own and self.budget.steps is None
 
 
 class Branch(Frozen):
-    """Where a trial begins that does not begin at its instance's start: at another trial's end.
+    """The starting point of a branch: the end of another trial, its trunk.
 
-    It is on the trunk's instance, and has a budget, a schedule and an order of examples of its own.
+    A branch is on the trunk's instance, with its own budget, schedule and order of examples.
     """
 
     trunk: Trial
-    """The trial that it branches off; it `keeps_end`, and lies in the same store."""
+    """The trial that it branches off; it has `keeps_end` and is in the same store."""
     keeps: Literal["state", "weights"] = "state"
-    """Whether it goes on in the state of the trunk's submission, which is then its own, or has the
-    weights alone."""
+    """Whether it continues from the full state of the trunk's submission, which must be its own, or
+    from the weights only."""
     order: int = Field(default=1, ge=1)
-    """The number of its order of examples; branches of one number meet the same."""
+    """The number of its order of examples; branches with the same number see the same order."""
 
     def check(self, trial: Trial) -> None:
-        """Refuse a trunk at whose end the trial cannot begin.
+        """Refuse a trunk from which the trial cannot continue.
 
         Raises:
-            ValueError: it leaves no checkpoint, trains another model on other data, has a
-                submission whose state is not the trial's, or one of them what is not handed on.
+            ValueError: it keeps no final checkpoint, has another model or other data, has a
+                submission whose state does not fit, or either uses an option that cannot be
+                inherited.
         """
         if not self.trunk.keeps_end:
             raise ValueError("the trunk of a branch has keeps_end = false, so it leaves no end")
@@ -216,26 +219,26 @@ class Result(Frozen):
     state: State
     reason: str
     time_to_target_s: float | None = None
-    """The crossing of the target, interpolated between the last miss and the hit; of a trial that
-    others published, the hit."""
+    """The crossing of the target, interpolated between the last miss and the hit; for an imported
+    trial, the hit."""
     last_miss_s: float | None = None
-    """The time of the miss right before the hit; 0 if nothing missed before it."""
+    """The time of the miss right before the hit; 0 if there was none."""
     last_miss_metric: float | None = None
     hit_s: float | None = None
     """The true time lies in (last miss, hit]."""
     hit_metric: float | None = None
     steps_to_target: int | None = None
-    """The worker's count at the hit, as it claims."""
+    """The step of the hit, as reported by the worker."""
     examples_to_target: int | None = None
-    """Likewise."""
+    """The examples up to the hit, as reported by the worker."""
     timed_s: float
     steps: int
     best_metric: float | None = None
     interference: tuple[str, ...] = ()
-    """What changed the machine beyond the declared fraction: the trial's time is in doubt."""
+    """Changes of the machine beyond the declared fraction, which put the trial's time in doubt."""
     contention: str = ""
-    """What other programs took of its processors, if it is more: the time is in doubt as well. A
-    submission could bring that about, so it is no ground for a rerun."""
+    """CPU use by other programs beyond that fraction, which also puts the time in doubt. A
+    submission could cause it, so it is not a reason for a rerun."""
 
     @model_serializer(mode="wrap")
     def _without_empty(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -246,7 +249,7 @@ class Result(Frozen):
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """Why its time is in doubt."""
+        """The reasons why its time is in doubt."""
         return (*self.interference, *filter(None, [self.contention]))
 
 

@@ -1,4 +1,4 @@
-"""Variants of a workload in a plan: what `drawn` and a width stand for, and their targets."""
+"""Variants of a workload in a plan: drawn architectures and widths, and their targets."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from workloads.spec import WIDTH, SuiteWorkload
 from workloads.targets import AnyTarget, BaselineTarget
 
 DRAWN = "drawn"
-"""The variant of a scoring round, which follows from the round seed."""
+"""The name that a plan replaces by the architecture drawn for the round."""
 BASELINE = "adamw"
 """The submission whose trials set the target of a model without a calibrated one."""
 
 
 class Goal(NamedTuple):
-    """What a trial is to reach, and when it ends."""
+    """A trial's target and stop rule."""
 
     target: AnyTarget
     stop_rule: Literal["target", "budget"]
 
 
 def goal_of(size: SuiteWorkload, variant: str) -> Goal:
-    """The calibrated target of a workload and its fixed variants; else what the baseline reaches.
+    """The calibrated target of a workload and its fixed variants; otherwise one set by a baseline.
 
-    Until the baseline has run nobody knows that, so the trial trains for its whole budget.
+    A target set by a baseline is not known in advance, so the trial trains for its whole budget.
     """
     if not has_baseline_target(variant):
         return Goal(size.target, "target")
@@ -41,15 +41,15 @@ def goal_of(size: SuiteWorkload, variant: str) -> Goal:
 
 
 def has_baseline_target(variant: str) -> bool:
-    """Whether a variant is a drawn architecture or a width, for which nothing is calibrated."""
+    """Whether a variant is a drawn architecture or a width, which have no calibrated target."""
     return NAME.fullmatch(variant) is not None or variant.startswith(WIDTH)
 
 
 def budget_factor_of(suite: str, workload: str, variant: str) -> float:
-    """What a variant makes of its workload's budget.
+    """The factor of a variant on its workload's budget.
 
-    Another width has the budget in which it makes as many steps, as far as the multiplications of a
-    step tell; every other variant has the workload's own.
+    A width's budget holds about as many steps as the base's, judged by the multiplications of a
+    step; every other variant has the workload's own budget.
     """
     if not variant.startswith(WIDTH):
         return 1.0
@@ -63,7 +63,7 @@ def drawn_variant(round_seed: str, suite: str, workload: str) -> str:
     """The variant of a workload in a scoring round: the same for every entry.
 
     It is an architecture drawn from the workload's grammar (`workloads.drawing`), or one of its
-    held-out variants where it declares no grammar at that suite's size.
+    held-out variants if it declares no grammar at that suite's size.
 
     Raises:
         HarnessError: it has neither.

@@ -1,1 +1,1 @@
-"""What referee and worker say to each other, and how it is carried."""
+"""The messages between referee and worker, and their transport."""

@@ -1,10 +1,10 @@
-"""What referee and worker say to each other: frozen messages, checked field by field.
+"""The messages between referee and worker: frozen values, validated field by field.
 
 to the worker      HELLO, WARM_UP, LOAD, INHERIT, RESTORE, GO, GLANCE, STOP, PROFILE, CHECK
 to the referee     READY, WARM, GLANCED, SNAPSHOT, STOPPED, PROFILED, CHECKED, FAILED
 
-What the worker says is hostile input; every field has a type and a bound here, and tensors are
-checked against the model by the referee.
+Messages from the worker are hostile input: every field has a type and a bound here, and the referee
+checks tensors against the model.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Seconds = Annotated[float, Field(ge=0.0, le=1e7, allow_inf_nan=False)]
 StepCount = Annotated[int, Field(ge=0, le=2**53)]
 Text = Annotated[str, Field(max_length=4000)]
 StateText = Annotated[str, Field(max_length=2**22, pattern=r"^[ -~]*$")]
-"""JSON in ASCII, which only a worker reads."""
+"""JSON in ASCII, read only by a worker."""
 Number = Annotated[float, Field(allow_inf_nan=False)]
 StopReason = Literal["look", "budget"]
 MOST_UNREAD = 32
@@ -28,20 +28,20 @@ CheckName = Literal[
     "steps", "updates", "hyperparameters", "state", "determinism", "zero_gradients",
     "missing_gradients", "large_rate", "no_network",
 ]  # fmt: skip
-"""What a worker finds out of a submission; see `harness.worker.conformance`."""
+"""The checks of a submission that a worker can run; see `harness.worker.conformance`."""
 Verdict = Literal["pass", "warn", "fail"]
 
 
 class Hello(Frozen):
-    """The problem: model, submission, sizes; nothing of the data."""
+    """HELLO: model, submission and sizes, without any data."""
 
     kind: Literal["HELLO"] = "HELLO"
     framework: Framework
     device: str
     devices: int = 1
-    """How many train together, see `harness.plan.trial.Trial`."""
+    """How many devices train together; see `harness.plan.trial.Trial`."""
     threads: int
-    """CPU threads of one of them."""
+    """CPU threads per device."""
     package: str
     sizes: Sizes
     loss: str
@@ -57,7 +57,7 @@ class Hello(Frozen):
     submission: str
     """The path of its folder or file, or `module:Class`."""
     import_from: str = ""
-    """Where an import path's module lies, if it is not installed."""
+    """The folder to import from, if the module is not installed; else empty."""
     hyperparameters: dict[str, Scalar]
     seed: str
     budget_s: float
@@ -65,44 +65,44 @@ class Hello(Frozen):
     step_hint: int
     """See `harness.submission.interface.Problem`."""
     notes_connections: bool = False
-    """For a check alone: whether the worker notes which connections are asked for."""
+    """Only for a check: whether the worker records attempted network connections."""
 
 
 class WarmUp(Frozen):
-    """Compile on random batches, for at most `cap_s` seconds."""
+    """Warm up and compile on random batches, for at most `cap_s` seconds."""
 
     kind: Literal["WARM_UP"] = "WARM_UP"
     cap_s: Seconds
 
 
 class Load(Frozen):
-    """The real parameters and buffers (this message's tensors), and where the examples lie."""
+    """The real parameters and buffers (this message's tensors), and the path of the examples."""
 
     kind: Literal["LOAD"] = "LOAD"
     train_folder: str
 
 
 class Inherit(Frozen):
-    """Begin where another trial ended: its state as text, and this message's tensors."""
+    """Start from the end of another trial: its state as text, and this message's tensors."""
 
     kind: Literal["INHERIT"] = "INHERIT"
     state: StateText
     keeps: Literal["state", "weights"]
     """See `harness.plan.trial.Branch`."""
     hyperparameters: dict[str, Scalar]
-    """That trial's."""
+    """The submission of that trial."""
 
 
 class Restore(Frozen):
-    """A checkpoint of this trial, whose referee had died: text, and this message's tensors."""
+    """Resume from a checkpoint after the referee died: its text, and this message's tensors."""
 
     kind: Literal["RESTORE"] = "RESTORE"
     state: StateText
 
 
 class Go(Frozen):
-    """Train on; `fraction` of the budget is spent already. Under a budget in steps, not beyond the
-    step of the order at hand; a worker that has none waits for it.
+    """Continue training; `fraction` of the budget is spent. Under a budget in steps the worker
+    trains only up to the step of its next order, and waits if it has none.
     """
 
     kind: Literal["GO"] = "GO"
@@ -110,28 +110,28 @@ class Go(Frozen):
 
 
 class Glance(Frozen):
-    """Finish the step, write a snapshot into the slot, say so, and train on."""
+    """Finish the step, write a snapshot into the slot, answer, and continue training."""
 
     kind: Literal["GLANCE"] = "GLANCE"
     at_step: int | None = None
-    """Under a budget in steps: after which step."""
+    """Under a budget in steps, the step after which to do so."""
 
 
 class Stop(Frozen):
-    """Finish the step, synchronise, hand over a snapshot, and wait.
+    """Finish the step, synchronise, send a snapshot, and wait.
 
-    The snapshot is to hold the worker's state if that takes at most `checkpoint_bytes`.
+    The snapshot includes the worker's state if that takes at most `checkpoint_bytes`.
     """
 
     kind: Literal["STOP"] = "STOP"
     reason: StopReason
     at_step: int | None = None
-    """Under a budget in steps: after which step."""
+    """Under a budget in steps, the step after which to do so."""
     checkpoint_bytes: int = 0
 
 
 class Profile(Frozen):
-    """The trial is over: make a few more steps, at most so many seconds, with stopwatches."""
+    """The trial is over: profile a few more steps, for at most `cap_s` seconds."""
 
     kind: Literal["PROFILE"] = "PROFILE"
     steps: int
@@ -139,16 +139,16 @@ class Profile(Frozen):
 
 
 class Check(Frozen):
-    """There is no trial: look at the submission from all sides, or only time its steps."""
+    """Without a trial: run all checks of the submission, or only time its steps."""
 
     kind: Literal["CHECK"] = "CHECK"
     is_brief: bool
 
 
 class Ready(Frozen):
-    """HELLO: the submission is imported and the model built; LOAD: the data are resident.
+    """The answer to HELLO: the submission is imported and the model built.
 
-    INHERIT: the trial begins where its trunk ended; RESTORE: the state is back.
+    Also to LOAD (the data are loaded), INHERIT and RESTORE (the state is restored).
     """
 
     kind: Literal["READY"] = "READY"
@@ -161,7 +161,7 @@ class Warm(Frozen):
     compile_s: Seconds
     steps: StepCount
     unread: Annotated[tuple[Text, ...], Field(max_length=MOST_UNREAD)] = ()
-    """The hyperparameters that the submission has not looked up, so far as they are shown."""
+    """The hyperparameters that the submission has not read; long lists are cut."""
 
 
 class Snapshot(Frozen):
@@ -170,13 +170,13 @@ class Snapshot(Frozen):
     kind: Literal["SNAPSHOT"] = "SNAPSHOT"
     step: StepCount
     state: StateText | None = None
-    """The worker's state, if it was asked for; its tensors' names begin with `state/`."""
+    """The worker's state, if it was requested; the names of its tensors begin with `state/`."""
     no_state: Text = ""
-    """Why it is not there."""
+    """Why it is missing."""
 
 
 class Progress(Frozen):
-    """How far training is. It is claimed by the worker, not measured."""
+    """The progress of training, as reported by the worker."""
 
     step: StepCount
     examples: StepCount
@@ -185,16 +185,16 @@ class Progress(Frozen):
     forwards: StepCount = 0
     backwards: StepCount = 0
     snapshots_s: Seconds = 0.0
-    """Spent on snapshots so far, this one included."""
+    """Seconds spent on snapshots so far, including this one."""
 
 
 class Glanced(Progress):
-    """A snapshot lies in the slot; training goes on."""
+    """A snapshot is in the slot, and training continues."""
 
     kind: Literal["GLANCED"] = "GLANCED"
     needs_statistics: bool = False
-    """Whether the running statistics there are those of other weights: they are recomputed if the
-    snapshot is evaluated."""
+    """Whether its running statistics belong to other weights; they are recomputed if the snapshot
+    is evaluated."""
 
 
 class Stopped(Progress):
@@ -204,9 +204,9 @@ class Stopped(Progress):
 
 
 class Profiled(Frozen):
-    """What some steps spent in all, on drawing data, and on forward and backward passes.
+    """The time of some steps: in total, for drawing data, and for forward and backward passes.
 
-    `passes_s` is None where passes and update are one compiled program, or none was seen.
+    `passes_s` is None if passes and update are one compiled program, or no pass was seen.
     """
 
     kind: Literal["PROFILED"] = "PROFILED"
@@ -217,7 +217,7 @@ class Profiled(Frozen):
 
 
 class Finding(Frozen):
-    """What one check found."""
+    """The result of one check."""
 
     check: CheckName
     verdict: Verdict = "pass"
@@ -225,14 +225,14 @@ class Finding(Frozen):
 
 
 class Checked(Frozen):
-    """What all checks found, how long a step takes, and in how much memory; 0 if none was made."""
+    """The results of all checks, and the time and memory of a step; 0 if none was made."""
 
     kind: Literal["CHECKED"] = "CHECKED"
     findings: Annotated[tuple[Finding, ...], Field(max_length=32)]
     first_step_s: Seconds
     step_s: Seconds
     memory_bytes: StepCount = 0
-    """The most that the worker's process held up to its last timed step."""
+    """Peak memory of the worker's process up to its last timed step."""
 
 
 class Failed(Frozen):
@@ -245,7 +245,7 @@ class Failed(Frozen):
 
     @property
     def text(self) -> str:
-        """The error and where it was raised."""
+        """The error, and where it was raised."""
         return f"{self.error} ({self.frame})" if self.frame else self.error
 
 

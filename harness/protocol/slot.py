@@ -1,14 +1,13 @@
-"""The shared memory through which a worker hands over what is to be evaluated, without stopping.
+"""Shared memory through which a worker submits snapshots without stopping.
 
-    slot = one float32 array: the model's parameters, then its buffers, each as it reads, in order
+    slot = one float32 array: the model's parameters, then its buffers, each flattened, in order
 
-The referee makes it, passes its descriptor over the wire, and copies it out when the worker says
-that a snapshot lies there. The memory stays the worker's to write: what it writes after its
-word, or while the copy is made, is in the copy or not. So a time is put on a copy only when it is
-complete; nothing in it can be of a later moment.
+The referee creates it, passes its descriptor over the wire, and copies it when the worker announces
+a snapshot. The worker can still write to it, after the announcement and during the copy. A copy
+therefore gets its time only when it is complete: nothing in it can be newer than that.
 
-The size is sealed. The referee reads by pread(2) and maps nothing: of memory that was cut short, or
-given back, it gets fewer bytes or zeros, and no signal.
+The size is sealed. The referee reads with pread(2) and maps nothing: if the memory was truncated or
+released, it gets fewer bytes or zeros instead of a signal.
 """
 
 from __future__ import annotations
@@ -71,10 +70,10 @@ class Slot:
             raise WireClosedError("the peer is gone") from error
 
     def copy(self, into: Flat) -> Flat:
-        """What lies in the slot now, in memory that only this process can change.
+        """Copy the slot's content into memory that only this process can change.
 
         Args:
-            into: that memory, one array as large as the slot.
+            into: that memory, an array of the slot's size.
 
         Raises:
             WireError: the worker has made the slot smaller.
@@ -88,22 +87,22 @@ class Slot:
         return into
 
     def close(self) -> None:
-        """Give the memory back, once the worker has, too."""
+        """Release the memory; it is freed once the worker has released it too."""
         os.close(self._descriptor)
 
 
 def seal(descriptor: int) -> None:
-    """Fix the size of a slot for good."""
+    """Seal the size of a slot."""
     fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, SEALS)
 
 
 def numbers_of(shapes: Shapes) -> int:
-    """How many numbers a snapshot has."""
+    """The number of floats in a snapshot."""
     return sum(prod(shape) for shape in shapes.values())
 
 
 def split(flat: Flat, shapes: Shapes) -> dict[str, Flat]:
-    """Views of one array by name, one behind the other."""
+    """Views of one array by name, laid out one after the other."""
     arrays, start = dict[str, Flat](), 0
     for name, shape in shapes.items():
         end = start + prod(shape)
@@ -113,7 +112,7 @@ def split(flat: Flat, shapes: Shapes) -> dict[str, Flat]:
 
 
 def own_slot(shapes: Shapes) -> Flat:
-    """Memory of the form of a slot that nobody reads: for a process whose snapshot is not sent."""
+    """Memory like a slot that nobody reads, for a process whose snapshots are not sent."""
     return np.empty(numbers_of(shapes), dtype=np.float32)
 
 

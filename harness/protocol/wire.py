@@ -4,8 +4,8 @@
     header  = {"message": {...}, "tensors": [[name, dtype, shape], ...]}
     tensors = little-endian C-contiguous bytes, in the header's order, without padding
 
-No pickle and no shared object crosses. A reader allocates only what the header declares, within
-the limits given to it, so that a hostile peer can cost it no more than that.
+Pickles and shared objects are never transferred. A reader allocates only what the header declares,
+within its limits, so a hostile peer cannot make it use more.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ M = TypeVar("M")
 MAX_HEADER_BYTES = 8 * 2**20
 DTYPES = {"float32", "float64", "int64", "int32", "uint8", "bool", "uint64", "uint32"}
 STATE_PREFIX = "state/"
-"""Begins the names of a checkpoint's tensors; no parameter's name has a slash."""
+"""The prefix of the names of a checkpoint's tensors; names of parameters have no slash."""
 _LENGTH = struct.Struct(">I")
 
 
 class WireError(Exception):
-    """The peer sent what the wire does not allow."""
+    """The peer violated the protocol."""
 
 
 class WireClosedError(WireError):
@@ -52,7 +52,7 @@ class Wire(Generic[M]):
 
     Args:
         connection: a connected stream socket; it becomes non-blocking.
-        incoming: the adapter of the messages that this end accepts.
+        incoming: the pydantic adapter of the messages that this end accepts.
         max_tensor_bytes: the largest sum of tensor sizes that this end accepts in one frame.
     """
 
@@ -73,7 +73,7 @@ class Wire(Generic[M]):
         self._socket.close()
 
     def poll(self, timeout_s: float = 0.0) -> bool:
-        """Whether something can be read, waiting at most so long."""
+        """Whether something can be read, after waiting at most this long."""
         return bool(self._readable.poll(max(0.0, timeout_s) * 1000.0))
 
     def send(
@@ -83,7 +83,7 @@ class Wire(Generic[M]):
 
         Raises:
             WireClosedError: the peer is gone.
-            WireTimeoutError: the peer did not take the frame in time.
+            WireTimeoutError: the peer did not read the frame in time.
         """
         arrays = {name: np.ascontiguousarray(array) for name, array in (tensors or {}).items()}
         layout = [[name, str(array.dtype), list(array.shape)] for name, array in arrays.items()]

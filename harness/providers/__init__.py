@@ -1,1 +1,1 @@
-"""Where workloads, suites and submissions come from, this package's and others'."""
+"""Finds workloads, suites, submissions and other providers, of this package and of others."""

@@ -1,4 +1,4 @@
-"""Workloads, suites and submissions by name: the one place where the harness looks them up."""
+"""Looks up workloads, suites and submissions by name."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ DEFAULT_SUITE = "quick"
 DECLARATIONS = frozenset(
     {"__init__.py", "band.py", "frozen.py", "losses.py", "spec.py", "targets.py", "toml.py"}
 )
-"""How declarations of workloads and suites are read."""
+"""The modules that read the declarations of workloads and suites."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A workload's folder: its declaration and, unless it shares another's, its modules.
+    """A workload: its declaration and its modules, which may be another workload's.
 
     Args:
-        name: of the workload.
-        declared_in: the package that holds `workload.toml`.
-        folder: that package's.
+        name: the workload's name.
+        declared_in: the package with `workload.toml`.
+        folder: that package's folder.
     """
 
     name: str
@@ -72,10 +72,11 @@ class Workload:
         return size.sizes | size.named_variants[variant]
 
     def cost(self, sizes: Sizes) -> Cost:
-        """What a model of these sizes costs: parameters, and multiplications of a forward pass.
+        """The cost of a model of these sizes: its parameters, and multiplications of a forward
+        pass.
 
         Raises:
-            HarnessError: there is no such model.
+            HarnessError: no model has these sizes.
         """
         model = self.module("model")
         parameters = sum(spec.size for spec in model.parameters(sizes))
@@ -87,11 +88,11 @@ class Workload:
 
     @cache  # noqa: B019  (there are as few workloads as folders)
     def content_hash(self, suite: str) -> str:
-        """The hash of all that decides what the workload is in a suite: its modules, what it
-        declares for this suite, and the shared code that its modules import.
+        """The hash of everything that defines the workload in a suite: its modules, its declaration
+        for this suite, and the shared code that its modules import.
 
-        What it declares for another suite is left out: a suite that is calibrated on one machine
-        must not make what was run in another suite stale.
+        Declarations for other suites are excluded, so that calibrating one suite does not
+        invalidate records of another.
         """
         document = tomllib.loads((self.folder / "workload.toml").read_text())
         document["suites"] = {suite: document["suites"][suite]}
@@ -107,9 +108,9 @@ class Workload:
 
 
 def _shared_hash(modules: Iterable[Path]) -> str:
-    """The hash of what a workload's modules import from beside the workloads.
+    """The hash of the shared code that a workload's modules import.
 
-    How a declaration is read is left out: it is not what the declaration says.
+    The code that reads declarations is excluded, as the declarations are hashed by their values.
     """
     own = set(modules)
     imports = reachable_files(WORKLOADS_ROOT, own) - own
@@ -118,7 +119,7 @@ def _shared_hash(modules: Iterable[Path]) -> str:
 
 
 def _folder(package: str) -> Path:
-    """The folder of the package that a declaration names as that of its modules.
+    """The folder of the package that a declaration names in `modules`.
 
     Raises:
         HarnessError: there is no such package.
@@ -144,7 +145,7 @@ def workload(name: str) -> Workload:
 
 
 def hardware_of(suite_name: str, workload_name: str) -> Hardware:
-    """The machine that a workload's budget in a suite is meant for."""
+    """The machine that a workload's budget in a suite is declared for."""
     return workload(workload_name).at(suite_name).hardware or suite(suite_name).hardware
 
 
@@ -156,12 +157,12 @@ def band(name: str, suite: str) -> Band | None:
 
 @cache
 def submission_folders() -> Mapping[str, Path]:
-    """The folder of every submission that ships or is installed, by name."""
+    """The folders of all shipped and installed submissions, by name."""
     return {name: SUBMISSIONS.folder(name) for name in SUBMISSIONS.names}
 
 
 _suite_files = {file.stem: file for file in (WORKLOADS_ROOT / "suites").glob("*.toml")}
-"""Suites that are files, by name: those that ship, and those that the command line names."""
+"""The files of suites by name: the shipped ones, and those given on the command line."""
 
 
 def suite_names() -> tuple[str, ...]:
@@ -182,7 +183,7 @@ def suite(name: str) -> Suite:
 
 
 def default_suite(workloads: Collection[str]) -> str:
-    """The suite of a run whose user names none: `quick`, or the only one that the workloads have.
+    """The default suite of a run: `quick`, or the only suite that has all of the workloads.
 
     Raises:
         UnknownNameError: a workload is not known.
@@ -192,15 +193,15 @@ def default_suite(workloads: Collection[str]) -> str:
 
 
 def suite_files() -> tuple[Path, ...]:
-    """The files of the suites that were made known beside those that ship."""
+    """The files of suites that were added to the shipped ones."""
     return tuple(file for file in _suite_files.values() if file.parent != WORKLOADS_ROOT / "suites")
 
 
 def add_suite(file: Path) -> str:
-    """Make the suite of a file known to this process; returns its name.
+    """Add the suite of a file for this process; returns its name.
 
     Raises:
-        HarnessError: the file is missing or no suite, or its name is another suite's.
+        HarnessError: the file is missing or not a suite, or its name is taken by another suite.
     """
     spec = read_toml(file, Suite)
     if spec.name in suite_names() and suite(spec.name) != spec:

@@ -1,4 +1,4 @@
-"""The one table of what a package outside can add; each kind has an entry-point group of its own.
+"""The table of everything that an outside package can add, each kind by its own entry points.
 
 | group | its values name |
 |---|---|
@@ -11,8 +11,8 @@
 | `guided_descent.sinks` | a `harness.record.sinks.base.SinkFactory` |
 | `guided_descent.trackers` | a `harness.record.trackers.base.Tracker` |
 
-Nothing is imported to list names, and a package is never imported for its files alone: a submission
-is its author's code and runs in the worker only.
+Listing names imports nothing, and finding a package's files does not import it: a submission is
+untrusted code and is imported only in a worker.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class Kind:
     """One kind of provider.
 
     Args:
-        word: what one is called.
-        group: the entry points of outside packages.
-        shipped_values: of those in this package, by name, as entry points write them.
-        missing: names that are asked for and that nothing provides: why, and what to do instead.
+        word: the kind's name in messages.
+        group: the entry-point group for outside packages.
+        shipped_values: the entry-point values of this package's providers, by name.
+        missing: known names that nothing provides, with the reason and what to do instead.
     """
 
     word: str
@@ -51,10 +51,10 @@ class Kind:
 
     @cached_property
     def entry_points(self) -> Mapping[str, EntryPoint]:
-        """All that ship or are installed, by name.
+        """All shipped and installed entry points, by name.
 
         Raises:
-            HarnessError: two have one name.
+            HarnessError: two have the same name.
         """
         entries = {name: self._shipped_entry(name) for name in self.shipped_values}
         for entry in sorted(entry_points(group=self.group)):
@@ -69,7 +69,7 @@ class Kind:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names, those that ship first."""
+        """All names, shipped ones first."""
         return tuple(self.entry_points)
 
     def entry(self, name: str) -> EntryPoint:
@@ -77,7 +77,7 @@ class Kind:
 
         Raises:
             UnknownNameError: there is none.
-            HarnessError: there is none, for a reason that is known.
+            HarnessError: there is none, and the reason is known.
         """
         if name in self.shipped_values:
             return self._shipped_entry(name)
@@ -125,7 +125,7 @@ class Kind:
 
 
 def _packages(root: Path, *patterns: str) -> dict[str, str]:
-    """The packages of the folders below a root that hold a file, by the folders' names."""
+    """The packages below a root whose folder has a file, by the folder's name."""
     folders = [file.parent for pattern in patterns for file in sorted(root.glob(pattern))]
     return {folder.name: ".".join(folder.relative_to(root.parent).parts) for folder in folders}
 
@@ -138,7 +138,7 @@ WORKLOADS = Kind(
     ),
 )
 SUITES = Kind("suite", "guided_descent.suites", {})
-"""Those of other packages; see `registry.suite` for all."""
+"""Only those of other packages; see `registry.suite` for all."""
 SUBMISSIONS = Kind(
     "submission", "guided_descent.submissions", _packages(SUBMISSIONS_ROOT, "*/space.toml")
 )
@@ -151,7 +151,7 @@ FRAMEWORKS = Kind(
     },
 )
 DEFAULT_FRAMEWORK = "torch"
-"""The framework where none is named; its submissions are in `submission.py`, without a suffix."""
+"""The default framework; its submissions are in `submission.py`, without a suffix."""
 SANDBOXES = Kind(
     "sandbox",
     "guided_descent.sandboxes",
@@ -170,9 +170,9 @@ SANDBOXES = Kind(
     },
 )
 DEFAULT_SANDBOX = "plain"
-"""The sandbox where none is named: a process that is not confined, which runs anywhere."""
+"""The default sandbox: a process with resource limits only, which runs anywhere."""
 STRICT_SANDBOX = "kernel"
-"""The sandbox where code is not trusted, as in an audit."""
+"""The default sandbox where code is not trusted, as in an audit."""
 EXECUTORS = Kind(
     "executor",
     "guided_descent.executors",
@@ -184,9 +184,9 @@ EXECUTORS = Kind(
     },
 )
 DEFAULT_EXECUTOR = "local"
-"""The executor where none is named: one trial at a time, so that each can be timed."""
+"""The default executor: one trial at a time, so that each can be timed."""
 CONCURRENT_EXECUTOR = "pool"
-"""The executor of this machine that runs several trials at once, none of them on the clock."""
+"""The executor that runs several trials at once on this machine, none of them timed."""
 SINKS = Kind(
     "sink", "guided_descent.sinks", {"tensorboard": "harness.record.sinks.tensorboard:TensorBoard"}
 )

@@ -1,1 +1,1 @@
-"""What a trial leaves behind: a hash-chained event log, its summary, TensorBoard events."""
+"""The record of a trial: a hash-chained event log, its summary, and TensorBoard events."""

@@ -1,8 +1,8 @@
-"""A trial's log as attempts: each from its `begin` on, without what a resumption took back.
+"""Splits a trial's log into attempts, without the events that a resumption discarded.
 
-The log is only appended to. When a referee has died, its successor writes `resumed` with the `seq`
-of the checkpoint that it goes on from; what the log holds between the two was lost with the dead
-referee's worker and happens again.
+The log is append-only. A referee that resumes a trial writes `resumed` with the `seq` of the
+checkpoint that it resumes from. The events between the two were lost with the earlier worker and
+happen again.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ E = TypeVar("E", bound=EventData)
 
 
 def of_type(events: Iterable[Event], kind: type[E]) -> list[E]:
-    """What the events of one type say, in order."""
+    """The data of all events of one type, in order."""
     return [event.data for event in events if isinstance(event.data, kind)]
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt, as it counts."""
+    """One attempt, without discarded events."""
 
     begin: AnyBegin
     events: tuple[Event, ...]
-    """Its `begin` among them."""
+    """Including its `begin`."""
 
     @property
     def number(self) -> int:
-        """What it calls itself by; numbers of lost attempts are missing in a log."""
+        """Its number; the numbers of lost attempts are missing in a log."""
         return self.begin.attempt
 
     @property
@@ -43,10 +43,10 @@ class Attempt:
 
     @property
     def end(self) -> End | None:
-        """How it ended, if it has.
+        """Its end, if it has one.
 
         Raises:
-            HarnessError: it ends several times.
+            HarnessError: it has several ends.
         """
         ends = self.all(End)
         if len(ends) > 1:
@@ -59,7 +59,7 @@ class Attempt:
 
 
 def attempts_of(events: Sequence[Event]) -> list[Attempt]:
-    """The attempts of a log, in order, as they count."""
+    """The attempts of a log, in order, without discarded events."""
     groups: list[tuple[AnyBegin, list[Event]]] = []
     for event in events:
         if isinstance(event.data, Begin | ImportedBegin):
@@ -70,7 +70,7 @@ def attempts_of(events: Sequence[Event]) -> list[Attempt]:
 
 
 def effective(attempt: Iterable[Event]) -> list[Event]:
-    """An attempt's events without those that a resumption took back."""
+    """An attempt's events without those that a resumption discarded."""
     history: list[Event] = []
     for event in attempt:
         if isinstance(event.data, Resumed):
@@ -81,6 +81,6 @@ def effective(attempt: Iterable[Event]) -> list[Event]:
 
 
 def final_end(events: Sequence[Event]) -> End | None:
-    """How the trial ended; None if it has not, or a rerun was asked for since."""
+    """The trial's end; None if it has not ended, or a rerun was requested afterwards."""
     last = events[-1].data if events else None
     return last if isinstance(last, End) else None

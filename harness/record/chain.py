@@ -1,9 +1,9 @@
-"""The chain of a log's lines, each with the hash of the one before it.
+"""The hash chain of a log: each line contains the hash of the previous one.
 
-A line is the canonical JSON of `seq`, `at` (UTC), `kind`, `by` (who said it: the referee, or the
-worker's claim), `data`, `previous` and `hash`; `hash` is the SHA-256 of the line without it. The
-chain guards against accidents, not against an author who recomputes it. It is of the bytes; what
-they say is for `harness.record.log`.
+A line is the canonical JSON of `seq`, `at` (UTC), `kind`, `by` (the referee, or the worker for
+claims), `data`, `previous` and `hash`; `hash` is the SHA-256 of the line without it. The chain
+protects against accidents, not against an author who recomputes it. It covers the bytes;
+`harness.record.log` interprets them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DAMAGE_HINT = (
 
 
 class BrokenChainError(HarnessError):
-    """An event log was changed after it was written."""
+    """An event log does not match its hash chain."""
 
 
 class RawLine(Recorded):
@@ -59,19 +59,19 @@ class RawLine(Recorded):
 
     @property
     def expected_hash(self) -> str:
-        """The hash that its content has."""
+        """The hash of its content."""
         body = self.as_json()
         del body["hash"]
         return sha256_text(canonical_json(body))
 
     @property
     def content(self) -> bytes:
-        """Its bytes in the file, the line's end included."""
+        """Its bytes in the file, including the newline."""
         return f"{canonical_json(self.as_json())}\n".encode()
 
 
 def read_bytes(path: Path) -> bytes:
-    """What is in a file.
+    """The content of a file.
 
     Raises:
         HarnessError: it cannot be read.
@@ -83,19 +83,19 @@ def read_bytes(path: Path) -> bytes:
 
 
 def whole_lines(content: bytes) -> list[bytes]:
-    """The lines of a log's bytes, without their ends; a torn last one is left out."""
+    """The complete lines of a log, without newlines; an incomplete last line is dropped."""
     return content.split(b"\n")[:-1]
 
 
 def chain_of(log: bytes, path: Path) -> list[RawLine]:
-    """All whole lines of a log's bytes, checked against their chain; a torn last line is left out.
+    """The complete lines of a log, checked against their chain.
 
     Args:
         log: the bytes.
-        path: where they lie, for errors.
+        path: their file, for errors.
 
     Raises:
-        BrokenChainError: a line other than a torn last one does not fit the chain.
+        BrokenChainError: a complete line does not fit the chain.
     """
     chain: list[RawLine] = []
     for number, content in enumerate(whole_lines(log), start=1):
@@ -110,10 +110,10 @@ def chain_of(log: bytes, path: Path) -> list[RawLine]:
 
 
 def last_line(path: Path) -> tuple[RawLine | None, int]:
-    """The last whole line of a log, and where it ends; what is before it is not read.
+    """The last complete line of a log and its end offset, without reading what precedes it.
 
     Raises:
-        BrokenChainError: its hash is not that of its content.
+        BrokenChainError: its hash does not match its content.
     """
     try:
         with path.open("rb") as file:
@@ -135,7 +135,7 @@ def last_line(path: Path) -> tuple[RawLine | None, int]:
 
 
 def parse_line(content: bytes) -> RawLine | None:
-    """A line whose hash and bytes are those of its content; None if it is none."""
+    """Parse a line; None if its hash or its bytes do not match its content."""
     try:
         values = json.loads(content)
         line = RawLine.model_validate(values, strict=True)

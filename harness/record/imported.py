@@ -1,4 +1,4 @@
-"""Trials that others measured, as records: same files, same frames, origin `imported`."""
+"""Writes published trials of others as records with origin `imported`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from harness.record.schema import End, Evaluation, ImportedBegin
 from harness.record.store import EVENTS_FILE, write_record
 
 FINGERPRINT = "published"
-"""Where no fingerprint of the machine was published."""
+"""The fingerprint of a machine that was not published."""
 
 
 @dataclass(frozen=True)
 class PublishedEvaluation:
-    """One evaluation as it was published."""
+    """One published evaluation."""
 
     step: float
     timed_s: float
@@ -28,13 +28,13 @@ class PublishedEvaluation:
 def write_imported(
     store: Path, trial: Trial, evaluations: Sequence[PublishedEvaluation], source: str
 ) -> Path:
-    """Write one trial with its curve; the folder it lies in. One that is there is left alone.
+    """Write one trial with its curve, unless it exists; returns its folder.
 
     Args:
         store: the folder of all records.
-        trial: what was run, as far as it was published.
-        evaluations: in the order of publication; the first that meets the target is the hit.
-        source: which file they were read from.
+        trial: the trial, as far as it was published.
+        evaluations: in the published order; the first that meets the target is the hit.
+        source: the file that they were read from.
 
     Raises:
         HarnessError: the folder cannot be written.
@@ -69,7 +69,7 @@ def _step(step: float) -> int:
 
 
 def result_of_evaluations(trial: Trial, evaluations: Sequence[PublishedEvaluation]) -> Result:
-    """How a published trial ended, from its evaluations."""
+    """The result of a published trial, from its evaluations."""
     hits = [index for index, e in enumerate(evaluations) if trial.target.is_met_by(e.value)]
     hit = evaluations[hits[0]] if hits else None
     miss = evaluations[hits[0] - 1].timed_s if hits and hits[0] > 0 else 0.0

@@ -1,12 +1,13 @@
-"""The ledger of a store: what was planned, begun, ended and rerun, in one hash-chained log.
+"""The ledger of a store: a hash-chained log of planned, begun, ended and rerun trials.
 
-    STORE/ledger.jsonl, whose entries `harness.record.schema.ledger` has
+    STORE/ledger.jsonl, with entries as in `harness.record.schema.ledger`
 
-Points are part of a trial's identity, so a planned line fixes them; a crashed trial has ended and
-counts. Several processes may write: each holds the file's lock while it reads and appends.
+Points are part of a trial's identity, so a planned entry fixes them; a crashed trial has ended and
+counts. Several processes may write: each holds a lock on the file while it reads and appends.
 
-A board has a hundred thousand trials, each of which asks for its own entries and adds a few. So the
-chain is checked from its start where all of it is read (`lines`), an entry alone by its own hash.
+A board can have 100,000 trials, each of which reads its own entries and adds a few. The whole chain
+is therefore checked only when all of it is read (`lines`); otherwise each entry is checked by its
+own hash.
 """
 
 from __future__ import annotations
@@ -43,29 +44,29 @@ class Ledger:
         self._index = LineIndex(self._path)
 
     def lines(self) -> list[Line[LedgerEntry]]:
-        """All lines, checked against their chain; none if there is no ledger."""
+        """All lines, checked against their chain; empty without a ledger."""
         return read_lines(self._path, LEDGER_ENTRIES) if self._path.exists() else []
 
     def entries(self) -> list[LedgerEntry]:
-        """What all lines say."""
+        """The entries of all lines."""
         return [line.data for line in self.lines()]
 
     def entries_of(self, identity: str) -> list[LedgerEntry]:
-        """What the lines on one trial say.
+        """The entries of one trial.
 
         Raises:
-            BrokenChainError: the hash of one is not that of its content.
+            BrokenChainError: the hash of one does not match its content.
         """
         lines = (self._parse(content) for content in self._index.lines(identity))
         return [line_of(line, self._path, LEDGER_ENTRIES).data for line in lines]
 
     def attempts(self, identity: str) -> int:
-        """How many attempts of a trial have begun, those included whose events are lost."""
+        """How many attempts of a trial have begun, including those whose events are lost."""
         starts = [e for e in self.entries_of(identity) if isinstance(e, AttemptBegun)]
         return max((entry.attempt for entry in starts), default=0)
 
     def end_of(self, identity: str) -> AttemptEnded | None:
-        """A trial's end; None if it has not ended, or is open again by a rerun."""
+        """A trial's end; None if it has not ended, or has been reopened by a rerun."""
         entries = self.entries_of(identity)
         ends = [entry for entry in entries if isinstance(entry, AttemptEnded | Reopened)]
         last = ends[-1] if ends else None
@@ -76,7 +77,7 @@ class Ledger:
         return [entry for entry in self.entries() if isinstance(entry, TrialAudited)]
 
     def plan(self, trials: Iterable[Trial]) -> None:
-        """Write down the trials that it does not hold yet.
+        """Add planned entries for the trials that have none.
 
         Raises:
             HarnessError: the ledger cannot be written.
@@ -100,9 +101,9 @@ class Ledger:
             log.append(entry)
 
     def note_once(self, entry: AttemptEnded | Reopened) -> None:
-        """Append an end, or that it is open again, unless the ledger has that.
+        """Append an end or a reopening, unless the ledger has it.
 
-        A command that was cut short may have written it.
+        An interrupted command may have written it.
         """
         same = (entry.kind, entry.identity, entry.attempt, entry.events)
         if not any(

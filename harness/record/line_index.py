@@ -1,4 +1,4 @@
-"""Where the lines on each trial lie in a ledger, found without parsing it."""
+"""An index of a ledger's lines by trial, built without parsing them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import BinaryIO
 from harness.core.errors import HarnessError
 
 IDENTITY = re.compile(rb'"identity":"([0-9a-f]{64})"')
-"""As canonical JSON writes it; inside a text the quotes would have backslashes."""
+"""The key in canonical JSON; inside a text its quotes would be escaped."""
 
 
 class LineIndex:
-    """The places of a file's whole lines by the identity in them, as far as it has grown.
+    """The offsets of a growing file's complete lines by the identity in them.
 
     Args:
-        path: a file that is only appended to, and need not exist yet.
+        path: an append-only file, which need not exist yet.
     """
 
     def __init__(self, path: Path) -> None:
@@ -25,12 +25,12 @@ class LineIndex:
         self._forget()
 
     def has(self, identity: str) -> bool:
-        """Whether a line is on this trial."""
+        """Whether there is a line on this trial."""
         self._read_on()
         return identity.encode() in self._places
 
     def lines(self, identity: str) -> list[bytes]:
-        """The lines on a trial, in order, without their ends."""
+        """The lines on a trial, in order, without newlines."""
         self._read_on()
         places = self._places.get(identity.encode(), ())
         if not places:
@@ -39,7 +39,7 @@ class LineIndex:
             return [_at(file, *place) for place in places]
 
     def _read_on(self) -> None:
-        """Take in what was appended since the last look.
+        """Index what was appended since the last call.
 
         Raises:
             HarnessError: the file cannot be read.

@@ -22,14 +22,14 @@ from harness.record.schema import TRIAL_EVENTS, Author, EventData, TrialEvent
 
 
 class SchemaError(HarnessError):
-    """A line whose chain fits is no event: of an unknown kind, or with other keys than its own."""
+    """A line that fits the chain is no valid event: its kind is unknown, or its keys are wrong."""
 
 
 Event = Line[TrialEvent]
 
 
 class EventLog:
-    """The writer of one log; opening it drops a torn last line and goes on behind the rest."""
+    """The writer of one log; opening it removes an incomplete last line."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -47,8 +47,8 @@ class EventLog:
         """Write one event.
 
         Raises:
-            HarnessError: the line cannot be written (a full disk, say); what was written before
-                stays readable.
+            HarnessError: the line cannot be written, for example because the disk is full; earlier
+                lines stay readable.
         """
         line = RawLine.after(self._last, data, by)
         content = line.content
@@ -69,24 +69,24 @@ class EventLog:
 
 
 def read_events(path: Path) -> list[Event]:
-    """All whole events of a trial's log, checked against their chain and the schema.
+    """All complete events of a trial's log, checked against their chain and the schema.
 
-    A torn last line is left out.
+    An incomplete last line is dropped.
 
     Raises:
-        BrokenChainError: a line other than a torn last one does not fit the chain.
-        SchemaError: a line is no event.
+        BrokenChainError: a complete line does not fit the chain.
+        SchemaError: a line is not a valid event.
     """
     return read_lines(path, TRIAL_EVENTS)
 
 
 def read_lines(path: Path, schema: TypeAdapter[D]) -> list[Line[D]]:
-    """The lines of a log of any schema; otherwise as `read_events`."""
+    """As `read_events`, for any schema."""
     return lines_of(read_bytes(path), path, schema)
 
 
 def lines_of(log: bytes, path: Path, schema: TypeAdapter[D]) -> list[Line[D]]:
-    """The same of the bytes of a log, which errors name by its path."""
+    """As `read_lines`, for a log's bytes; the path is for errors."""
     lines = plain_lines(whole_lines(log), schema)
     if lines is not None:
         return lines
@@ -94,10 +94,10 @@ def lines_of(log: bytes, path: Path, schema: TypeAdapter[D]) -> list[Line[D]]:
 
 
 def line_of(line: RawLine, path: Path, schema: TypeAdapter[D]) -> Line[D]:
-    """A line of a log as its schema reads it.
+    """Parse a line of a log with its schema.
 
     Raises:
-        SchemaError: it is no event.
+        SchemaError: it is not a valid event.
     """
     if "kind" in line.data:
         raise _event_error(path, line, f"{line.kind}: 'kind' is no key of its data")
@@ -112,7 +112,7 @@ def line_of(line: RawLine, path: Path, schema: TypeAdapter[D]) -> Line[D]:
 
 
 def _why(line: RawLine, error: ValidationError) -> str:
-    """The first thing that is wrong, and where."""
+    """The first validation error, with its location."""
     first = error.errors(include_url=False)[0]
     if first["type"] == "union_tag_invalid" and not first["loc"]:
         return f"unknown kind '{line.kind}'; known: {first['ctx']['expected_tags']}"

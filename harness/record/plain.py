@@ -1,10 +1,9 @@
-"""Lines of a log read many at once, several times as fast as one by one.
+"""Reads many lines of a log at once, several times as fast as one by one.
 
-A block of lines is taken if each is plainly as this harness writes it: then its bytes are
-canonical, its hash is that of its bytes, it follows the line before it, and its data are what the
-schema wants, all of which is checked here. What comes out is what `harness.record.log.line_of`
-makes of the same lines. Whatever is not plain, right or wrong, is left to that reader, which names
-what does not fit.
+A block is accepted if every line has exactly the form that this harness writes: canonical bytes,
+the right hash, the right predecessor, and data that fit the schema, all of which is checked here.
+The result equals that of `harness.record.log.line_of`. All other blocks, valid or not, are left to
+that function, which reports what is wrong.
 """
 
 from __future__ import annotations
@@ -30,14 +29,14 @@ PLAIN = re.compile(
     rb'("hash":"([0-9a-f]{64})",)"kind":"([a-z_]+)",'
     rb'"previous":"([0-9a-f]{64})","seq":(0|[1-9][0-9]{0,15})\}'
 )
-"""A line in the order of its keys, canonical but for its data. Nothing behind them can hold a quote
-or a brace: there is one way to part it."""
+"""A line in the order of its keys, canonical except for its data. Nothing after the data can
+contain a quote or a brace, so the match is unique."""
 AUTHORS: dict[bytes, Author] = {b"referee": "referee", b"worker": "worker"}
 BLOCK = 1000
-"""Lines that are taken at once, which bounds the memory."""
+"""Lines per block, which limits the memory."""
 AMBIGUOUS = b'"kind":'
-"""A key of data that would stand for the line's own kind; inside a text its quotes have
-backslashes."""
+"""A key in the data that could be mistaken for the line's kind; inside a text its quotes are
+escaped."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +53,16 @@ class Line(Generic[D_co]):
 
     @property
     def kind(self) -> str:
-        """What happened, in a word."""
+        """The kind of event."""
         return self.data.kind
 
 
 def plain_lines(contents: Sequence[bytes], schema: TypeAdapter[D]) -> list[Line[D]] | None:
-    """All lines of a log from its first on; None if they are not all plain.
+    """All lines of a log from the first on; None if one has another form.
 
     Args:
-        contents: the lines, without their ends.
-        schema: of what they say.
+        contents: the lines, without newlines.
+        schema: the schema of their data.
     """
     lines: list[Line[D]] = []
     for start in range(0, len(contents), BLOCK):
@@ -82,9 +81,9 @@ def plain_lines(contents: Sequence[bytes], schema: TypeAdapter[D]) -> list[Line[
 
 
 def _are_canonical(texts: Sequence[str]) -> bool:
-    """Whether JSON texts, each valid by itself, are canonical.
+    """Whether valid JSON texts are canonical.
 
-    Parsed and written as one list, as a call for each would take longer than its work.
+    They are parsed and serialised as one list, because a call per text would dominate the time.
     """
     whole = f"[{','.join(texts)}]"
     return canonical_json(json.loads(whole)) == whole

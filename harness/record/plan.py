@@ -1,4 +1,4 @@
-"""The plan in a store: in ledger and folders before anything runs; what of it is still missing."""
+"""Writes a plan into a store's ledger and folders, and finds what is still missing."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from harness.record.store import (
 
 
 def write_plan(trials: Iterable[Trial], store: Path) -> None:
-    """Enter each trial in the ledger and write its `trial.json`, before anything runs.
+    """Add each trial to the ledger and write its `trial.json`, before anything runs.
 
-    A file that exists is left alone: it is this trial's, whose identity is in the folder's name.
+    An existing file is kept: it is this trial's, as the folder's name has its identity.
 
     Raises:
-        HarnessError: the store cannot be written, or has trials of another version's form.
+        HarnessError: the store cannot be written, or has trials in the format of another version.
     """
     refuse_other_versions(store)
     enter_plan(trials, store)
 
 
 def enter_plan(trials: Iterable[Trial], store: Path) -> None:
-    """The same for a few trials of a store whose others are not looked at.
+    """The same for a few trials, without checking the store's other trials.
 
     Raises:
         HarnessError: the store cannot be written.
@@ -47,7 +47,7 @@ def enter_plan(trials: Iterable[Trial], store: Path) -> None:
 
 
 def record_of(trial: Trial, store: Path) -> TrialRecord:
-    """What the store holds of a trial; a record without a result if it has not finished."""
+    """A trial's record in the store; it has no result if the trial has not finished."""
     path = store / trial.folder / TRIAL_FILE
     if not path.exists():
         return TrialRecord(identity=trial.identity, trial=trial)
@@ -60,9 +60,10 @@ def unfinished_trials(trials: Iterable[Trial], store: Path) -> tuple[Trial, ...]
 
 
 def withdraw_plan(store: Path, reason: str) -> tuple[Trial, ...]:
-    """Take back the trials that were planned and have not begun; the ledger keeps that and why.
+    """Withdraw planned trials that have not begun; the ledger records the reason.
 
-    A trial that has begun is never taken back: who stops at what he sees would choose.
+    A trial that has begun cannot be withdrawn, as that would allow choosing by intermediate
+    results.
 
     Raises:
         HarnessError: there is no reason, another process runs one of them, or the store cannot be

@@ -1,4 +1,4 @@
-"""One stream of events: into the log, into every sink, and to whoever watches."""
+"""Sends each event to the log, to every sink and to an observer."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from harness.record.store import EVENTS_FILE
 
 
 class Observer(Protocol):
-    """Hears every event of a trial as it happens."""
+    """Is notified of every event of a trial."""
 
     def event(self, event: ToldEvent) -> None:
-        """What happened; progress is told and not recorded."""
+        """Handle an event; progress events are not recorded."""
         ...
 
 
@@ -25,11 +25,11 @@ class Silent:
     """An observer that shows nothing."""
 
     def event(self, event: ToldEvent) -> None:
-        """Let it pass."""
+        """Ignore it."""
 
 
 class Recorder:
-    """Writes each event to the log and to the sinks, then tells the observer."""
+    """Writes each event to the log and the sinks, then notifies the observer."""
 
     def __init__(self, folder: Path, observer: Observer) -> None:
         self._folder = folder
@@ -46,15 +46,15 @@ class Recorder:
             yield
 
     def emit(self, event: TrialEvent) -> None:
-        """Record what the referee measured."""
+        """Record a measurement of the referee."""
         self._write(event, "referee")
 
     def claim(self, event: TrialEvent) -> None:
-        """Record what the worker said."""
+        """Record a claim of the worker."""
         self._write(event, "worker")
 
     def tell(self, progress: TrainingProgress) -> None:
-        """Show without recording."""
+        """Notify the observer without recording."""
         self._observer.event(progress)
 
     def _write(self, event: TrialEvent, by: Author) -> None:

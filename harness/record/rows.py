@@ -1,4 +1,4 @@
-"""What a results frame says of one trial: a column of `scoring.columns.RESULTS` each."""
+"""The row of a results frame for one trial, with the columns of `scoring.columns.RESULTS`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from workloads.targets import BaselineTarget
 
 
 def result_row(folder: Path, record: TrialRecord, attempt: Attempt | None) -> dict[str, object]:
-    """The columns that the record makes (`RESULTS.names("record")`).
+    """The columns that come from the record (`RESULTS.names("record")`).
 
     Args:
-        folder: where the record lies.
-        record: what it says.
-        attempt: the trial's last attempt, as it counts; None if none has begun.
+        folder: the record's folder.
+        record: the record.
+        attempt: the trial's last attempt; None if none has begun.
     """
     end = final_end(attempt.events) if attempt else None
     result = end.result if end else None
@@ -35,15 +35,15 @@ def result_row(folder: Path, record: TrialRecord, attempt: Attempt | None) -> di
 
 
 def _off_clock_columns(end: End | None) -> dict[str, object]:
-    """What was free: setting the submission up and warming it up, by the referee's clock."""
+    """The untimed seconds of set-up and warm-up, by the referee's clock."""
     clock = (end.clock or {}) if end else {}
     return {name: clock.get(name, float("nan")) for name in ("setup_s", "warm_up_s")}
 
 
 def _beyond(trial: Trial, result: Result | None) -> str:
-    """How a time lies beyond the workload's convergence band; "" if it does not, or has none.
+    """How a time lies beyond the workload's convergence band; "" if it does not, or there is none.
 
-    A band is that of a scored trial at the calibrated target, of the content that was calibrated.
+    The band applies to scored trials at the calibrated target and with the calibrated content.
     """
     if result is None or result.time_to_target_s is None:
         return ""
@@ -64,7 +64,7 @@ NOT_BEGUN = (
     "hardware", "origin", "files", "begun_at", "ended_at",
     "threads", "sandbox", "versions", "variables", "harness_hash",
 )  # fmt: skip
-"""Columns that a beginning fills."""
+"""The columns that come from the `begin` event."""
 
 
 def _attempt_columns(attempt: Attempt | None, *, has_ended: bool) -> dict[str, object]:
@@ -82,7 +82,7 @@ def _attempt_columns(attempt: Attempt | None, *, has_ended: bool) -> dict[str, o
 
 
 def _beginning_columns(attempt: Attempt) -> dict[str, object]:
-    """What an attempt ran on and under; of an imported one that was not published."""
+    """Hardware, software and settings of an attempt; imported ones did not publish them."""
     begin = attempt.begin
     columns: dict[str, object] = {
         "hardware": begin.fingerprint,
@@ -102,7 +102,7 @@ def _beginning_columns(attempt: Attempt) -> dict[str, object]:
 
 
 def _versions_text(environment: Environment) -> str:
-    """Versions of Python and of what is installed; the harness's own is in its content hash."""
+    """Versions of Python and of installed packages; the harness is covered by its content hash."""
     packages = {
         name: version
         for name, version in environment.packages.items()
@@ -141,14 +141,14 @@ def _identity_columns(record: TrialRecord) -> dict[str, object]:
 
 
 def _baseline_columns(trial: Trial) -> dict[str, object]:
-    """Whose trials set the target, where it is not known before these have run."""
+    """The submission whose trials set the target, if the workload does not declare it."""
     if isinstance(trial.target, BaselineTarget):
         return {"baseline": trial.target.baseline, "baseline_fraction": trial.target.fraction}
     return {"baseline": "", "baseline_fraction": float("nan")}
 
 
 def _suite_columns(trial: Trial) -> dict[str, object]:
-    """What a trial's suite wants, where it is known on this machine."""
+    """The requirements of a trial's suite, if the suite is known on this machine."""
     try:
         suite = registry.suite(trial.suite)
     except UnknownNameError:
@@ -161,7 +161,7 @@ def _suite_columns(trial: Trial) -> dict[str, object]:
 
 
 def _meant_for(trial: Trial) -> str:
-    """The machine of a workload that is meant for another one than its suite."""
+    """The machine of a workload that is meant for a different one from its suite."""
     if trial.workload not in registry.workload_names():
         return ""
     own = registry.workload(trial.workload).at(trial.suite).hardware

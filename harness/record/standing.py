@@ -1,6 +1,6 @@
-"""The mark of each entry of a results frame, from its trials, its audits and its organiser's word.
+"""Determines the mark of each entry from its trials, its audits and the organiser's marks.
 
-In this order, the first that applies:
+The first of these that applies:
 
 1. `withdrawn`, `disqualified` and `held`, as the organiser says.
 2. `held`, if the last audit on a workload did not agree.
@@ -25,7 +25,7 @@ from harness.record.schema.audited import TrialAudited
 
 
 class EntryKey(NamedTuple):
-    """What an entry is told apart by in a log."""
+    """The key of an entry in a log."""
 
     submission: str
     entry_hash: str
@@ -33,7 +33,7 @@ class EntryKey(NamedTuple):
 
 @dataclass(frozen=True)
 class Standing:
-    """A mark and the reason for it; "" where none was given."""
+    """A mark and its reason; "" if none was given."""
 
     mark: Mark
     reason: str = ""
@@ -54,12 +54,12 @@ def with_marks(
     audits: Iterable[TrialAudited] = (),
     standings: Mapping[EntryKey, Standing] | None = None,
 ) -> pd.DataFrame:
-    """A results frame with its columns `mark` and `mark_reason`, the same for all of an entry.
+    """Add the columns `mark` and `mark_reason`, which are equal for all trials of an entry.
 
     Args:
         frame: results, with the column `beyond`.
-        audits: all that count here, in the order in which they were made.
-        standings: what the organiser said last of entries.
+        audits: the audits that count here, in the order in which they were made.
+        standings: the organiser's latest marks of entries.
     """
     by_entry = _audits_by_entry(audits)
     marks = pd.Series(SELF_REPORTED, index=frame.index, dtype=object)
@@ -110,7 +110,7 @@ def _column(audit: TrialAudited) -> tuple[str, str, str]:
 
 
 def _is_decisive(audit: TrialAudited) -> bool:
-    """Whether it compares like with like: on another variant no time is calibrated."""
+    """Whether it decides anything: on another variant no time is calibrated."""
     return audit.rerun_variant == audit.variant and audit.verdict != "nothing to compare"
 
 
@@ -130,7 +130,7 @@ def _disagreement(audit: TrialAudited) -> str:
 
 
 def times_text(audit: TrialAudited) -> str:
-    """What was claimed, and what the audit found."""
+    """The claimed time and the audit's time, as text."""
     claim, finding = (
         "not reached" if time_s is None else f"{time_s:.3g} s"
         for time_s in (audit.claimed_s, audit.found_s)

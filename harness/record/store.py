@@ -1,4 +1,4 @@
-"""A store: the folder of a run, one folder a trial, written so that no kill loses a finished one.
+"""A store: the folder of a run, with a folder per trial, in which finished trials are never lost.
 
 STORE/<workload>/<submission>-<framework>/study_<s>/trial_<t>-<hash>/
     trial.json      TrialRecord: the trial, its identity, its result once it has ended
@@ -32,7 +32,7 @@ EVENTS_FILE = "events.jsonl"
 
 
 def write_record(folder: Path, record: TrialRecord) -> None:
-    """Write `trial.json` in one piece or not at all.
+    """Write `trial.json` atomically.
 
     Raises:
         CannotWriteError: the folder cannot be written.
@@ -41,13 +41,13 @@ def write_record(folder: Path, record: TrialRecord) -> None:
 
 
 def record_text(record: TrialRecord) -> str:
-    """The text of a `trial.json`, which is the only one for a record."""
+    """The canonical text of a `trial.json`."""
     return record.model_dump_json(indent=2) + "\n"
 
 
 @dataclass(frozen=True)
 class TrialFile:
-    """A `trial.json` as one look at it found it."""
+    """The content of a `trial.json`."""
 
     path: Path
     content: bytes
@@ -56,15 +56,15 @@ class TrialFile:
 
 @dataclass(frozen=True)
 class TrialLog:
-    """The whole events of a trial as one look at them found them."""
+    """The complete events of a trial."""
 
     events: list[Event]
     is_torn: bool = False
-    """Whether part of a line follows them, as an interruption leaves it."""
+    """Whether an incomplete line follows, as after an interruption."""
 
     @cached_property
     def attempts(self) -> list[Attempt]:
-        """Its attempts, in order, as they count."""
+        """Its attempts, in order, without discarded events."""
         return attempts_of(self.events)
 
     @property
@@ -74,31 +74,32 @@ class TrialLog:
 
     @property
     def end(self) -> End | None:
-        """How the trial ended; None if it has not, or is open again."""
+        """The trial's end; None if it has not ended, or has been reopened."""
         return final_end(self.events)
 
 
 def read_trial_file(path: Path) -> TrialFile:
-    """Read a `trial.json`, or a bare trial, which stands for a record without a result.
+    """Read a `trial.json`; a bare trial is read as a record without a result.
 
     Raises:
-        HarnessError: the file is missing or is neither, or another version of the harness wrote it.
+        HarnessError: the file is missing or invalid, or was written by another version of the
+            harness.
     """
     content = _content(path)
     return TrialFile(path, content, _record(path, _decode(path, content)))
 
 
 def read_record(path: Path) -> TrialRecord:
-    """What a `trial.json` says; otherwise as `read_trial_file`."""
+    """The record in a `trial.json`; otherwise as `read_trial_file`."""
     return read_trial_file(path).record
 
 
 def read_log(folder: Path) -> TrialLog:
-    """The events of a trial's folder; none if it has not begun.
+    """The events in a trial's folder; none if it has not begun.
 
     Raises:
-        BrokenChainError: a line other than a torn last one does not fit the chain.
-        SchemaError: a line is no event.
+        BrokenChainError: a complete line does not fit the chain.
+        SchemaError: a line is not a valid event.
     """
     path = folder / EVENTS_FILE
     try:
@@ -129,10 +130,10 @@ def _record(path: Path, text: str) -> TrialRecord:
 
 
 def refuse_other_versions(store: Path) -> None:
-    """Check that a store's trials are of this version's form.
+    """Check that a store's trials have this version's format.
 
     Raises:
-        HarnessError: one is not; the message says what to do.
+        HarnessError: one has not; the message says what to do.
     """
     for path in record_paths(store):
         _refuse_other_version(path, _decode(path, _content(path)))
@@ -166,7 +167,7 @@ def _refuse_other_version(path: Path, text: str) -> None:
 
 
 def _version(text: str) -> int | None:
-    """The form of a record's trial, or of a bare one; None if that is not to be seen."""
+    """The format version of a record's trial, or of a bare trial; None if unknown."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -185,12 +186,12 @@ def result_of(folder: Path) -> Result | None:
 
 
 def last_attempt(folder: Path) -> Attempt | None:
-    """A trial's last attempt, as it counts; None if it never began."""
+    """A trial's last attempt; None if it never began."""
     return read_log(folder).last
 
 
 def record_paths(store: Path) -> list[Path]:
-    """All `trial.json` of a store, in the order of their paths.
+    """The paths of all `trial.json` in a store, sorted.
 
     Raises:
         HarnessError: a folder of it cannot be read.
@@ -202,7 +203,7 @@ def record_paths(store: Path) -> list[Path]:
 
 
 def _folders(folder: Path, begins: str) -> list[Path]:
-    """The folders in a folder whose names begin so, sorted; none if it is not there any more."""
+    """The subfolders whose names have a prefix, sorted; none if the folder is gone."""
     try:
         with os.scandir(folder) as entries:
             names = sorted(e.name for e in entries if e.name.startswith(begins) and e.is_dir())
@@ -215,10 +216,10 @@ def _folders(folder: Path, begins: str) -> list[Path]:
 
 @contextmanager
 def lock_trial(folder: Path) -> Iterator[None]:
-    """Hold a trial's folder against other processes.
+    """Lock a trial's folder against other processes.
 
     Raises:
-        HarnessError: another process runs the trial now, or the folder cannot be written.
+        HarnessError: another process is running the trial, or the folder cannot be written.
     """
     path = folder / ".lock"
     try:
@@ -239,7 +240,7 @@ def lock_trial(folder: Path) -> Iterator[None]:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a process, on any machine that shares the folder, runs its trial now."""
+    """Whether a process, on any machine that shares the folder, is running its trial."""
     try:
         lock_file = (folder / ".lock").open("r+")
     except OSError:  # nobody has held it yet

@@ -1,4 +1,4 @@
-"""From a store to the frames that `scoring` reads: one row a trial, one row a point of a curve."""
+"""Converts a store to the frames of `scoring`: a row per trial, and a row per point of a curve."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ SPLITS = ("validation", "test", "probe", "diagnostics")
 def results_frame(store: Path) -> pd.DataFrame:
     """All trials of a store; see `scoring.columns.RESULTS` for the columns.
 
-    Marks are those of a folder that its owner keeps: the band's, and those of the audits in its
-    ledger. What a board's organiser says comes on top (`harness.record.standing.with_marks`).
+    Marks follow from the convergence bands and the audits in the folder's ledger. The marks of a
+    board's organiser are added separately (`harness.record.standing.with_marks`).
 
     Raises:
-        HarnessError: the folder holds no trial.
+        HarnessError: the folder has no trials.
     """
     rows = ResultRows()
     for path in record_paths(store):
@@ -40,7 +40,7 @@ def results_frame(store: Path) -> pd.DataFrame:
 
 
 def audits_of(store: Path) -> list[TrialAudited]:
-    """The audits in a store's ledger; none of one that is broken, as `harness verify` says."""
+    """The audits in a store's ledger; none if it is broken, which `harness verify` reports."""
     try:
         return Ledger(store).audits()
     except HarnessError:
@@ -50,8 +50,8 @@ def audits_of(store: Path) -> list[TrialAudited]:
 def curves_frame(store: Path) -> pd.DataFrame:
     """All evaluations of a store in long form; see `scoring.columns.CURVES` for the columns.
 
-    Of the splits `test` and `probe` there are the hit and the last snapshot alone; `diagnostics`
-    are the workload's own of each snapshot, where it has some.
+    The splits `test` and `probe` have only the hit and the last snapshot; `diagnostics` has the
+    workload's own diagnostics of each snapshot, if it has any.
     """
     rows = CurveRows()
     for path in record_paths(store):
@@ -60,13 +60,13 @@ def curves_frame(store: Path) -> pd.DataFrame:
 
 
 class ResultRows:
-    """The rows of a results frame, as trials are read."""
+    """Collects the rows of a results frame."""
 
     def __init__(self) -> None:
         self._rows = FrameRows(RESULTS.names("record"))
 
     def add(self, folder: Path, record: TrialRecord, attempt: Attempt | None) -> None:
-        """Add a trial: where its record lies, what it says, its last attempt."""
+        """Add a trial by its folder, its record and its last attempt."""
         self._rows.add(result_row(folder, record, attempt))
 
     def extend(self, other: ResultRows) -> None:
@@ -88,10 +88,10 @@ class ResultRows:
 
 
 class CurveRows:
-    """The rows of a curves frame, as trials are read.
+    """Collects the rows of a curves frame.
 
     Args:
-        with_claims: whether what workers claimed at their snapshots is among them.
+        with_claims: whether to include the workers' claims at snapshots.
     """
 
     def __init__(self, *, with_claims: bool = False) -> None:
@@ -116,7 +116,7 @@ class CurveRows:
 
 
 def _curve(record: TrialRecord, attempt: Attempt) -> Iterator[tuple[object, ...]]:
-    """The values of one trial's evaluations, in the order of `CURVES`."""
+    """The rows of one trial's evaluations, in the order of `CURVES`."""
     for event in _all_evaluations(attempt):
         fraction = event.timed_s / record.trial.budget.runtime_s
         splits = event.splits
@@ -127,7 +127,7 @@ def _curve(record: TrialRecord, attempt: Attempt) -> Iterator[tuple[object, ...]
 
 
 def _standard_error(event: Evaluation | OtherSplits | Diagnostics, metric: str) -> float | None:
-    """Of a value from a part of its split; 0 where all of it was evaluated."""
+    """The standard error of a value from a part of its split; 0 for the whole split."""
     part = event.part if isinstance(event, Evaluation) else None
     return part.standard_errors.get(metric) if part else 0.0
 
@@ -144,7 +144,7 @@ def _claims(record: TrialRecord, attempt: Attempt) -> Iterator[tuple[object, ...
 
 
 class Interval(NamedTuple):
-    """What lies between two snapshots of an attempt, or its start and the first one."""
+    """The interval between two snapshots of an attempt, or before the first one."""
 
     steps: int
     seconds: float
@@ -167,13 +167,13 @@ def intervals(attempt: Attempt) -> list[Interval]:
 
 
 def evaluations(folder: Path) -> list[Evaluation]:
-    """The evaluations of a trial in the order of its training, not of their making."""
+    """The evaluations of a trial in the order of its training steps."""
     attempt = last_attempt(folder)
     return sorted(_validations(attempt) if attempt else [], key=lambda event: event.step)
 
 
 def all_evaluations(folder: Path) -> list[Evaluation | OtherSplits | Diagnostics]:
-    """The same with those of the other splits, and with the workload's diagnostics."""
+    """The same, with those on the other splits and the diagnostics."""
     attempt = last_attempt(folder)
     return _all_evaluations(attempt) if attempt else []
 
@@ -188,7 +188,7 @@ def _all_evaluations(attempt: Attempt) -> list[Evaluation | OtherSplits | Diagno
 
 
 def _validations(attempt: Attempt) -> list[Evaluation]:
-    """One evaluation a snapshot, the last: that of the largest part of the split, if not of all."""
+    """The last evaluation of each snapshot, which has the largest part of the split."""
     evaluations = attempt.all(Evaluation)
     last = {event.grid: event for event in evaluations}
     return [event for event in evaluations if event.grid is None or event is last[event.grid]]

@@ -1,12 +1,12 @@
-"""Checkpoints: what a referee's successor needs to go on with a trial, in one file, atomically.
+"""Checkpoints: everything that a restarted referee needs to resume a trial, in one atomic file.
 
     TRIAL/checkpoint.safetensors    the worker's tensors; as text beside them the worker's tree,
                                     which only a worker reads, and the referee's own part
 
-One is taken at looks, after which no snapshot waits for a hit, and not more often than asked for.
-The log names a checkpoint's SHA-256 before the file takes its place, so that whenever the referee
-dies the file that lies there is named in the log. It is deleted when the trial ends, unless that
-keeps its end: then one is taken at the last stop, from which branches begin.
+Checkpoints are taken at looks after which no snapshot waits for a hit, and not more often than
+requested. The log records a checkpoint's SHA-256 before the file replaces the previous one, so that
+whenever the referee dies, the existing file is in the log. The file is deleted when the trial ends,
+except with `keeps_end`: then one is taken at the last stop, from which branches start.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def model_bytes(shapes: Shapes) -> int:
 
 
 def state_limit(shapes_bytes: int) -> int:
-    """The largest state that a worker may hand over: 64 MiB, or 32 times the model if more."""
+    """The largest state that a worker may send: 64 MiB, or 32 times the model if that is more."""
     return max(STATE_FLOOR_BYTES, STATE_FACTOR * shapes_bytes)
 
 
@@ -63,7 +63,7 @@ class LastSnapshot(Frozen):
 
     @classmethod
     def of(cls, snapshot: HeldSnapshot) -> LastSnapshot:
-        """What is kept of a snapshot."""
+        """The record of a snapshot, without its parameters."""
         return cls(
             grid=snapshot.grid,
             step=snapshot.step,
@@ -72,7 +72,7 @@ class LastSnapshot(Frozen):
         )
 
     def to_snapshot(self) -> HeldSnapshot:
-        """The snapshot again; nothing asks for its parameters any more."""
+        """The snapshot again, with empty parameters, which are no longer needed."""
         return HeldSnapshot(self.grid, self.step, self.timed_s, self.examples, {})
 
 
@@ -88,7 +88,7 @@ class Position(Frozen):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint as it was read."""
+    """A checkpoint that has been read."""
 
     position: Position
     state: str
@@ -96,20 +96,20 @@ class Checkpoint:
     attempt: int
     """The number of the attempt that wrote it."""
     after_seq: int
-    """The `seq` of its event in the log; later events are taken back."""
+    """The `seq` of its event in the log; later events are discarded."""
     sha256: str
-    """Of its file."""
+    """SHA-256 of its file."""
 
 
 class Checkpoints:
     """Writes a trial's checkpoints.
 
     Args:
-        folder: the trial's.
-        trial: whose they are.
-        every_s: the least timed seconds between two.
+        folder: the trial's folder.
+        trial: the trial.
+        every_s: the least timed seconds between two checkpoints.
         limit_bytes: the largest state.
-        since_s: the timed seconds at the last one.
+        since_s: the timed seconds at the last checkpoint.
     """
 
     def __init__(
@@ -118,19 +118,19 @@ class Checkpoints:
         self._folder, self._trial, self._every_s = folder, trial, every_s
         self._limit_bytes, self._since_s = limit_bytes, since_s
         self.state_bytes = 0
-        """How large a state the last order asked for; 0 if it asked for none."""
+        """The largest state that the last stop requested; 0 if it requested none."""
         self._state: tuple[str, Tensors] | None = None
         self._why_not = ""
 
     def wanted_bytes(self, point: int, timed_s: float) -> int:
-        """How large a state is asked for at a look, for a grid point; 0 if none is."""
+        """The largest state to request at a grid point's look; 0 for none."""
         is_time = timed_s - self._since_s >= self._every_s
         is_due = is_time if point < self._trial.grid.points else self._trial.keeps_end
         self.state_bytes = self._limit_bytes if is_due else 0
         return self.state_bytes
 
     def without_state(self, snapshot: Snapshot, tensors: Tensors) -> Tensors:
-        """Set the worker's state apart, if one was asked for; the other tensors."""
+        """Remove the worker's state from a snapshot's tensors and keep it, if it was requested."""
         self._state = None
         if not self.state_bytes:
             return tensors
@@ -149,15 +149,15 @@ class Checkpoints:
         search: TargetSearch,
         emit: Callable[[CheckpointWritten | NoCheckpoint], None],
     ) -> None:
-        """Write a checkpoint, if the worker gave its state and nothing waits for a hit.
+        """Write a checkpoint, if the worker sent its state and no snapshot waits for a hit.
 
-        If it could not give it, the record says why and it is not asked again.
+        If the worker could not send it, the record says why, and it is not requested again.
 
         Args:
             snapshot: the snapshot that it belongs to.
-            clock: timed seconds, and the others by name.
-            search: as it is after that snapshot.
-            emit: records its event.
+            clock: timed seconds, and the other entries by name.
+            search: its state after that snapshot.
+            emit: records an event.
 
         Raises:
             HarnessError: it cannot be written.
@@ -182,7 +182,7 @@ class Checkpoints:
             raise CannotWriteError.of(self._folder / CHECKPOINT_FILE, error, RESUMES) from error
 
     def _write_draft(self, position: Position, state: str, tensors: Tensors) -> CheckpointWritten:
-        """Write a checkpoint beside its place; its event."""
+        """Write a checkpoint to its draft file; returns its event."""
         metadata = {"referee": position.model_dump_json(), "worker": state}
         content = save({name: np.ascontiguousarray(t) for name, t in tensors.items()}, metadata)
         try:
@@ -204,17 +204,17 @@ class Checkpoints:
 
 
 def remove_checkpoint(folder: Path) -> None:
-    """Delete what lies in a trial's folder: the trial has ended."""
+    """Delete the checkpoint of a trial that has ended."""
     for name in (DRAFT_FILE, CHECKPOINT_FILE):
         (folder / name).unlink(missing_ok=True)
 
 
 def read_checkpoint(folder: Path, trial: Trial, events: Sequence[Event]) -> Checkpoint | None:
-    """The checkpoint of a trial's last attempt; None if there is none that its log names.
+    """Read the checkpoint of a trial's last attempt; None if its log names none.
 
     Args:
-        folder: the trial's.
-        trial: what it must be a checkpoint of.
+        folder: the trial's folder.
+        trial: the trial that the checkpoint must belong to.
         events: the trial's log.
     """
     attempts, path = attempts_of(events), folder / CHECKPOINT_FILE

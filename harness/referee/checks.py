@@ -1,4 +1,4 @@
-"""What a worker hands over is hostile input: every tensor is checked against the model."""
+"""Checks of a worker's data, which are hostile input: every tensor must match the model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES_SHOWN, NAME_SHOWN = 3, 60
 
 
 def checked_parameters(tensors: Tensors, shapes: Mapping[str, tuple[int, ...]]) -> Parameters:
-    """The tensors as the model's parameters and buffers, in its order.
+    """Check that tensors are the model's parameters and buffers; returns them in its order.
 
     Raises:
         WireError: a name, a shape or a dtype is not the model's.
@@ -34,7 +34,7 @@ def checked_parameters(tensors: Tensors, shapes: Mapping[str, tuple[int, ...]]) 
 
 
 def _some(names: Sequence[str]) -> str:
-    """The first of some names, each cut, for there may be thousands; and how many there are."""
+    """The first few names, shortened, and how many more there are; there may be thousands."""
     text = ", ".join(name[:NAME_SHOWN] for name in names[:NAMES_SHOWN])
     more = len(names) - NAMES_SHOWN
     return f"{text} and {more} more" if more > 0 else text
@@ -46,21 +46,21 @@ def are_finite(arrays: Iterable[npt.NDArray[np.float32]]) -> bool:
 
 
 def _is_finite(array: npt.NDArray[np.float32]) -> bool:
-    """A finite sum has finite terms: one pass, where a look at each entry writes an array."""
+    """A finite sum has finite terms; this takes one pass, without an array of booleans."""
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
 
 
 def printable(text: str) -> str:
-    """A worker's words without what would command a terminal: control characters are spelt out."""
+    """A worker's text without control characters, which are spelt out."""
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def finite_or_none(value: float) -> float | None:
-    """A number as the record keeps it: JSON has no NaN and no infinity."""
+    """A number as it is stored in a record, as JSON has no NaN and infinity."""
     return value if math.isfinite(value) else None
 
 
 def or_nan(value: float | None) -> float:
-    """A number as it was before the record kept it."""
+    """A number read back from a record."""
     return math.nan if value is None else value

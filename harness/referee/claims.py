@@ -1,4 +1,4 @@
-"""What a worker claims, from its messages to the events of the record."""
+"""Converts what a worker reports in its messages into events of the record."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from harness.record import schema
 
 
 def warm_up_of(warm: Warm) -> schema.Warm:
-    """How its warm-up went."""
+    """The event of a warm-up."""
     return schema.Warm(compile_s=warm.compile_s, steps=warm.steps)
 
 
 def claims_of(message: Progress) -> schema.Claims:
-    """What it says of its training up to a snapshot."""
+    """The worker's report on its training up to a snapshot."""
     return schema.Claims(
         examples=message.examples,
         train_loss=message.train_loss,
@@ -24,7 +24,7 @@ def claims_of(message: Progress) -> schema.Claims:
 
 
 def profile_of(message: Profiled) -> schema.StepProfile:
-    """Where it says that the time of some steps went."""
+    """The worker's profile of some steps."""
     return schema.StepProfile(
         steps=message.steps,
         steps_s=message.steps_s,

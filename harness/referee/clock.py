@@ -1,13 +1,13 @@
-"""The referee's clock: monotonic, its own, and stopped while the worker is frozen.
+"""The referee's clock: monotonic, and stopped while the worker is frozen.
 
-Every second of an attempt is in one entry, so that the entries sum to its wall time:
+Every second of an attempt belongs to exactly one entry, so the entries sum to its wall time:
 
     timed           the worker trains, loads, hands its snapshot over, or is slow to freeze
     frozen          it is frozen, and no other entry has the time
     idle            it is not, and no other entry has the time
     prepare, setup, warm_up, snapshot_copy, evaluation, ...     accounted by name
 
-Of entries within each other the innermost has the time; what is timed is in no other.
+Time in nested entries counts for the innermost one; timed seconds count for no other entry.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from contextlib import contextmanager
 
 
 class Clock:
-    """Timed seconds, and the seconds of everything else by name.
+    """Accounts an attempt's seconds: timed ones, and all others by name.
 
     Args:
-        start_s: when the attempt began, by `time.monotonic`; up to now it was prepared.
+        start_s: when the attempt began, by `time.monotonic`; the time until now is preparation.
     """
 
     def __init__(self, start_s: float | None = None) -> None:
@@ -36,10 +36,10 @@ class Clock:
             self._others_s["prepare"] = self._since_s - start_s
 
     def resume(self, timed_s: float, others_s: Mapping[str, float]) -> None:
-        """Go on from what a dead referee's clock showed at its last checkpoint.
+        """Continue from the clock in the last checkpoint of a referee that died.
 
-        What this referee has timed, the load, happened before that checkpoint and is in it: here
-        it was part of restoring. What it has accounted elsewhere comes on top.
+        The loading that this referee has timed was already timed before that checkpoint; it now
+        counts as restoring. Its other entries are added.
         """
         self._turn()
         self._others_s["restore"] += self._timed_s
@@ -53,29 +53,29 @@ class Clock:
         return dict(self._others_s)
 
     def start(self) -> None:
-        """The worker may train from now on."""
+        """Start the clock: the worker may train from now on."""
         self._turn()
         self._is_running, self._rest = True, "idle"
 
     def stop(self) -> float:
-        """The worker's snapshot is complete; returns the timed seconds so far."""
+        """Stop the clock, as the snapshot is complete; returns the timed seconds so far."""
         self._turn()
         self._is_running = False
         return self._timed_s
 
     def mark_frozen(self) -> None:
-        """The worker is frozen from now on, until the clock starts."""
+        """Note that the worker is frozen until the clock starts again."""
         self._turn()
         self._rest = "frozen"
 
     def charge(self, name: str, seconds: float) -> None:
-        """Have seconds of an entry count as timed."""
+        """Move seconds of an entry to the timed ones."""
         self._others_s[name] -= seconds
         self._timed_s += seconds
 
     @property
     def timed_s(self) -> float:
-        """The timed seconds so far, those that are running included."""
+        """The timed seconds so far, including the running ones."""
         running_s = time.monotonic() - self._since_s if self._is_running else 0.0
         return self._timed_s + running_s
 
@@ -96,7 +96,7 @@ class Clock:
         return {"timed_s": self.timed_s} | {f"{k}_s": v for k, v in others_s.items()}
 
     def _turn(self) -> None:
-        """Give the seconds since the last turn to the entry that they belong to."""
+        """Add the seconds since the last change to the entry that they belong to."""
         now_s = time.monotonic()
         seconds, self._since_s = now_s - self._since_s, now_s
         if self._is_running:

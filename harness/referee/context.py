@@ -1,4 +1,4 @@
-"""What the referee brings to a trial."""
+"""The referee's objects and settings for a trial."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from harness.referee.statistics import BatchStatistics
 
 @dataclass(frozen=True)
 class TrialContext:
-    """What the referee brings to a trial."""
+    """The referee's objects and settings for a trial."""
 
     hello: Hello
     train_folder: Path
     parameters: Parameters
     shapes: Mapping[str, tuple[int, ...]]
-    """Of what a snapshot must hold: parameters, then buffers."""
+    """The shapes of a snapshot's arrays: parameters, then buffers."""
     evaluator: Evaluator
     diagnostics: Callable[[Parameters], dict[str, float]] | None
-    """What is measured of each evaluated snapshot: the workload's own and those that the trial asks
-    for; None for none."""
+    """The diagnostics of each evaluated snapshot: the workload's own and those that the trial
+    requests; None if there are none."""
     splits: tuple[str, ...]
     validation_examples: int
-    """How many the validation split has."""
+    """The number of examples in the validation split."""
     is_order_drawn: bool
-    """Whether they lie in an order drawn for the instance, so that a part is like the whole."""
+    """Whether the split is shuffled for the instance, so that a part of it is a random sample."""
     statistics: BatchStatistics
-    """Recomputes those of averaged weights."""
+    """Recomputes batch statistics for averaged weights."""
     reading: Reading
-    """Reads the machine's conditions."""
+    """Reads the state of the machine."""
     idle: IdleProbe
-    """Looks whether the device is idle."""
+    """Checks whether the device is idle."""
     start_s: float
     """When the attempt began, by `time.monotonic`."""
     memory_gib: float
-    """What each process of the worker may use."""
+    """The memory limit of each process of the worker."""
     trunk: Checkpoint | None = None
-    """Where a branch begins."""
+    """The checkpoint that a branch starts from; None for other trials."""
     ranks: int = 1
-    """The processes that train together."""
+    """The number of processes that train together."""

@@ -1,4 +1,4 @@
-"""What a referee and its worker say to each other, and how long an answer may take."""
+"""The exchange of messages with the worker, with a timeout for every answer."""
 
 from __future__ import annotations
 
@@ -26,21 +26,22 @@ from harness.referee.ending import RankKilledError, TrialEndedError
 M = TypeVar("M", Ready, Warm, Glanced, Snapshot, Stopped, Profiled)
 
 SETUP_TIMEOUT_S = 60.0
-"""For importing the submission and building the model, and for loading the data."""
+"""Timeout for importing the submission and building the model, and for loading the data."""
 GRACE_S = 2.0
-"""How long after its budget's end a worker may take to finish its step and hand over."""
+"""The time after the end of the budget in which a worker must finish its step and submit its
+snapshot."""
 SLOWEST_BYTES_PER_S = 250e6
-"""What a worker hands over, it copies from its device and sends at least this fast."""
+"""The least speed at which a worker must copy a snapshot from its device and send it."""
 
 
 class Conversation:
-    """The referee's end of the wire: what it sends, and what it waits for.
+    """The referee's end of the wire.
 
     Args:
         wire: to the worker.
-        recorder: takes the worker's error report.
-        clock: the trial's.
-        budget_s: its seconds.
+        recorder: records the worker's error report.
+        clock: the trial's clock.
+        budget_s: the trial's budget in seconds.
     """
 
     def __init__(
@@ -49,24 +50,25 @@ class Conversation:
         self._wire, self._record, self._clock, self._budget_s = wire, recorder, clock, budget_s
 
     def poll(self, timeout_s: float = 0.0) -> bool:
-        """Whether the worker says something within a time."""
+        """Whether a message from the worker arrives within a time."""
         return self._wire.poll(timeout_s)
 
     def send(self, message: ToWorkerMessage, tensors: Tensors | None = None) -> None:
-        """Say something.
+        """Send a message.
 
         Raises:
-            WireError: the worker is gone, or does not listen in time.
+            WireError: the worker is gone, or does not read it in time.
         """
         self._wire.send(message, tensors, timeout_s=SETUP_TIMEOUT_S)
 
     def expect_in_time(self, kind: type[M], task: str, most_bytes: int = 0) -> tuple[M, Tensors]:
-        """Wait for a part of the hand-over; all of it ends soon after the budget, at the latest.
+        """Wait for a part of a snapshot, which must be complete shortly after the end of the
+        budget.
 
         Args:
-            kind: what it must be.
-            task: what the worker has to do for it, in words.
-            most_bytes: what it may have to send.
+            kind: the type of message.
+            task: what the worker has to do, in words.
+            most_bytes: the most that it may have to send.
         """
         grace_s = GRACE_S + most_bytes / SLOWEST_BYTES_PER_S
         remaining_s = self._budget_s + grace_s - self._clock.timed_s
@@ -79,15 +81,15 @@ class Conversation:
         """Wait for a message of a kind.
 
         Args:
-            kind: what it must be.
-            timeout_s: how long it may take.
-            task: what the worker has to do for it, in words.
-            limit: the time in words, where a number does not say enough.
+            kind: the type of message.
+            timeout_s: the longest wait.
+            task: what the worker has to do, in words.
+            limit: the time limit in words, if the number alone is unclear.
 
         Raises:
             TrialEndedError: the submission has failed.
             RankKilledError: one of the worker's ranks has been killed.
-            WireError: the worker is gone, said something else, or nothing in time.
+            WireError: the worker is gone, sent something else, or nothing in time.
         """
         try:
             message, tensors = self._wire.receive(timeout_s)
@@ -101,7 +103,7 @@ class Conversation:
         return message, tensors
 
     def refuse_unasked(self) -> None:
-        """End the trial for what the worker has said without being asked."""
+        """End the trial because the worker has sent an unsolicited message."""
         message, _ = self._wire.receive(GRACE_S)
         if isinstance(message, Failed):
             self._fail(message)

@@ -1,4 +1,4 @@
-"""What a trial may have measured of every snapshot that is evaluated, off the clock.
+"""Optional diagnostics of every evaluated snapshot, computed off the clock.
 
 training    `train_loss`, `gradient_norm` and `gradient_norm_l1` (Euclidean and l1, over all
             parameters) on the fixed batch of training examples
@@ -38,11 +38,11 @@ def wanted_diagnostics(
     start: Parameters,
     specs: Mapping[str, ParameterSpec],
 ) -> list[Diagnostics]:
-    """A function of a snapshot's parameters for each name.
+    """The diagnostics of some names, each a function of a snapshot's parameters.
 
     Args:
-        names: what is wanted.
-        evaluator: has model and batch.
+        names: the requested diagnostics.
+        evaluator: has the model and the fixed batch.
         start: the initial parameters.
         specs: of all parameters, by name.
     """
@@ -57,7 +57,7 @@ def wanted_diagnostics(
 
 
 def together(each: Sequence[Diagnostics]) -> Diagnostics | None:
-    """All of them as one function; None for none."""
+    """Several diagnostics as one function; None if there are none."""
     if not each:
         return None
     return lambda parameters: {k: v for one in each for k, v in one(parameters).items()}

@@ -1,4 +1,4 @@
-"""How a trial ends before its target or its budget does."""
+"""Errors that end a trial before it reaches its target or spends its budget."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from harness.plan.trial import State
 from harness.referee.checks import printable
 
 LONGEST = 500
-"""Of an error's words, which may be of a worker's making."""
+"""The longest text of an error, which may come from a worker."""
 
 
 class TrialEndedError(Exception):
-    """The trial ends here, in a state, for a reason."""
+    """The trial ends in a state, for a reason."""
 
     def __init__(self, state: State, reason: str) -> None:
         super().__init__(reason)
@@ -22,10 +22,10 @@ class TrialEndedError(Exception):
 
 
 class RankKilledError(TrialEndedError):
-    """One of the worker's ranks is gone without a word of its own.
+    """One of the worker's ranks has died without an error report.
 
     Args:
-        reason: which, and how it ended.
+        reason: which rank, and how it ended.
     """
 
     def __init__(self, reason: str) -> None:
@@ -33,7 +33,7 @@ class RankKilledError(TrialEndedError):
 
 
 def describe_error(error: Exception) -> str:
-    """Why a referee could not go on, and where, in words fit for the record."""
+    """Why and where a referee failed, as text for the record."""
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(where.filename).name}:{where.lineno} in {where.name}"
     words = printable(f"{type(error).__name__}: {error}"[:LONGEST])

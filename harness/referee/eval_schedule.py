@@ -1,4 +1,4 @@
-"""When a trial is observed: from grid points to seconds or steps, and back."""
+"""The schedule of snapshots: converts grid points to seconds or steps, and back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class EvalSchedule:
         self._steps = [self._step(point) for point in range(1, self.points + 1)]
 
     def deadline(self, point: int) -> tuple[float, int | None]:
-        """The timed seconds, and the step under a budget in steps, at which a point is due."""
+        """When a grid point is due, in timed seconds and, under a budget in steps, as a step."""
         if self._budget.steps is not None:
             return self._budget.runtime_s, self._steps[point - 1]
         return self._grid.fraction(point) * self._budget.runtime_s, None
@@ -28,10 +28,10 @@ class EvalSchedule:
         return timed_s / self._budget.runtime_s
 
     def last_point(self, point: int, timed_s: float, *, is_glance: bool) -> int:
-        """The last grid point passed at the snapshot for a point; a long step may pass several.
+        """The last grid point that had passed at a snapshot; a long step may pass several.
 
-        The last point of all is passed when the worker has stopped for it: a snapshot that it hands
-        over in passing is of an earlier one, however late.
+        The final grid point counts as passed only when the worker has stopped for it: a glance
+        belongs to an earlier point, however late it is.
         """
         if self._budget.steps is not None:
             last_point_passed = bisect_right(self._steps, self._steps[point - 1])
@@ -40,5 +40,5 @@ class EvalSchedule:
         return min(last_point_passed, self.points - 1) if is_glance else last_point_passed
 
     def _step(self, point: int) -> int:
-        """The step at which a point lies under a budget in steps; 0 under one in seconds."""
+        """The step of a grid point under a budget in steps; 0 under one in seconds."""
         return max(1, round(self._grid.fraction(point) * (self._budget.steps or 0)))

@@ -1,4 +1,4 @@
-"""A trial's snapshots evaluated: metrics of each split, on the record and off the clock."""
+"""Evaluates a trial's snapshots on each split, off the clock, and records the metrics."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class _Whole(NamedTuple):
 
 
 class SnapshotEvaluator:
-    """Evaluates what the worker handed over, while it is frozen.
+    """Evaluates snapshots while the worker is frozen.
 
     Args:
-        trial: names the target's metric, and says whether probes are wanted.
+        trial: defines the target's metric, and whether probes are computed.
         context: has the evaluator and the splits.
-        clock: is told what the evaluation took.
-        recorder: takes the metrics.
+        clock: accounts the time of evaluation.
+        recorder: records the metrics.
     """
 
     def __init__(
@@ -50,17 +50,18 @@ class SnapshotEvaluator:
         self._trial, self._context = trial, context
         self._clock, self._record = clock, recorder
         self._parts = dict[int, list[ExampleMetrics]]()
-        """What was evaluated of the validation split, by grid point, where it was not all."""
+        """The evaluated parts of the validation split, by grid point, for incomplete evaluations.
+        """
         self._whole: _Whole | None = None
-        """What the next ones are compared with: the last that was evaluated whole."""
+        """The last snapshot evaluated on the whole split; later ones are compared with it."""
         self._diagnosed_points = set[int]()
 
     def value(self, snapshot: HeldSnapshot, *, until: Certainty) -> Measurement:
-        """The target's metric on the validation split, the only one that a search looks at.
+        """The target's metric on the validation split, which is all that a search uses.
 
         Args:
-            snapshot: what is evaluated.
-            until: how certain it is to be whether the target is met; no more is evaluated.
+            snapshot: the snapshot to evaluate.
+            until: evaluation stops when it is this certain whether the target is met.
         """
         target = self._trial.target
         with self._clock.account("evaluation"):
@@ -88,7 +89,7 @@ class SnapshotEvaluator:
         return measurement
 
     def _validation(self, grid: int, parameters: Parameters, until: Certainty) -> ExampleMetrics:
-        """The metrics of the part of the validation split that is as certain as is wanted."""
+        """The metrics on as much of the validation split as the required certainty needs."""
         is_whole = not self._context.is_order_drawn or not may_take_parts(self._trial)
         level: Certainty = "whole" if is_whole else until
         of, target = self._context.validation_examples, self._trial.target
@@ -109,7 +110,7 @@ class SnapshotEvaluator:
         return {name: estimate(v, of, beside.get(name)) for name, v in per_example.items()}
 
     def _diagnose(self, snapshot: HeldSnapshot, parameters: Parameters) -> None:
-        """Measure what the trial wants of each evaluated snapshot, once."""
+        """Compute the diagnostics of an evaluated snapshot, once."""
         if self._context.diagnostics is None or not self._trial.probes:
             return
         if snapshot.grid in self._diagnosed_points:
@@ -119,7 +120,7 @@ class SnapshotEvaluator:
             self._record.emit(_diagnostics(snapshot, self._context.diagnostics(parameters)))
 
     def complete(self, snapshot: HeldSnapshot) -> None:
-        """Evaluate a snapshot that the result keeps on the other splits, and probe it."""
+        """Evaluate a snapshot that the result names on the other splits, and probe it."""
         splits = dict[str, Metrics]()
         evaluator = self._context.evaluator
         with self._clock.account("evaluation"):
@@ -140,7 +141,7 @@ class SnapshotEvaluator:
 
 
 def _part(estimates: Mapping[str, Estimate], whole: _Whole | None) -> Part | None:
-    """What the event says of a part of a split; None of the whole."""
+    """The event's information on a part of a split; None for the whole split."""
     one = next(iter(estimates.values()))
     if one.examples == one.of:
         return None
@@ -153,7 +154,7 @@ def _part(estimates: Mapping[str, Estimate], whole: _Whole | None) -> Part | Non
 
 
 def _other_splits(snapshot: HeldSnapshot, splits: Mapping[str, Metrics]) -> OtherSplits:
-    """The event; what was not evaluated is not in it."""
+    """The event, with only the values that were computed."""
     event = OtherSplits(
         grid=snapshot.grid,
         step=snapshot.step,

@@ -1,5 +1,5 @@
-"""The freezer: stops a trial's worker, sees that it is frozen until it may go on, and that nothing
-which it has begun goes on elsewhere meanwhile.
+"""The freezer: stops a trial's worker, and checks that it stays frozen and that nothing it has
+started continues on another device.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ from harness.referee.idle import IdleProbe
 from harness.sandboxes.base import WorkerProcess
 
 FREE_S = 0.02
-"""What freezing may take for nothing: from the hand-over until everything has stopped."""
+"""The time that freezing may take, from the end of a snapshot until everything has stopped, before
+it counts as timed."""
 
 
 class Freezer:
-    """Holds a worker while the clock stands.
+    """Keeps a worker frozen while the clock is stopped.
 
     Args:
         worker: the worker.
-        idle: looks whether the device is idle.
-        budget: says how long the device may be found busy.
-        clock: is told what freezing, thawing and looking took.
+        idle: checks whether the device is idle.
+        budget: the trial's budget, which determines how long the device may be found busy.
+        clock: accounts the time of freezing, thawing and checking.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class Freezer:
         self._busy_s = self._late_s = 0.0
 
     def freeze(self) -> None:
-        """Stop the worker.
+        """Freeze the worker.
 
         Raises:
             TrialEndedError: it does not freeze, or has left work on the device.
@@ -48,12 +49,12 @@ class Freezer:
         self._probe_device()
 
     def thaw(self) -> None:
-        """Let the worker go on. If it took long to freeze, that is on the clock from here on.
+        """Let the worker continue. If it was slow to freeze, that time is added to the clock now.
 
-        The snapshot before has its own time, whatever was computed after it was complete.
+        The time of the previous snapshot is not affected.
 
         Raises:
-            TrialEndedError: something of it has run since it was stopped.
+            TrialEndedError: a part of it has run since it was frozen.
         """
         self._probe_device()
         with self._clock.account("thaw"):

@@ -1,9 +1,9 @@
-"""Whether a device has come to rest: the referee's own probe, while the worker is frozen.
+"""Checks with a probe of the referee that a device is idle while the worker is frozen.
 
-A frozen worker computes no more on the processor, but what it has queued on another device goes on.
-The referee therefore times a small computation of its own on the device: before there is a worker,
-and at every freeze. If it takes clearly longer, something else computes there, and the probe is
-repeated until nothing does. A trial may have a little of that, for a machine that stutters.
+A frozen worker no longer uses the CPU, but work that it has queued on another device continues. The
+referee therefore times a small computation on the device: before there is a worker, and at every
+freeze. If it takes clearly longer, the device is busy, and the probe is repeated until it is idle.
+A trial is allowed a short busy time in total, because machines sometimes stutter.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from typing import Self
 
 REPEATS = 3
 FACTOR = 1.6
-"""Beyond what clocks and caches do to a computation; two programs that share a device halve it."""
+"""More than the variation by clocks and caches; two programs that share a device double the time.
+"""
 SLACK_S = {"cpu": 0.2, "cuda": 0.001}
-"""A processor's load delays a computation, too; there, freezing is what stops a worker."""
+"""On a CPU other load delays the probe too; there, freezing alone stops a worker."""
 PATIENCE_S = 1.0
 ALLOWED_S, ALLOWED_FRACTION = {"cpu": 5.0, "cuda": 0.1}, 0.01
-"""How long the device may be found busy in a whole trial: seconds, or a fraction of its budget.
+"""The busy time that a trial is allowed in total: seconds, or a fraction of its budget.
 
-On a processor other programs make it busy; what the worker does there is seen by its own time.
+On a CPU other programs make it busy; the worker's activity is seen in its own CPU time.
 """
 
 
@@ -31,19 +32,19 @@ class IdleProbe:
     """A probe of one device."""
 
     probe: Callable[[], None]
-    """A small computation on it, which returns when it is finished."""
+    """Runs a small computation on the device and returns when it is finished."""
     limit_s: float
-    """What it takes at most on a device that is idle."""
+    """The longest time of the probe on an idle device."""
     allowed_s: float
-    """How long the device may be found busy in a whole trial of a short budget."""
+    """The busy time that a trial with a short budget is allowed in total."""
 
     @classmethod
     def measure(cls, probe: Callable[[], None], device: str) -> Self:
-        """Learn how long the probe takes here; no worker has been started yet.
+        """Measure how long the probe takes, before any worker is started.
 
         Args:
-            probe: as above.
-            device: what it runs on.
+            probe: the computation.
+            device: the device's name.
         """
         probe()  # the first may compile
         idle_s = max(_seconds(probe) for _ in range(REPEATS))
@@ -51,14 +52,14 @@ class IdleProbe:
         return cls(probe, FACTOR * idle_s + SLACK_S[kind], ALLOWED_S[kind])
 
     def busy_s(self) -> float:
-        """How long it takes until the device is idle: 0 if it is, about a second at most."""
+        """Wait up to about a second until the device is idle; returns the seconds waited."""
         start_s, waited_s = time.monotonic(), 0.0
         while waited_s < PATIENCE_S and _seconds(self.probe) > self.limit_s:
             waited_s = time.monotonic() - start_s
         return waited_s
 
     def why_too_long(self, busy_s: float, budget_s: float) -> str | None:
-        """Why so many busy seconds are too many for a trial of a budget; None if they are not."""
+        """Why this busy time is too long for a trial's budget; None if it is not."""
         allowed_s = max(self.allowed_s, ALLOWED_FRACTION * budget_s)
         if busy_s <= allowed_s:
             return None

@@ -1,17 +1,18 @@
-"""When a kept snapshot is looked at, and where the crossing of the target lies: pure rules.
+"""Pure rules of the search: when to look, where to search, and how to interpolate the crossing.
 
-A look costs an evaluation; training on past a hit costs what lies between the hit and the next
-look. So looks are at most `NEAR` apart where the target may be near, and at most `FAR` where the
-misses so far say that it is far:
+A look costs an evaluation; after a hit, training up to the next look is wasted. Consecutive looks
+therefore differ by a factor of at most `NEAR` if the target may be near, and of at most `FAR` if
+the misses so far show that it is far:
 
     x' = x min(FAR, max(NEAR, exp(SAFETY (target - best) / slope)))
 
-with x the fraction of the budget at the last look, and slope the steeper one of the metric's rises
-between the last three looks, each over the log of their fractions. With fewer than two misses, or
-without a rise, a look is `FAR` after the last. When one hits, the snapshots since the last miss are
-searched: at the interpolated crossing twice, then by halves, until a miss and a hit are neighbours.
+with x the fraction of the budget at the last look, and slope the larger one of the metric's slopes
+between the last three looks, in the log of the fraction. With fewer than two misses, or without an
+improvement, the next look is `FAR` after the last. When a look hits, the snapshots since the last
+miss are searched: twice at the interpolated crossing, then by bisection, until a miss and a hit are
+neighbours.
 
-All of it follows from what the record holds, so `harness verify` goes through it again.
+Everything follows from the record, so `harness verify` can replay it.
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ from typing import NamedTuple
 from workloads.targets import AnyTarget
 
 NEAR = 1.08
-"""Of two looks near the target the later one's fraction over the earlier one's, at most."""
+"""The largest ratio of the fractions at consecutive looks near the target."""
 FAR = 1.25
-"""The same anywhere."""
+"""The largest ratio anywhere."""
 SAFETY = 0.5
-"""How much of the way to the extrapolated crossing (in log time) is gone before the next look."""
+"""The fraction of the distance to the extrapolated crossing, in log time, before the next look."""
 LOOKS_USED = 3
-"""How many looks the extrapolation goes by."""
+"""The number of looks that the extrapolation uses."""
 
 
 class Look(NamedTuple):
-    """An evaluated snapshot: a time, or another count of training, and the target's metric."""
+    """An evaluated snapshot: its time (or fraction or step), and the target's metric."""
 
     at: float
     value: float
@@ -46,14 +47,14 @@ def next_look(misses: Sequence[Look], target: AnyTarget) -> float:
     Args:
         misses: the looks so far, none of which met the target, by fractions of the budget; at least
             one.
-        target: what is looked for.
+        target: the target of the search.
     """
     step = max(math.log(NEAR), _log_step(misses, target))
     return misses[-1].at * math.exp(min(math.log(FAR), step))
 
 
 def _log_step(misses: Sequence[Look], target: AnyTarget) -> float:
-    """How far the next look is, in log time, by what the metric did between the last ones."""
+    """The distance to the next look in log time, extrapolated from the last looks."""
     sign = 1.0 if target.direction == "maximize" else -1.0
     recent = [Look(math.log(miss.at), sign * miss.value) for miss in misses[-LOOKS_USED:]]
     slopes = [
@@ -70,9 +71,9 @@ def _log_step(misses: Sequence[Look], target: AnyTarget) -> float:
 
 
 def crossing(miss: Look | None, hit: Look, target: AnyTarget) -> float:
-    """Where the target is met: interpolated by the metric's values, linear in the log of `at`.
+    """The crossing of the target: interpolated by the metric's values, linear in the log of `at`.
 
-    It is the hit's own place where there is no miss before it, or none with a number.
+    Without a miss before the hit, or with one that was not finite, it is the hit itself.
     """
     if miss is None or miss.at <= 0.0 or not (math.isfinite(miss.value) and miss.at < hit.at):
         return hit.at
@@ -83,13 +84,13 @@ def crossing(miss: Look | None, hit: Look, target: AnyTarget) -> float:
 
 
 def next_place(times: Sequence[float], low: int, high: int, crossing_s: float | None = None) -> int:
-    """Which of the snapshots between a miss and a hit is evaluated next.
+    """The index of the snapshot between a miss and a hit that is evaluated next.
 
     Args:
         times: of all snapshots since the last miss.
-        low: the place of the miss in them; -1 if it came before them.
-        high: the place of the hit; some lie between.
-        crossing_s: where the crossing is expected; None halves what is left.
+        low: the index of the miss; -1 if it came before them.
+        high: the index of the hit; there are snapshots in between.
+        crossing_s: the expected crossing; None for bisection.
     """
     if crossing_s is None:
         return (low + high) // 2

@@ -1,4 +1,4 @@
-"""The machine around a trial, as the referee reads it before GO and after the end."""
+"""Readings of the machine before GO and after the end, and of the worker's use."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Reading = Callable[[], MachineReading]
 
 
 class HostMonitor:
-    """Two readings and what lies between them.
+    """Takes the two readings of an attempt and compares them.
 
     Args:
-        reading: takes one.
+        reading: takes a reading.
     """
 
     def __init__(self, reading: Reading) -> None:
@@ -27,7 +27,7 @@ class HostMonitor:
         self.before: MachineReading | None = None
 
     def begin(self, use: Use) -> MachineReading:
-        """Take the first reading; the worker is frozen, and what it used so far does not count."""
+        """Take the first reading, while the worker is frozen; its use so far does not count."""
         self._cpu_s = self._cpu_before_s = use.cpu_s
         reading = self._reading()
         self._own_s = sum(os.times()[:2])  # the probe of the reading lies before it, too
@@ -35,11 +35,11 @@ class HostMonitor:
         return self.before
 
     def note(self, use: Use) -> None:
-        """Keep the worker's processor time."""
+        """Record the worker's CPU time."""
         self._cpu_s = max(self._cpu_s, use.cpu_s)
 
     def check(self, use: Use, memory_gib: float) -> None:
-        """Keep the worker's processor time, and end its trial if it uses more memory than it may.
+        """Record the worker's CPU time, and end the trial if it exceeds its memory limit.
 
         Raises:
             TrialEndedError: it does.
@@ -50,7 +50,7 @@ class HostMonitor:
             raise TrialEndedError("out_of_memory", why)
 
     def changes(self) -> MachineChange | None:
-        """The second reading and the changes since the first; None if there was none."""
+        """Take the second reading and compare it with the first; None if there was no first one."""
         if self.before is None:
             return None
         after = self._reading()
@@ -58,7 +58,7 @@ class HostMonitor:
         return between(self.before, after, self._cpu_s - self._cpu_before_s, own_s)
 
     def kernel_has_killed(self) -> bool:
-        """Whether the kernel has killed a process for want of memory meanwhile."""
+        """Whether the kernel has killed a process for lack of memory since the start."""
         return kernel_oom_kills() > self._oom_kills
 
 

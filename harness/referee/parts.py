@@ -1,8 +1,8 @@
-"""How much of the validation split is evaluated: until it is plain what comes out. Pure rules.
+"""Pure rules on how much of the validation split to evaluate: until the outcome is clear.
 
-The split is evaluated in an order that is drawn for the instance and that no submission knows,
-about a sixteenth at a time, but at least ten examples. The mean of the first n of N examples is an
-estimate of the whole split's, with the standard error
+The split is evaluated in an order drawn for the instance, which no submission knows, about a
+sixteenth at a time but at least ten examples. The mean of the first n of N examples estimates that
+of the whole split, with the standard error
 
     se = s sqrt((1 - n / N) / n)
 
@@ -12,21 +12,22 @@ as rarely as z standard deviations are by a normal variable: for z = 5 and ten e
 for a thousand 5.1.
 
     likely   two deviations from the target, a hit or a miss: enough to decide what to evaluate next
-    clear    a miss by five deviations: enough to forget the snapshots before it
+    clear    a miss by five deviations: enough to discard the snapshots before it
     whole    the whole split: what the hit and the miss before it are evaluated on
 
-A snapshot that just meets the target is a clear miss after one of at most thirty parts, so fewer
-than one in 100,000 is taken for that; the long tail that losses have to the right makes it rarer.
+A snapshot is tested after each of at most thirty parts. Of snapshots that just meet the target,
+fewer than one in 100,000 is mistaken for a clear miss; the long right tail of losses makes this
+even rarer.
 
-Snapshots near each other find the same examples hard. So once one of the trial's was evaluated on
-the whole split, the others are estimated by their difference from it, the difference estimator of
-survey sampling (Cochran, Sampling Techniques, 1977, section 7.9): the whole split's mean of that
-one, and the mean of the differences in the first n, with s the differences' standard deviation. On
-`lm` it is an eighth of the values'. Where half the split makes nothing likely all of it is
-evaluated: a snapshot so near the target is what the next ones are compared with.
+Neighbouring snapshots find the same examples hard. Once one of the trial's snapshots has been
+evaluated on the whole split, the others are therefore estimated by their difference from it, the
+difference estimator of survey sampling (Cochran, Sampling Techniques, 1977, section 7.9): that
+snapshot's mean over the whole split plus the mean difference over the first n examples, with s the
+standard deviation of the differences. On `lm` it is an eighth of that of the values. If half of the
+split decides nothing, all of it is evaluated: the next snapshots are then compared with this one.
 
-Few errors among few examples say little: an accuracy's s is at least what it is at the target, and
-that of differences at least what one example that differs makes it.
+Few examples may contain no error by chance, so an accuracy's s is at least its value at the target;
+that of differences is at least its value if one example differs.
 """
 
 from __future__ import annotations
@@ -47,24 +48,24 @@ from workloads.targets import AnyTarget, Target
 Certainty = Literal["likely", "clear", "whole"]
 Values = npt.NDArray[np.float64]
 PARTS = 16
-"""Into how many the split is divided, or up to twice as many: after each it may be enough."""
+"""The number of parts of a split (up to twice as many if sizes do not divide)."""
 LEAST = 10
-"""Examples in a part: of fewer the deviation is hardly known, and a small batch is slow."""
+"""Least examples of a part: fewer say little of the deviation, and small batches are slow."""
 LIKELY, CLEAR = 2.0, 5.0
-"""Deviations, as above."""
+"""Numbers of deviations, as above."""
 
 
 class Estimate(NamedTuple):
-    """What a part of a split says of the whole."""
+    """The estimate of a whole split's mean from a part of it."""
 
     mean: float
     standard_error: float
-    """Not a number where there are fewer than two examples, or values that are none."""
+    """NaN if there are fewer than two examples, or NaN among the values."""
     examples: int
     of: int
-    """How many the split has."""
+    """The number of examples in the split."""
     is_difference: bool = False
-    """Whether it is estimated by the difference from a snapshot that was evaluated whole."""
+    """Whether it is estimated by the difference from a snapshot evaluated on the whole split."""
 
 
 class Measurement(NamedTuple):
@@ -72,16 +73,16 @@ class Measurement(NamedTuple):
 
     value: float
     certainty: Certainty | None = "whole"
-    """How certain it is on which side of the target the whole split lies; None for not at all."""
+    """The certainty of the outcome on the whole split; None if it is not even likely."""
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is that of the whole split."""
+        """Whether the whole split was evaluated."""
         return self.certainty == "whole"
 
     @property
     def is_clear(self) -> bool:
-        """Whether what lies before it need not be kept, if it misses."""
+        """Whether the snapshots before it can be discarded if it misses."""
         return self.certainty in ("clear", "whole")
 
 
@@ -106,9 +107,9 @@ def estimate(values: Values, of: int, beside: Values | None = None) -> Estimate:
 
 
 def certainty(part: Estimate, target: AnyTarget) -> Certainty | None:
-    """How certain it is on which side of the target the whole split lies; None for not even likely.
+    """The certainty of the outcome on the whole split; None if it is not even likely.
 
-    Whether it is a hit or a miss, the estimate itself says.
+    Whether the outcome is a hit or a miss follows from the estimate itself.
     """
     if part.examples == part.of:
         return "whole"
@@ -169,39 +170,39 @@ def evaluated_until(
 
 @cache
 def quantile(degrees: int, deviations: float) -> float:
-    """What Student's t exceeds as rarely as a normal variable exceeds so many deviations.
+    """The quantile of Student's t with the same tail probability as a normal variable's deviation.
 
     Args:
-        degrees: of freedom.
-        deviations: standard ones.
+        degrees: the degrees of freedom.
+        deviations: in standard deviations of a normal variable.
     """
     tail = 0.5 * math.erfc(deviations / math.sqrt(2.0))
     return -float(special.stdtrit(degrees, tail))
 
 
 def part_size(examples: int, most: int) -> int:
-    """How many examples are evaluated at once, so that there are about `PARTS` parts.
+    """The batch size of evaluation for which a split has about `PARTS` parts.
 
-    A divisor of the split, if there is one near, as a last batch of another size is compiled again.
+    A divisor of the split if there is one nearby, as a last batch of another size is recompiled.
 
     Args:
-        examples: of the split.
-        most: how many may be evaluated at once.
+        examples: how many the split has.
+        most: the largest batch size.
     """
     size = max(1, min(most, max(LEAST, -(-examples // PARTS))))
     return next((n for n in range(size, size // 2, -1) if examples % n == 0), size)
 
 
 def may_take_parts(trial: Trial) -> bool:
-    """Whether a trial's snapshots may be evaluated on parts: it ends at a target that is known.
+    """Whether a trial's snapshots may be evaluated on parts: if it ends at a known target.
 
-    The curve of any other trial is a result by itself, and each of its points a whole split's.
+    The curve of any other trial is its result, so each point is evaluated on the whole split.
     """
     return trial.stop_rule == "target" and isinstance(trial.target, Target)
 
 
 def _scale(examples: int, of: int) -> float:
-    """The standard error over the standard deviation: 0 of the whole split."""
+    """The ratio of standard error to standard deviation: 0 for the whole split."""
     return math.sqrt((1.0 - examples / of) / examples)
 
 

@@ -2,8 +2,8 @@
 
     setting up -> warming up -> loading -> (running, with glances -> looking)* -> ended
 
-Whatever the worker does, the trial ends in one state; what the worker says is written down as a
-claim, what the referee sees as a measurement.
+Whatever the worker does, the trial ends in exactly one state. What the worker reports is recorded
+as a claim, what the referee observes as a measurement.
 """
 
 from __future__ import annotations
@@ -44,20 +44,21 @@ from harness.sandboxes.base import WorkerProcess
 EXIT_TIMEOUT_S = 2.0
 PROFILED_STEPS = 5
 PROFILE_CAP_S = 1.0
-"""Of the steps after the end whose parts are timed; one that has begun may take as long again."""
+"""The time limit for profiling steps after the end; a step that has begun may take as long again.
+"""
 
 
 class Referee:
     """Runs one trial to its end.
 
     Args:
-        trial: what to run.
-        context: what it needs.
+        trial: the trial to run.
+        context: its data, evaluator and settings.
         worker: the confined worker, waiting for HELLO.
         wire: the referee's end of the wire.
-        recorder: takes what is measured, what the worker claims, and what is only shown.
-        checkpoints: keeps what a successor would need.
-        slot: the memory that worker and referee share.
+        recorder: records measurements and claims, and displays progress.
+        checkpoints: writes checkpoints for a restarted referee.
+        slot: the memory shared by worker and referee.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class Referee:
         )
 
     def run(self, checkpoint: Checkpoint | None = None) -> Result:
-        """Run the trial, or go on with what a dead referee left; the worker is dead afterwards."""
+        """Run the trial, or resume it from a checkpoint; the worker is killed afterwards."""
         try:
             state, reason = self._run_attempt(checkpoint)
         except CannotWriteError:
@@ -144,7 +145,7 @@ class Referee:
         return ending
 
     def _prepare(self) -> None:
-        """Have the worker set up, warm up and load."""
+        """Let the worker set up, warm up and load."""
         with self._clock.account("setup"):
             self._talk.send(self._context.hello)
             self._slot.send(self._worker.connection)
@@ -154,7 +155,7 @@ class Referee:
         self._load()
 
     def _warm_up(self) -> None:
-        """Let it compile; what setting up took is part of the time that is free."""
+        """Let it warm up and compile; the untimed limit includes the time of the set-up."""
         cap_s = max(0.0, self._trial.limits.warmup_s - self._clock.others()["setup"])
         with self._clock.account("warm_up"):
             self._talk.send(WarmUp(cap_s=cap_s))
@@ -162,7 +163,7 @@ class Referee:
         self._record.claim(warm_up_of(warm))
 
     def _load(self) -> None:
-        """Hand over data and parameters, on the clock: whoever has them could train with them."""
+        """Send data and parameters, on the clock, as the worker could train from then on."""
         self._freezer.freeze()  # a view that is a copy may take seconds
         with self._clock.account("load"):
             train_folder = self._worker.show(self._context.train_folder)
@@ -175,7 +176,7 @@ class Referee:
         self._freezer.freeze()
 
     def _inherit(self) -> None:
-        """Hand over what a branch begins with, on the clock as its data are."""
+        """Send the state that a branch starts from, on the clock like the data."""
         branch, trunk = self._trial.branch, self._context.trunk
         if branch is None or trunk is None:
             return
@@ -208,7 +209,7 @@ class Referee:
         return "budget", "the budget was spent before the target was met"
 
     def _run_to_look(self) -> HeldSnapshot:
-        """Let the worker train on, a glance at each grid point, up to the look that is due."""
+        """Let the worker train up to the next look, with a glance at each grid point."""
         self._snapshots.go()
         while not self._search.is_look_due(self._snapshots.next_point):
             self._search.keep(self._snapshots.glance())
@@ -217,7 +218,9 @@ class Referee:
         return self._snapshots.accept(stopped_worker)
 
     def _look(self, snapshot: HeldSnapshot) -> None:
-        """Evaluate a snapshot and what it leads to; in full what the result keeps."""
+        """Evaluate a snapshot, search if it hits, and complete the evaluations of snapshots in the
+        result.
+        """
         before = self._search.hit
         is_kept = self._snapshots.is_over or self._checkpoints.state_bytes > 0
         self._search.look(snapshot, whole=is_kept)
@@ -229,7 +232,7 @@ class Referee:
             self._evaluator.complete(snapshot)
 
     def _profile(self) -> None:
-        """Ask where a step's time goes; the trial has its result, so a failure is only noted."""
+        """Profile some steps; the trial has its result by now, so a failure is only recorded."""
         with self._clock.account("profile"):
             try:
                 self._freezer.thaw()
@@ -243,9 +246,9 @@ class Referee:
         self._record.claim(profile_of(profile))
 
     def _resume(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint; nothing of this is on the clock.
+        """Resume from a checkpoint, off the clock.
 
-        A worker that ends meanwhile ends the trial where the checkpoint has it.
+        If the worker dies meanwhile, the trial ends at the time of the checkpoint.
         """
         position = checkpoint.position
         self._search.resume(position.search)

@@ -1,4 +1,4 @@
-"""What a dead referee left, and how its successor begins."""
+"""Resumes a trial whose referee died, from its log and its checkpoint."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from harness.referee.checkpoint import (
 CONSTANT_FIELDS = (
     "submission_files", "fingerprint", "environment", "threads", "sandbox", "trunk_checkpoint",
 )  # fmt: skip
-"""What must be as it was at the attempt's beginning; else the trial restarts."""
+"""The fields of the first event that must be unchanged; otherwise the trial restarts."""
 
 
 def find_checkpoint(
@@ -33,13 +33,13 @@ def find_checkpoint(
     events: Sequence[Event],
     beginning: Begin,
 ) -> Checkpoint | None:
-    """The checkpoint from which the last attempt can go on; None if it cannot.
+    """The checkpoint from which the last attempt can be resumed; None if it cannot.
 
     Args:
-        trial: what is run.
+        trial: the trial.
         folder: its folder.
         events: its log.
-        beginning: what its `begin` would say now.
+        beginning: the first event of an attempt that would begin now.
     """
     attempts = attempts_of(events)
     if not attempts or isinstance(attempts[-1].last.data, End | Rerun):
@@ -55,7 +55,7 @@ def find_checkpoint(
 def note_beginning(
     ledger: Ledger, recorder: Recorder, beginning: Begin, checkpoint: Checkpoint | None
 ) -> None:
-    """Say in ledger and log that an attempt begins, or goes on from a checkpoint."""
+    """Record in ledger and log that an attempt begins, or is resumed from a checkpoint."""
     identity = beginning.identity
     if checkpoint is None:
         ledger.note(AttemptBegun(identity=identity, attempt=beginning.attempt))
@@ -81,20 +81,20 @@ def note_beginning(
 def resumable(
     trial: Trial, folder: Path, every_s: float, shapes: Shapes, checkpoint: Checkpoint | None
 ) -> Checkpoints:
-    """The writer of a trial's checkpoints, which goes on from what a dead referee left.
+    """The writer of a trial's checkpoints, continuing after the given one.
 
     Args:
-        trial: what is run.
+        trial: the trial.
         folder: its folder.
         every_s: the least timed seconds between two checkpoints.
         shapes: of the model's parameters and buffers.
-        checkpoint: the checkpoint that the trial goes on from, if any.
+        checkpoint: the checkpoint that the trial is resumed from, if any.
     """
     since_s = checkpoint.position.timed_s if checkpoint else 0.0
     return Checkpoints(folder, trial, every_s, state_limit(model_bytes(shapes)), since_s)
 
 
 def expected_bytes(shapes: Shapes) -> int:
-    """The most that a worker's message may hold: a snapshot and a state."""
+    """The largest message of a worker: a snapshot with a state."""
     size = model_bytes(shapes)
     return 2 * size + 2**20 + state_limit(size)

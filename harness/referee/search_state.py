@@ -1,4 +1,4 @@
-"""What a search for the target leaves: in a trial's result, and in a checkpoint, to go on from."""
+"""The outcome of a target search, for a trial's result, and its state, for a checkpoint."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from workloads.spec import Frozen
 
 
 class Outcome(NamedTuple):
-    """What a `Result` has of the target; None for what there was not."""
+    """The fields of a `Result` about the target; None for those without a value."""
 
     time_to_target_s: float | None = None
     last_miss_s: float | None = None
@@ -41,13 +41,13 @@ class RecordedHit(Frozen):
 
 
 class SearchState(Frozen):
-    """What a search with no snapshot in hand goes on from."""
+    """The state of a search that holds no snapshots."""
 
     misses: tuple[Miss, ...]
-    """The last looks, as far as the next one goes by them."""
+    """The most recent looks, which determine the next one."""
     last_look: int
     """The grid point of the last look."""
     best: float | None
     is_best_whole: bool = True
-    """Whether the best is a whole split's."""
+    """Whether the best value is from a whole split."""
     hit: RecordedHit | None

@@ -1,9 +1,9 @@
-"""How snapshots get from the worker to the referee, and when each was made.
+"""Collects snapshots from the worker, and determines the time of each.
 
-A *glance* takes one in passing: the worker writes it into the slot, says so and trains on; the
-referee copies it out and reads its clock when the copy is complete, so that whatever the worker
-writes meanwhile, the time on it is late enough. At a *look* the worker is stopped, hands its
-snapshot over through the wire, with its state if a checkpoint is due, and is frozen.
+A *glance* takes a snapshot while training continues: the worker writes it into the slot, announces
+it and trains on. The referee copies it and reads its clock when the copy is complete, so that the
+time is never too early, whatever the worker writes meanwhile. At a *look* the worker is stopped,
+sends its snapshot over the wire, with its state if a checkpoint is due, and is frozen.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ from harness.referee.snapshot_memory import SnapshotMemory
 from harness.referee.target_search import HeldSnapshot
 
 LOOK_EVERY_S = 0.5
-"""How often a running worker's memory is looked at and its progress told."""
+"""How often a running worker's memory is checked and its progress displayed."""
 
 
 class StoppedWorker(NamedTuple):
-    """What a worker has sent before it was frozen; nothing of it is checked."""
+    """The data that a worker sent before it was frozen, not yet checked."""
 
     snapshot: Snapshot
     message: Stopped
@@ -52,17 +52,17 @@ class StoppedWorker(NamedTuple):
 
 
 class SnapshotCollector:
-    """Takes one snapshot after the other, each for the grid point after those passed.
+    """Takes the snapshots of a trial, each for the next grid point that has not passed.
 
     Args:
-        trial: says when they are due.
-        shapes: of what they hold.
-        talk: to the worker.
-        slot: where it writes in passing.
-        clock: the trial's.
-        recorder: takes what the worker says of its training.
-        checkpoints: says whether the worker's state is wanted, and takes it.
-        check_use: ends the trial of a worker that uses too much memory.
+        trial: defines the grid and the budget.
+        shapes: of a snapshot's arrays.
+        talk: the conversation with the worker.
+        slot: the shared memory for glances.
+        clock: the trial's clock.
+        recorder: records the worker's reports.
+        checkpoints: decides whether to request the worker's state, and keeps it.
+        check_use: ends the trial if the worker uses too much memory.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class SnapshotCollector:
 
     @property
     def steps(self) -> int:
-        """The steps up to the last snapshot, as the worker claims."""
+        """The steps up to the last snapshot, as reported by the worker."""
         return self._last.step if self._last else 0
 
     def resume(self, last: HeldSnapshot) -> None:
@@ -107,12 +107,12 @@ class SnapshotCollector:
         self._last = last
 
     def go(self) -> None:
-        """Let the worker train; its clock runs."""
+        """Start the clock and let the worker train."""
         self._clock.start()
         self._talk.send(Go(fraction=self._fraction()))
 
     def glance(self) -> HeldSnapshot:
-        """Take a snapshot in passing; the worker trains on."""
+        """Take a snapshot while the worker trains on."""
         point = self.next_point
         due_s, at_step = self._schedule.deadline(point)
         self._wait_until_due(due_s, at_step)
@@ -128,12 +128,12 @@ class SnapshotCollector:
         return snapshot
 
     def _copy(self) -> tuple[Flat, float]:
-        """What lies in the slot, and when the copy of it was complete."""
+        """Copy the slot; returns the copy, and the time when it was complete."""
         flat = self._slot.copy(self._memory.take())
         return flat, self._clock.timed_s
 
     def stop(self) -> StoppedWorker:
-        """Stop the worker and its clock; it is to be frozen at once."""
+        """Stop the worker and the clock; the worker must then be frozen at once."""
         point = self.next_point
         due_s, at_step = self._schedule.deadline(point)
         self._wait_until_due(due_s, at_step)
@@ -149,7 +149,7 @@ class SnapshotCollector:
         return StoppedWorker(snapshot, message, tensors, self._clock.stop())
 
     def accept(self, worker: StoppedWorker) -> HeldSnapshot:
-        """Check what a worker that is frozen by now has sent."""
+        """Check the snapshot of a stopped worker, which is frozen by now."""
         with self._clock.account("snapshot_copy"):
             snapshot, message, tensors, timed_s = worker
             tensors = self._checkpoints.without_state(snapshot, tensors)
@@ -168,7 +168,7 @@ class SnapshotCollector:
             raise TrialEndedError("diverged", f"parameters not finite at step {step}")
 
     def record(self) -> None:
-        """Write down the snapshots that were taken in passing: the worker trains no more."""
+        """Record the glances so far, while the worker is not training."""
         with self._clock.account("record"):
             while self._pending_events:
                 self._record.claim(self._pending_events.pop(0))
@@ -210,7 +210,7 @@ class SnapshotCollector:
         self._is_stop_sent = True
 
     def _wait_until_due(self, due_s: float, at_step: int | None) -> None:
-        """Wait for a point; under a budget in steps the worker itself waits for its order."""
+        """Wait until a grid point is due; with a budget in steps the worker waits itself."""
         if not self._is_stop_sent and self._is_answered_by(0.0 if at_step is not None else due_s):
             self._talk.refuse_unasked()
 
@@ -220,7 +220,7 @@ class SnapshotCollector:
             raise TrialEndedError("hung", why)
 
     def _is_answered_by(self, until_s: float) -> bool:
-        """Wait until the worker speaks or the clock shows a time, with an eye on its memory."""
+        """Wait for a message or a time on the clock, checking the worker's memory."""
         while (remaining_s := until_s - self._clock.timed_s) > 0.0:
             if self._talk.poll(min(remaining_s, LOOK_EVERY_S)):
                 return True
@@ -228,7 +228,7 @@ class SnapshotCollector:
         return self._talk.poll()
 
     def _look_around(self) -> None:
-        """See what the worker uses and tell its progress, unless that was done just now."""
+        """Check the worker's use and display its progress, unless that was done recently."""
         timed_s = self._clock.timed_s
         if timed_s - self._looked_s < LOOK_EVERY_S:
             return

@@ -1,9 +1,9 @@
-"""Batch statistics of averaged weights, recomputed by the referee.
+"""Recomputes batch statistics for averaged weights.
 
-An average of weights is evaluated with statistics of its own: the mean over the first batches of
-the instance's order. At a look the worker computes them, on the clock. At a glance that would cost
-it several passes each, so it hands over its weights without, and the referee makes the same passes
-for the few such snapshots that are evaluated, off the clock.
+Averaged weights are evaluated with their own statistics: means over the first batches of the
+instance's order. At a look the worker computes them, on the clock. At a glance this would cost the
+worker several passes each time, so it submits the weights without statistics, and the referee makes
+the same passes, off the clock, for the few snapshots that are evaluated.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from workloads.spec import Augmentation
 
 @dataclass(frozen=True)
 class BatchStatistics:
-    """Recomputes the statistics of a model that has some.
+    """Recomputes the batch statistics of a model.
 
     Args:
-        backend: the framework's training, on the evaluation's device; called once they are needed.
-        config: the problem's, of the trial.
-        examples: the training split.
-        order: of the trial's instance.
-        augmentation: of its images.
+        backend: creates the framework's training backend on the evaluation device, when needed.
+        config: the configuration of the trial's problem.
+        examples: opens the training split.
+        order: the instance's order of examples.
+        augmentation: of the images.
     """
 
     backend: Callable[[], TrainingBackend[Any]]
@@ -40,7 +40,7 @@ class BatchStatistics:
     augmentation: Augmentation | None
 
     def recompute(self, parameters: Parameters) -> Parameters:
-        """The same parameters, with the statistics that they have on the first batches."""
+        """The same parameters with recomputed statistics."""
         backend, problem = self._backend, self._problem
         backend.load(problem, parameters)
         problem.recompute_statistics(problem.parameters, self._batches)

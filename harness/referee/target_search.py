@@ -1,20 +1,18 @@
-"""How a trial is observed on its grid: which snapshots are evaluated, and when the target is
-met.
+"""The search for the target: which snapshots are evaluated, and where the target is met.
 
-A snapshot is taken at each point of the grid. At a look (`harness.referee.looks` says when) the
-worker is stopped and its snapshot evaluated; the others wait, at most `Grid.kept` of them. When a
-look hits, those that wait are searched until a miss and a hit are neighbours: few evaluations, and
-not each in order. The time to target is the crossing between those two, interpolated by the
-metric's values; both ends stay in the result. Every entry is observed in this way, whatever it
-does.
+A snapshot is taken at each grid point. At a look (see `harness.referee.looks`) the worker is
+stopped and its snapshot evaluated; the other snapshots are held, at most `Grid.kept` of them. When
+a look hits, the held snapshots are searched until a miss and a hit are neighbours, which takes few
+evaluations. The time to target is the crossing between these two, interpolated by the metric's
+values; both are part of the result. All entries are observed in the same way.
 
-Of a metric that goes up and down the search finds a crossing: a miss and the hit right after it,
-between the last look that missed and the first that hit. There may be earlier hits, between two
-looks that missed or between two snapshots of the search; they stay unseen for every entry alike.
+If the metric oscillates around the target, the search finds one crossing, a miss and the hit right
+after it, between the last look that missed and the first that hit. Earlier hits between two looks,
+or between two searched snapshots, remain undetected, for all entries alike.
 
-A hit lies within the budget. The last snapshot is asked for when the budget is spent and comes
-later, by the step in flight: it is evaluated, and those before it are searched if it meets the
-target, but it is no hit itself.
+A hit must lie within the budget. The last snapshot is requested when the budget is spent and
+arrives one step later. It is evaluated, and the snapshots before it are searched if it meets the
+target, but it is not a hit itself.
 
 Of most snapshots only a part of the validation split is evaluated, until it is likely whether they
 meet the target, or clear that they miss it (`harness.referee.parts`). A likely outcome decides what
@@ -38,13 +36,13 @@ from workloads.spec import Grid
 from workloads.targets import AnyTarget, BaselineTarget
 
 INTERPOLATIONS = 2
-"""How often the search goes by interpolation before it halves: a metric is nearly straight between
-two looks, but for its noise."""
+"""How many interpolations the search makes before it bisects: between two looks a metric is nearly
+linear, except for noise."""
 
 
 @dataclass(frozen=True)
 class HeldSnapshot:
-    """One snapshot as the referee holds it."""
+    """A snapshot in the referee's memory."""
 
     grid: int
     step: int
@@ -57,9 +55,9 @@ class HeldSnapshot:
 
 @dataclass(frozen=True)
 class Hit:
-    """The first snapshot that meets the target after one that does not, and that one.
+    """A snapshot that meets the target, and the miss right before it.
 
-    `last_miss` is None where no snapshot was evaluated before it.
+    `last_miss` is None if no snapshot was evaluated before it.
     """
 
     snapshot: HeldSnapshot
@@ -71,23 +69,23 @@ class Evaluate(Protocol):
     """Evaluates a snapshot by the target's metric."""
 
     def __call__(self, snapshot: HeldSnapshot, /, *, until: Certainty) -> Measurement:
-        """The value, as certain as is wanted; an earlier evaluation of it is gone on with.
+        """Evaluate a snapshot to the required certainty, continuing an earlier evaluation.
 
         Args:
-            snapshot: what is evaluated.
-            until: how certain the outcome is to be.
+            snapshot: the snapshot.
+            until: the required certainty of the outcome.
         """
         ...
 
 
 class TargetSearch:
-    """Decides which snapshots are looked at, and finds a hit right after a miss.
+    """Decides when to look, and finds a hit right after a miss.
 
     Args:
-        grid: where snapshots are taken, and how many may wait.
-        target: what a hit meets.
-        evaluate: gives the target's metric.
-        limit_s: the timed seconds after which there is no hit.
+        grid: the grid of snapshots, and how many may be held.
+        target: the target.
+        evaluate: computes the target's metric.
+        limit_s: the timed seconds after which nothing counts as a hit.
     """
 
     def __init__(
@@ -97,34 +95,34 @@ class TargetSearch:
         self._evaluate, self._limit_s = evaluate, limit_s
         self._waiting: list[HeldSnapshot] = []
         self._measurements = dict[int, Measurement]()
-        """What is known of those that wait, by their places; of each place the latest."""
+        """The latest measurement of each held snapshot, by its index."""
         self._before: Miss | None = None
-        """The clear miss before those that wait."""
+        """The clear miss before the held snapshots."""
         self._part_before: HeldSnapshot | None = None
-        """Its snapshot, if not all of the split was evaluated."""
+        """Its snapshot, if it was not evaluated on the whole split."""
         self._misses: list[Miss] = []
         self._last_look = 0
         self._best: Measurement | None = None
         self.hit: Hit | None = None
 
     def is_look_due(self, point: int) -> bool:
-        """Whether the snapshot that is asked for at a grid point is to be looked at."""
+        """Whether the snapshot of a grid point must be a look."""
         if point >= self._grid.points or self._is_full:
             return True
         return self._grid.fraction(point) >= self._next_fraction()
 
     def keep(self, snapshot: HeldSnapshot) -> None:
-        """Let a snapshot wait for the next look; after a hit nothing is searched for."""
+        """Hold a snapshot until the next look; after a hit snapshots are not needed."""
         if self.hit is None:
             self._waiting.append(snapshot)
 
     def look(self, snapshot: HeldSnapshot, *, whole: bool = False) -> None:
-        """Evaluate a snapshot, and if it meets the target those that wait.
+        """Evaluate a snapshot, and search the held ones if it meets the target.
 
         Args:
-            snapshot: what is looked at.
-            whole: whether all of the split is evaluated whatever a part shows: at the end of the
-                budget, and where a checkpoint is due, which keeps no snapshot.
+            snapshot: the snapshot of the look.
+            whole: whether to evaluate the whole split in any case: at the end of the budget, and
+                when a checkpoint is due, which cannot store snapshots.
         """
         self._last_look = snapshot.grid
         until: Certainty = "clear" if self._is_full else "likely"
@@ -149,28 +147,28 @@ class TargetSearch:
             self._part_before = None if measurement.is_whole else snapshot
 
     def _forget(self) -> None:
-        """Let go of the snapshots that wait."""
+        """Discard the held snapshots."""
         self._waiting.clear()
         self._measurements.clear()
 
     @property
     def _is_full(self) -> bool:
-        """Whether one more snapshot is all that may be held."""
+        """Whether there is room for only one more snapshot."""
         count = len(self._waiting) + (self._part_before is not None)
         return count + 1 >= self._grid.kept
 
     @property
     def best(self) -> float | None:
-        """The best value: of whole splits, or of parts if no split was evaluated whole."""
+        """The best value on whole splits; on parts if no whole split was evaluated."""
         return self._best.value if self._best else None
 
     @property
     def is_settled(self) -> bool:
-        """Whether no snapshot is needed for a later hit."""
+        """Whether no held snapshot is needed any more, so that a checkpoint can be written."""
         return not self._waiting and self._part_before is None
 
     def outcome(self) -> Outcome:
-        """What a `Result` has of the target."""
+        """The fields of a `Result` about the target."""
         if (hit := self.hit) is None:
             return Outcome(best_metric=self.best)
         snapshot, miss = hit.snapshot, hit.last_miss
@@ -186,7 +184,7 @@ class TargetSearch:
         )
 
     def state(self) -> SearchState:
-        """What a settled search goes on from."""
+        """The state of a settled search, for a checkpoint."""
         return SearchState(
             misses=tuple(self._misses),
             last_look=self._last_look,
@@ -196,7 +194,7 @@ class TargetSearch:
         )
 
     def resume(self, state: SearchState) -> None:
-        """Go on from a state."""
+        """Continue from a state."""
         self._misses, self._last_look = list(state.misses), state.last_look
         self._before = self._misses[-1] if self._misses else None
         certainty: Certainty = "whole" if state.is_best_whole else "likely"
@@ -214,8 +212,8 @@ class TargetSearch:
         return max(self._grid.look_from, next_look(looks, self._target))
 
     def _search(self) -> Hit | None:
-        """Narrow the last miss and a hit down to neighbours, both of the whole split; None if the
-        hit comes too late, or if there is none after all.
+        """Narrow down to a miss and a hit that are neighbours, both on the whole split; None if the
+        hit is too late, or turns out not to be one.
         """
         times, turn = [snapshot.timed_s for snapshot in self._waiting], 0
         while (high := self._first_hit) is not None:
@@ -236,25 +234,25 @@ class TargetSearch:
 
     @property
     def _first_hit(self) -> int | None:
-        """The place of the first snapshot that is known to meet the target, or likely to."""
+        """The index of the first snapshot that meets the target for certain or is likely to."""
         is_met = self._target.is_met_by
         return min((p for p, one in self._measurements.items() if is_met(one.value)), default=None)
 
     def _look_at(self, place: int) -> Look | None:
-        """What is known of a place; -1 is the clear miss before all places."""
+        """The measurement at an index; -1 is the clear miss before all held snapshots."""
         if place >= 0:
             return Look(self._waiting[place].timed_s, self._measurements[place].value)
         return Look(self._before.timed_s, or_nan(self._before.value)) if self._before else None
 
     def _hit(self, low: int, high: int) -> Hit:
-        """The hit at a place, and the miss at the one before."""
+        """The hit at an index, with the miss before it."""
         miss = self._look_at(low)
         if low < 0 and miss is not None and self._part_before is not None:
             miss = Look(miss.at, self._value(self._part_before, "whole").value)
         return Hit(self._waiting[high], self._measurements[high].value, miss)
 
     def _measure(self, place: int, until: Certainty) -> Measurement:
-        """Evaluate what waits at a place."""
+        """Evaluate the held snapshot at an index."""
         self._measurements[place] = measurement = self._value(self._waiting[place], until)
         return measurement
 
@@ -268,7 +266,7 @@ class TargetSearch:
         return measurement
 
     def _rank(self, measurement: Measurement) -> tuple[bool, float]:
-        """The larger the better; a whole split's value is worth more than any part's."""
+        """A sort key, larger is better; values on whole splits precede those on parts."""
         sign = 1.0 if self._target.direction == "maximize" else -1.0
         return measurement.is_whole, sign * measurement.value
 

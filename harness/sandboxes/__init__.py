@@ -1,1 +1,1 @@
-"""What confines, freezes and kills one worker."""
+"""Sandboxes: they confine, freeze and kill a worker."""

@@ -1,4 +1,4 @@
-"""What a referee needs of a sandbox, whichever confines the worker."""
+"""The interface of sandboxes."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Protocol
 UNCONFINED_STATUS = 71
 """The exit status of a worker that could not be confined."""
 PROCESSES, PROCESSES_A_CORE = 512, 8
-"""How many processes and threads a worker may have, at least, and on a machine of many cores:
-compilers start several a core."""
+"""The limit on a worker's processes and threads: a minimum, and per core, because compilers start
+several per core."""
 
 
 def most_processes() -> int:
-    """How many it may have on this machine."""
+    """The limit on this machine."""
     return max(PROCESSES, PROCESSES_A_CORE * (os.cpu_count() or 1))
 
 
 @dataclass(frozen=True)
 class Confinement:
-    """What one worker gets and what it may use."""
+    """The resources of one worker, and their limits."""
 
     framework: str
     threads: int
@@ -33,32 +33,32 @@ class Confinement:
     scratch: Path
     """A private folder, the worker's working directory."""
     log: Path
-    """Where its standard output and error go."""
+    """The file for its standard output and error."""
     view: Path
     """An empty folder in which a confined worker finds its training data once they are shown."""
     submission: Path | None = None
     """The copy of the submission's files; None if it is installed."""
     hidden_paths: tuple[Path, ...] = ()
-    """Folders with what the worker must not see: records, instances."""
+    """Folders that the worker must not see: records, instances."""
     ranks: int = 1
     """How many processes the worker forks itself into, which train together."""
     cores: tuple[int, ...] = ()
-    """What it is pinned to; empty for all."""
+    """The cores that it is pinned to; empty for all."""
     processes: int = field(default_factory=most_processes)
-    """How many processes and threads it may have."""
+    """The limit on its processes and threads."""
     computes_on_gpu: bool = False
-    """Whether it needs what NVIDIA's driver and torch's compiler need to start."""
+    """Whether it is allowed what NVIDIA's driver and torch's compiler need to start."""
     scratch_mib: int = 1024
-    """How much it may write."""
+    """The size of its scratch folder."""
     file_mib: int = 512
-    """The largest single file, its log included."""
+    """The largest single file, including its log."""
     packages: Mapping[str, str | None] = field(default_factory=dict)
-    """The versions that the trial's record names; a worker must not meet others."""
+    """The package versions in the trial's record; a worker must have the same ones."""
 
 
 @dataclass(frozen=True)
 class Use:
-    """What a worker has used so far; of several ranks the most memory, and the time of all."""
+    """A worker's use so far: memory (the largest rank's) and CPU time (of all ranks)."""
 
     memory_bytes: int
     cpu_s: float
@@ -71,7 +71,7 @@ class WorkerProcess(Protocol):
     """The referee's end of the wire."""
 
     def freeze(self) -> bool:
-        """Stop every thread of the worker; returns whether they are frozen, within two seconds."""
+        """Stop every thread of the worker; returns whether all are frozen within two seconds."""
         ...
 
     def has_stayed_frozen(self) -> bool:
@@ -79,23 +79,23 @@ class WorkerProcess(Protocol):
         ...
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Let it continue."""
         ...
 
     def show(self, split: Path) -> Path:
-        """Let the worker read a split from now on; returns where it finds it."""
+        """Make a split readable for the worker; returns the path that the worker sees."""
         ...
 
     def kill(self) -> None:
-        """End it and all that it started, and see it gone; safe to call twice."""
+        """Kill it and all that it started, and wait until they are gone; safe to call twice."""
         ...
 
     def use(self) -> Use:
-        """Memory and processor time used; zeros if it is gone."""
+        """Memory and CPU time used; zeros if it is gone."""
         ...
 
     def exit_reason(self, timeout_s: float) -> str:
-        """How it ended, in words, waiting at most so long for the end."""
+        """How it ended, in words, after waiting at most this long for the end."""
         ...
 
 
@@ -104,7 +104,7 @@ class Sandbox(Protocol):
 
     @property
     def image(self) -> str | None:
-        """The digest of the image that workers run in; None if they have this machine's files."""
+        """The digest of the workers' container image; None if they use this machine's files."""
         ...
 
     def start(self, confinement: Confinement) -> WorkerProcess:
@@ -112,5 +112,5 @@ class Sandbox(Protocol):
         ...
 
     def list_unenforced(self) -> tuple[str, ...]:
-        """What this sandbox does not enforce, for the record."""
+        """The protections that this sandbox does not enforce, for the record."""
         ...

@@ -1,4 +1,4 @@
-"""How a process that was forked for a trial becomes its worker."""
+"""Turns a process that was forked for a trial into its worker."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from harness.sandboxes.base import UNCONFINED_STATUS
 from harness.sandboxes.kernel.confine import close_network, confine
 
 WIRE = 3
-"""The descriptor of a worker's wire; it has no others but those for input and output."""
+"""The descriptor of a worker's wire, its only one besides standard input and output."""
 
 
 def become_worker(order: dict[str, Any], wire: int, log: int) -> NoReturn:
-    """Make a forked process the worker of one trial: confine it, serve the wire, end.
+    """Make a forked process the worker of one trial: confine it, serve the wire, and exit.
 
     Args:
-        order: what `harness.sandboxes.kernel.confine.confine` is to do; emptied.
+        order: the order for `harness.sandboxes.kernel.confine.confine`; it is emptied.
         wire: the descriptor of its wire.
-        log: the descriptor that its output goes to.
+        log: the descriptor for its output.
     """
     status = UNCONFINED_STATUS
     try:

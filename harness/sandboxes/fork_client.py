@@ -1,7 +1,7 @@
-"""The referee's end of the line to a fork server, which forks the workers.
+"""The referee's client of a fork server, which forks the workers.
 
-A worker that nothing confines can stop or kill the process that has forked it, so that every wait
-for that process has a limit, and one that is stopped is replaced.
+An unconfined worker can stop or kill the process that forked it. Every wait for that process
+therefore has a timeout, and a stopped one is replaced.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from harness.sandboxes import start
 from harness.sandboxes.log import open_log
 
 ANSWER_TIMEOUT_S = 120.0
-"""For forking; the first time it also imports the framework."""
+"""Timeout of a fork, which for the first one includes importing the framework."""
 CLOSE_TIMEOUT_S = 10.0
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 """glibc gives freed memory back to the kernel and asks for it again in the next step: on a small
@@ -30,7 +30,7 @@ transformer the page faults take a twentieth of the time. Its largest threshold 
 
 
 class ForkServer:
-    """A preloaded parent of workers and the line to it."""
+    """A fork server process and the connection to it."""
 
     def __init__(self, framework: str, threads: int, has_own_users: bool) -> None:
         self._control, theirs = socket.socketpair()
@@ -51,11 +51,11 @@ class ForkServer:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can fork workers; an unconfined one may have killed or stopped it."""
+        """Whether it can fork workers; an unconfined worker may have killed or stopped it."""
         return self._process.poll() is None and not self._is_stopped
 
     def close(self) -> None:
-        """Hang up, upon which the fork server kills what it has forked and ends."""
+        """Close the connection; the fork server then kills all its children and exits."""
         self._control.close()
         try:
             self._process.wait(0.0 if self._is_stopped else CLOSE_TIMEOUT_S)
@@ -97,7 +97,7 @@ class ForkServer:
         self._exit_statuses[line["ended"]] = line["status"]
 
     def _read(self, deadline_s: float) -> dict[str, int]:
-        """The next line; what has come of one that is not whole in time is kept."""
+        """The next line; an incomplete one is kept for the next call."""
         while b"\n" not in self._buffer:
             self._control.settimeout(max(deadline_s - time.monotonic(), 0.001))
             try:
@@ -129,13 +129,12 @@ _SERVERS: dict[tuple[str, int, bool], ForkServer] = {}
 
 
 def fork_server(framework: str, threads: int, has_own_users: bool) -> ForkServer:
-    """This process's fork server for a framework: kept while it lives, ended when this process
-    ends.
+    """This process's fork server for a framework, created on first use and closed on exit.
 
     Args:
-        framework: what it imports.
-        threads: how many its workers may compute with.
-        has_own_users: whether it lives in a user namespace of its own.
+        framework: the framework to import.
+        threads: CPU threads of its workers.
+        has_own_users: whether it runs in its own user namespace.
     """
     key = framework, threads, has_own_users
     if key in _SERVERS and not _SERVERS[key].is_alive:
@@ -149,7 +148,7 @@ def fork_server(framework: str, threads: int, has_own_users: bool) -> ForkServer
 def fork_worker(
     parent: ForkServer, order: dict[str, object], log: Path
 ) -> tuple[int, socket.socket]:
-    """A new worker's process id and the referee's end of its wire."""
+    """Fork a worker; returns its process id and the referee's end of its wire."""
     output = open_log(log)
     ours, theirs = socket.socketpair()
     with output as file, theirs:
@@ -161,7 +160,7 @@ def fork_worker(
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """A cleaned environment: what finding libraries needs, and how threads are used."""
+    """A minimal environment: variables to find libraries, and the settings for threads."""
     names = (
         "PATH",
         "HOME",
@@ -177,7 +176,7 @@ def _environment(threads: int) -> dict[str, str]:
 
 
 def computing(threads: int) -> dict[str, str]:
-    """The variables by which a worker computes: its threads, its allocator, its hashes."""
+    """The variables that affect a worker's computation: threads, allocator, hash seed."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     threading = SPINNING | dict.fromkeys(names, str(threads))
     return ALLOCATOR | threading | {"PYTHONHASHSEED": "0"}

@@ -1,10 +1,10 @@
-"""The parent of workers: imports a framework, runs none of it, and forks one child a request.
+"""The fork server: imports a framework, without running any of it, and forks workers.
 
-It must import only: a child forked after the parent has computed with several threads hangs.
-Requests come as JSON lines with two descriptors (the worker's wire, its log); answers are the
-worker's process id and, later, its wait status. When the line closes, all children are killed.
-A worker that is the first process of its own namespace has an init process between it and this
-parent.
+It must not compute: a child forked after its parent has computed with several threads hangs.
+Requests are JSON lines with two descriptors (the worker's wire and its log); answers are the
+worker's process id and, later, its wait status. When the connection closes, all children are
+killed. If a worker has its own process namespace, there is an init process between it and this
+server.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from harness.sandboxes.kernel import namespaces
 
 
 class Child(NamedTuple):
-    """What this process has forked, and the worker: the same process, or a child of it."""
+    """The process that was forked, and the worker: the same process, or its child."""
 
     own: int
     worker: int
 
 
 def serve(control: socket.socket) -> None:
-    """Fork workers until the control line closes."""
+    """Fork workers until the control connection closes."""
     poll = select.poll()
     poll.register(control, select.POLLIN)
     children: dict[int, Child] = {}
@@ -57,9 +57,10 @@ def serve(control: socket.socket) -> None:
 
 
 def _request(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """One order and its descriptors; an empty one once the other end is gone.
+    """Receive one order and its descriptors; an empty order once the other end is gone.
 
-    Its text stays in no frame, for a worker can read all those that it has been forked from.
+    Its text must not remain in a stack frame, because a worker can read the frames it was forked
+    from.
     """
     try:
         line, descriptors, _, _ = socket.recv_fds(control, 65536, 2)
@@ -102,7 +103,7 @@ def _fork(order: dict[str, Any], descriptors: list[int]) -> Child:
 
 
 def _become_init_process(writer: int, order: dict[str, Any], wire: int, log: int) -> NoReturn:
-    """Fork the worker into its own namespace, tell its number, and end as it ends."""
+    """Fork the worker into its own namespace, report its process id, and exit with its status."""
     libc.die_with_parent(signal.SIGKILL)
     namespaces.hold_first_process()
     worker = os.fork()

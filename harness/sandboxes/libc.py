@@ -21,7 +21,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 
 
 def check_result(result: int, what: str) -> int:
-    """The result of a C call.
+    """Check the result of a C call.
 
     Raises:
         OSError: it is negative; `errno` says why.
@@ -59,20 +59,22 @@ def prctl(option: int, value: int) -> None:
 
 
 def die_with_parent(signal_number: int) -> None:
-    """Get a signal when the parent ends; any change of user undoes it."""
+    """Request a signal for when the parent ends; a change of user cancels it."""
     prctl(_PR_SET_PDEATHSIG, signal_number)
 
 
 def set_dumpable(is_dumpable: bool) -> None:
-    """Whether others of the same user may read this process's memory and trace it."""
+    """Set whether other processes of the same user may trace this one and read its memory."""
     prctl(_PR_SET_DUMPABLE, int(is_dumpable))
 
 
 def keep_capabilities() -> None:
-    """Keep the permitted capabilities over the next change of user."""
+    """Keep the permitted capabilities across the next change of user."""
     prctl(_PR_SET_KEEPCAPS, 1)
 
 
 def gain_nothing_by_exec() -> None:
-    """No program started from here on gains rights; Landlock and seccomp ask for it."""
+    """Prevent programs started from now on from gaining privileges; Landlock and seccomp require
+    it.
+    """
     prctl(_PR_SET_NO_NEW_PRIVS, 1)

@@ -1,4 +1,4 @@
-"""The sandbox of a name."""
+"""Creates sandboxes by name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from harness.sandboxes.base import Sandbox
 
 
 def sandbox(name: str) -> Sandbox:
-    """The sandbox of a name.
+    """Create the sandbox of a name.
 
     Raises:
         UnknownNameError: there is none.

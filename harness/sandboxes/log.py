@@ -1,8 +1,7 @@
-"""A worker's log under a name that tells nothing.
+"""Opens a worker's log under a neutral name.
 
-/proc shows a process the path by which each of its files was opened, and the folder of a trial
-names workload, submission, study and trial. The log therefore has a second name while the worker
-runs.
+/proc shows a process the paths of its open files, and a trial's folder name contains workload,
+submission, study and trial. The log therefore has a second name while the worker runs.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from harness.core.errors import HarnessError
 
 
 def open_log(log: Path) -> BinaryIO:
-    """A log, to which a worker's output is appended.
+    """Open a log for appending a worker's output.
 
     Raises:
         HarnessError: it cannot be written.
@@ -33,11 +32,11 @@ def open_log(log: Path) -> BinaryIO:
 
 @contextmanager
 def neutral_name(log: Path, place: Path) -> Iterator[Path]:
-    """A name by which a log can be opened; gone afterwards, the log stays.
+    """A temporary hard link to a log, under which a worker opens it.
 
     Args:
-        log: made if it is not there.
-        place: a folder of the same file system, whose path may be known.
+        log: the log, created if it does not exist.
+        place: a folder on the same file system whose path the worker may see.
     """
     name = place / f".{secrets.token_hex(8)}.log"
     try:

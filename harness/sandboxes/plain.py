@@ -1,8 +1,8 @@
-"""The sandbox `plain`: process limits, freeze by signal; for every Linux machine.
+"""The sandbox `plain`: process limits, and freezing by signals; works on every Linux machine.
 
-Workers are forked by a fork server, a process that has imported the framework and nothing of any
-submission, so that a trial starts in milliseconds. A fork's child belongs to the fork server; the
-referee signals it by process group and hears of its end from the fork server.
+Workers are forked by a fork server, which has imported the framework but no submission, so that a
+trial starts in milliseconds. The worker is the fork server's child; the referee signals it by
+process group and learns of its end from the fork server.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class PlainWorkerProcess:
 
     control: ControlGroup | None = None
     ranks = 1
-    """How many processes train together in it."""
+    """The number of ranks in it."""
 
     def __init__(self, parent: ForkServer, pid: int, connection: socket.socket) -> None:
         self.connection = connection
@@ -59,7 +59,7 @@ class PlainWorkerProcess:
         return is_led or self._ends_with_its_leader()
 
     def has_stayed_frozen(self) -> bool:
-        """Compare states and processor times with those at the freeze."""
+        """Compare the states and CPU times of all processes with those at the freeze."""
         if self._suspended_group is None or self._suspended_group.has_lasted():
             return True
         return self._ends_with_its_leader()
@@ -80,20 +80,19 @@ class PlainWorkerProcess:
         return SuspendedGroup.of(self.pid, self.control)
 
     def _ends_with_its_leader(self) -> bool:
-        """Whether the worker itself has ended; what it leaves behind then ends, too.
+        """Whether the worker itself has ended; the processes that it left behind are then killed.
 
-        Killed while it was frozen it has done nothing, and its end is reported elsewhere; but
-        nobody goes on in its place.
+        If it was killed while frozen, its end is reported elsewhere; this only makes sure that no
+        other process continues in its place.
         """
         if is_over := ends(self.pid):
             self._signal(signal.SIGKILL)
         return is_over
 
     def kill(self) -> None:
-        """Kill the group and a worker that has left it, and wait until nothing of them is left.
+        """Kill the group, and the worker if it has left it, and wait until they are gone.
 
-        The kernel takes its time to give gigabytes back, and a machine that is busy with that is
-        not the one that comes after.
+        Releasing gigabytes of memory takes the kernel time, which would disturb what runs next.
         """
         self._signal(signal.SIGKILL)
         if self._handle is not None:
@@ -107,13 +106,13 @@ class PlainWorkerProcess:
             time.sleep(0.001)
 
     def show(self, split: Path) -> Path:
-        """Where the worker finds a split: in its place."""
+        """The split's own path."""
         return split
 
     def use(self) -> Use:
-        """Resident memory and processor time of the worker's main process.
+        """Resident memory and CPU time of the worker's main process.
 
-        Of several ranks, which are processes of the group: the most memory and the time of all.
+        With several ranks (processes of the group): the largest memory, and the CPU time of all.
         """
         pids = [self.pid] if self.ranks == 1 else members(self.pid)
         uses = [use for pid in pids if (use := _use_of(pid)) is not None]
@@ -153,7 +152,7 @@ def signal_name(number: int) -> str:
 
 
 def _handle_of(pid: int) -> int | None:
-    """A descriptor that stands for a process even when its number is another's; None if gone."""
+    """A pidfd, which refers to a process even if its id is reused; None if it is gone."""
     try:
         return os.pidfd_open(pid)
     except ProcessLookupError:
@@ -161,7 +160,7 @@ def _handle_of(pid: int) -> int | None:
 
 
 def _use_of(pid: int) -> Use | None:
-    """What one process uses; None if it is gone."""
+    """The use of one process; None if it is gone."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         fields = stat_fields(Path(f"/proc/{pid}"))
@@ -175,10 +174,10 @@ class PlainSandbox:
 
     image: str | None = None
     has_ranks = True
-    """Whether processes in it can meet on a loopback; what does not say so cannot have ranks."""
+    """Ranks connect over the loopback; a sandbox without this attribute cannot have several."""
 
     def start(self, confinement: Confinement) -> PlainWorkerProcess:
-        """Fork a worker in its scratch folder, its output going to its log."""
+        """Fork a worker in its scratch folder, with its output going to its log."""
         libc.set_dumpable(False)
         parent = fork_server(confinement.framework, confinement.threads, False)
         order: dict[str, object] = {

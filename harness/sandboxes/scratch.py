@@ -1,7 +1,7 @@
 """Private folders of one worker: its scratch, and the copy of its submission.
 
-Its referee holds a lock on each, so that what a killed referee left can be told from what is in
-use: the next trial of the machine removes it.
+The referee holds a lock on each, so that folders left by a killed referee can be recognised; the
+next trial on the machine removes them.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from harness.submission.files import Contents, write_copy
 PREFIX = "guided-descent-scratch-"
 COPY_PREFIX = "guided-descent-submission-"
 YOUNG_S = 5.0
-"""Between its making and its locking a folder is not taken for left over."""
+"""A folder younger than this may not be locked yet, and is not removed."""
 
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A new folder, and an end to those that are left over."""
+    """A new scratch folder; folders left by killed referees are removed."""
     with _held_folder(PREFIX) as folder:
         yield folder
 
 
 @contextmanager
 def submission_copy(contents: Contents) -> Iterator[Path]:
-    """A folder with a submission's files and nothing else, which all can read and nobody changes.
+    """A read-only folder, readable by all, with exactly the submission's files.
 
-    Its name tells nothing of where the author keeps them.
+    Its name does not reveal the author's path.
     """
     with _held_folder(COPY_PREFIX) as folder:
         folder.chmod(0o755)

@@ -1,13 +1,13 @@
-"""Whether all processes of a group are frozen, and have been since they were stopped.
+"""Checks that all processes of a group are frozen, and have been since they were stopped.
 
-A state that is looked at once says nothing of the time between two looks: a process may have been
-woken, have had others work, and have stopped itself again. Processor time tells, of those that have
-ended, too: of zombies by their own clocks, of children that were waited for by their parents'.
+A process state says nothing about the time in between: a process may have been woken, have let
+others work, and have stopped itself again. CPU time shows this, also for ended processes: zombies
+still have clocks, and the time of reaped children is counted in their parents'.
 
-One look at a whole group is many looks at single processes, one after the other. Whoever was seen
-stopped may since have been woken by one that was seen later, the exit of a child say. A group is
-therefore looked at twice: if nobody has run between their own two looks, there was an instant
-between both passes at which all were stopped, and nobody was left to wake them.
+Observing a group means observing its processes one after the other. A process that was seen stopped
+may have been woken by one that was seen later, for example by the exit of a child. A group is
+therefore observed twice: if no process has run between its two observations, there was an instant
+between the passes at which all were stopped, and none was left to wake them.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from typing import NamedTuple, Protocol, Self
 from harness.machine.processes import ProcessUse, pids, threads_of, use_of
 
 SLACK_NS = 500_000
-"""What a process may still use up on its way to rest, once its state says that it is stopped."""
+"""CPU time that a process may still use after its state says that it is stopped."""
 DYING_TIMEOUT_S = 0.5
 
 
 class ControlGroup(Protocol):
-    """The kernel's own group of a worker's processes, where there is one that can freeze them."""
+    """A control group of a worker's processes that can freeze them."""
 
     def freeze(self) -> None:
-        """Stop all that is in it, and all that comes into it."""
+        """Freeze all processes in it, including ones that join later."""
         ...
 
     def thaw(self) -> None:
@@ -39,12 +39,12 @@ class ControlGroup(Protocol):
 
     @property
     def is_frozen(self) -> bool:
-        """Whether all that is in it is frozen."""
+        """Whether all processes in it are frozen."""
         ...
 
     @property
     def processor_ns(self) -> int:
-        """What has been used in it, by those that are gone, too."""
+        """The CPU time used in it, including that of ended processes."""
         ...
 
 
@@ -55,7 +55,7 @@ class _Process(NamedTuple):
 
 @dataclass(frozen=True)
 class SuspendedGroup:
-    """A group whose threads were all stopped, and what each process had used by then."""
+    """A group whose threads are all stopped, with the CPU time of each process at that moment."""
 
     group: int
     processes: Mapping[int, _Process]
@@ -64,7 +64,7 @@ class SuspendedGroup:
 
     @classmethod
     def of(cls, group: int, control: ControlGroup | None = None) -> Self | None:
-        """The group, frozen; None if one of its threads is not, or is still exiting."""
+        """Observe a group; None if one of its threads is not stopped, or is still exiting."""
         if (first := cls._observe(group, control)) is None:
             return None
         second = cls._observe(group, control)
@@ -88,17 +88,17 @@ class SuspendedGroup:
 
     @property
     def has_leader(self) -> bool:
-        """Whether the process that the group is named after is alive."""
+        """Whether the group's leader is alive."""
         leader = self.processes.get(self.group)
         return leader is not None and not leader.has_ended
 
     def has_lasted(self) -> bool:
-        """Whether nothing of the group has run, begun or ended since."""
+        """Whether no process of the group has run, begun or ended since."""
         now = SuspendedGroup.of(self.group, self.control)
         return now is not None and now._adds_nothing_to(self)
 
     def _adds_nothing_to(self, before: SuspendedGroup) -> bool:
-        """Whether nobody is new, has ended or has run since; a zombie's parent may bury it."""
+        """Whether no process is new, has ended or has run since; zombies may have been reaped."""
         missing = before.processes.keys() - self.processes.keys()
         return (
             self.control_ns - before.control_ns <= SLACK_NS
@@ -119,7 +119,7 @@ def _has_rested(before: _Process, now: _Process) -> bool:
 
 
 def members(group: int) -> list[int]:
-    """The processes of a group, and its leader even where that has left it."""
+    """The processes of a group, and its leader even if it has left the group."""
     member_pids = []
     for pid in pids():
         with contextlib.suppress(ProcessLookupError):
@@ -129,7 +129,7 @@ def members(group: int) -> list[int]:
 
 
 def has_ended(group: int) -> bool:
-    """Whether no process of a group is left that holds memory or a device."""
+    """Whether all processes of a group have released their memory and devices."""
     return all(thread.has_ended for pid in members(group) for thread in threads_of(pid))
 
 

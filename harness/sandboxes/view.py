@@ -1,7 +1,7 @@
 """The folder in which a worker finds its training data: empty until the referee shows them.
 
-The worker learns this folder's path and no other: neither where the instance lies nor what lies
-beside it.
+The worker learns only this folder's path, and not that of the instance or of other folders beside
+it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LEFT_OVER_S = 7 * 24 * 3600.0
 
 @contextmanager
 def empty_view(data: Path) -> Iterator[Path]:
-    """A folder of the file system that holds an instance; gone afterwards.
+    """A temporary folder on the file system of an instance.
 
     Args:
         data: the instance's folder in the cache.
@@ -35,7 +35,7 @@ def empty_view(data: Path) -> Iterator[Path]:
 
 
 def show(split: Path, view: Path) -> None:
-    """Let a split's files appear in a view, as links where the file system allows it."""
+    """Make a split's files appear in a view, as hard links if the file system allows it."""
     for file in sorted(split.iterdir()):
         try:
             os.link(file, view / file.name)
@@ -45,7 +45,7 @@ def show(split: Path, view: Path) -> None:
 
 
 def _remove_left_over(views: Path) -> None:
-    """Remove the views of referees that were killed: no trial takes so long."""
+    """Remove views that are older than any trial takes, which were left by killed referees."""
     for view in views.iterdir():
         if time.time() - view.stat().st_mtime > LEFT_OVER_S:
             remove_tree(view)

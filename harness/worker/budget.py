@@ -1,4 +1,4 @@
-"""The worker's view of the budget: its own clock between two messages of the referee's."""
+"""The worker's view of the budget: its own clock, corrected by the referee's messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class WorkerBudget:
     Args:
         runtime_s: the whole budget in seconds.
         steps: the whole budget in steps, or None; with it the fraction does not depend on speed.
-        agree: gives the reading that all ranks go by.
+        agree: gives the reading that all ranks use.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class WorkerBudget:
         self._since_s = time.monotonic()
         self._fraction = 0.0
         self.readings = array("d")
-        """Every fraction that was read, in order: what a submission may have gone by."""
+        """Every fraction that was read, in order, as the submission may have used it."""
 
     @property
     def fraction(self) -> float:
@@ -37,7 +37,7 @@ class WorkerBudget:
         return min(1.0, self._fraction / horizon)
 
     def go(self, fraction: float) -> None:
-        """The referee's clock runs on from a fraction."""
+        """Continue from a fraction, as the referee's clock does."""
         self._base = self._fraction = fraction
         self._since_s = time.monotonic()
 
@@ -51,11 +51,11 @@ class WorkerBudget:
         self.readings.append(self._fraction)
 
     def forget(self) -> None:
-        """What was read in the warm-up has never been."""
+        """Discard the readings of the warm-up."""
         self._fraction, self.readings = 0.0, array("d")
 
     def replay(self, readings: array[float]) -> None:
-        """Take back an earlier attempt's readings; the last one is the current fraction again."""
+        """Restore the readings of an earlier attempt; the last one becomes the current fraction."""
         self.readings = readings
         if readings:
             self._fraction = readings[-1]

@@ -15,31 +15,31 @@ from harness.worker.state import Flattener, FromHost, ToHost, unflatten
 
 
 class WorkerState(TypedDict, Generic[ArrayT]):
-    """All that a worker needs to go on where another was; no array in it is copied yet."""
+    """Everything that a worker needs to resume; its arrays are not copied yet."""
 
     model: dict[str, npt.NDArray[np.float32]]
     """Parameters and buffers."""
     submission: StateDict[ArrayT]
     step: int
     position: int
-    """Of the stream."""
+    """The position of the stream."""
     passes: dict[str, int]
     readings: npt.NDArray[np.float64]
     """Every fraction of the budget that was read."""
     random: StateDict[ArrayT]
-    """The states of all generators."""
+    """The states of all random generators."""
 
 
 def pack_state(
     state: Callable[[], WorkerState[ArrayT]], to_host: ToHost, step: int, limit_bytes: int
 ) -> tuple[Snapshot, Tensors]:
-    """The message of a snapshot, with the state and its tensors if they are wanted and fit.
+    """The message of a snapshot, with the state and its tensors if requested and not too large.
 
     Args:
-        state: takes the worker's state.
-        to_host: gives an array of the framework's as numpy's.
+        state: returns the worker's state.
+        to_host: converts an array of the framework to numpy.
         step: how many steps were made.
-        limit_bytes: the largest state that is wanted; 0 for none.
+        limit_bytes: the largest state to send; 0 for none.
     """
     if not limit_bytes:
         return Snapshot(step=step), {}
@@ -56,6 +56,6 @@ def pack_state(
 
 
 def unpack_state(text: str, tensors: Tensors, from_host: FromHost[ArrayT]) -> WorkerState[ArrayT]:
-    """The state that `pack_state` made a message of."""
+    """Restore the state from a message made by `pack_state`."""
     # The log of a trial names its checkpoint's hash: what comes back is what was packed.
     return cast("WorkerState[ArrayT]", unflatten(text, tensors, from_host))

@@ -1,7 +1,7 @@
-"""What `harness check` asks a worker for: a submission's first steps, looked at from all sides.
+"""The checks of `harness check`: they test a submission's first steps in many ways.
 
-Each check begins with parameters and a submission of its own, on the random batches of a warm-up.
-What is raised in one is its finding, and the next goes on.
+Each check starts with fresh parameters and a fresh submission, on the random batches of a warm-up.
+An exception in a check is its finding, and the next check runs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STEPS = 3
 MOST_TIMED_STEPS, MOST_TIMED_S = 10, 2.0
 MOST_NAMES = 5
 LARGE_RATE = 1000.0
-"""The factor on the learning rate at which a submission may diverge and must not raise."""
+"""The factor on the learning rate at which a submission may diverge but must not raise."""
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 
 
@@ -42,13 +42,13 @@ class Conformance(Generic[ArrayT]):
     Args:
         backend: the framework's.
         problem: the workload's; its parameters are overwritten.
-        start: the parameters and buffers that each check begins with.
-        new_submission: makes one at a point, not set up.
-        new_stream: the random batches, from their first.
+        start: the initial parameters and buffers of each check.
+        new_submission: creates a submission at a point, not yet set up.
+        new_stream: creates a stream of the random batches.
         point: the hyperparameters.
         read_budget: is called before each step.
-        folder: of the submission's copy; errors do not name it.
-        connections: those that were asked for so far, in words.
+        folder: of the submission's copy; it is removed from errors.
+        connections: the network connections attempted so far, in words.
     """
 
     backend: TrainingBackend[ArrayT]
@@ -63,7 +63,7 @@ class Conformance(Generic[ArrayT]):
     _findings: list[Finding] = field(default_factory=list)
 
     def run(self, *, is_brief: bool) -> Checked:
-        """All checks, or the first alone, which times the steps."""
+        """Run all checks, or only the first, which times the steps."""
         first_step_s, step_s = self._step_times()
         memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         names: tuple[CheckName, ...] = ("steps",)
@@ -83,7 +83,7 @@ class Conformance(Generic[ArrayT]):
         )
 
     def _checks(self) -> dict[CheckName, Callable[[], None]]:
-        """All but the first, in their order."""
+        """All checks but the first, in order."""
         checks: dict[CheckName, Callable[[], None]] = {
             "updates": self._check_updates,
             "hyperparameters": self._check_hyperparameters,
@@ -190,7 +190,7 @@ class Conformance(Generic[ArrayT]):
             self._note("determinism", "warn", f"two runs from one start differ: {other}")
 
     def _check_zero_gradients(self) -> None:
-        """At parameters of zero most gradients are zero, and so is every norm of a weight."""
+        """With all parameters at zero most gradients are zero, and so is every weight norm."""
         submission = self._begin({name: np.zeros_like(a) for name, a in self.start.items()})
         self._steps(submission, self.new_stream(), 0, STEPS)
         now = self._eval_parameters(submission)
@@ -198,7 +198,7 @@ class Conformance(Generic[ArrayT]):
             self._note("zero_gradients", "warn", f"not finite from zero: {_listing(odd)}")
 
     def _check_missing_gradients(self, lacking: AbstractContextManager[None]) -> None:
-        """Within `lacking`, half of the parameters have none."""
+        """Within `lacking`, half of the parameters have no gradient."""
         with lacking:
             submission = self._begin()
             self._steps(submission, self.new_stream(), 0, STEPS)
@@ -214,14 +214,14 @@ class Conformance(Generic[ArrayT]):
         self._steps(submission, self.new_stream(), 0, STEPS)
 
     def _check_no_network(self) -> None:
-        """The last: it is of all that was done before."""
+        """The last check, as it covers all the others."""
         if self.connections:
             self._note("no_network", "fail", f"it asked for {', '.join(self.connections)}")
 
     def _begin(
         self, start: Arrays | None = None, point: Hyperparameters | None = None
     ) -> Submission[ArrayT]:
-        """A submission that is set up, on a problem at its start."""
+        """Set a fresh submission up on the problem with its initial parameters."""
         point = self.point if point is None else point
         submission = self.new_submission(point)
         self.backend.load(self.problem, self.start if start is None else start)
@@ -252,7 +252,7 @@ class Conformance(Generic[ArrayT]):
 
 
 def _differing(one: Arrays, other: Arrays) -> str:
-    """The parameters that are not equal bit for bit; empty if all are."""
+    """The names of parameters that differ in any bit; empty if none does."""
     same = partial(np.array_equal, equal_nan=True)
     return _listing([name for name in one if not same(one[name], other[name])])
 

@@ -1,4 +1,4 @@
-"""Which connections a submission asks for; seen by an audit hook, which a trial does not have."""
+"""Records a submission's attempted network connections with an audit hook; not used in trials."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 MOST = 5
 EVENTS = ("socket.connect", "socket.sendto", "socket.getaddrinfo")
-"""What programs do that reach for another machine; libraries merely make sockets, too."""
+"""The audit events of programs that contact another machine; libraries also create unused sockets.
+"""
 
 
 class ConnectionLog:
-    """Notes each connection with the line of the submission that asked for it.
+    """Records each connection with the line of the submission that attempted it.
 
-    A hook cannot be taken back, and costs a call an event: it is for a worker that is timed by
-    nobody.
+    A hook cannot be removed and costs a call per event, so it is only used in untimed workers.
 
     Args:
         folder: of the submission; empty if it is installed.

@@ -1,4 +1,4 @@
-"""What the usual mistakes of a first submission ask for, by the error that each of them raises."""
+"""Hints for common mistakes in a first submission, by the errors that they raise."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ HINTS: tuple[tuple[str, str, str], ...] = (
     ("^SystemExit", "", EXITS),
     ("'dict' object has no attribute '(fast|slow)'", "", LOOKAHEAD),
 )
-"""Patterns of the error and of the author's line, and what to say; the first that fits."""
+"""Patterns for the error and for the author's line, with a hint; the first match is used."""
 
 
 def hint_of(error: str, line: str) -> str:
-    """What to write instead; empty where the error says it or nothing is known of it.
+    """The hint for an error; empty if the error is clear or unknown.
 
     Args:
         error: the exception's type and message.

@@ -1,17 +1,17 @@
-"""What a worker's loop says, hears and goes by, whichever of the ranks it runs on.
+"""Connections of a worker's loop to the referee and to the other ranks.
 
     referee <-> rank 0  -- its messages; numbers to agree on -->  ranks 1 ... N - 1
                 rank 0  <-- an error report, or its end --------  each of them
 
-Only rank 0 speaks to the referee. It passes on what it hears, and each rank runs the same
-`harness.worker.worker.Worker` over the same messages: it builds the problem, draws the same
-batches, of which it sees its slice, makes each step and takes part in each snapshot, of which rank
-0's is sent. What a process reads off its clock or its wire is not the same in two of them: wherever
-the loop goes by such a number, it is rank 0's (`Line.agree`).
+Only rank 0 talks to the referee. It forwards the messages, and each rank runs the same
+`harness.worker.worker.Worker` over them: it builds the problem, draws the same batches and uses its
+slice of each, makes every step and takes part in every snapshot, of which rank 0's is sent.
+Readings of the clock or the wire differ between processes; wherever the loop depends on one, all
+ranks use rank 0's (`Line.agree`).
 
-A rank that raises reports it to rank 0 and ends; of one that is killed, its line is closed. Rank 0
-sees both, even in the middle of an exchange that never ends, and reports to the referee which rank
-it was. The referee then kills them all, for they are one process group.
+A rank that raises reports the error to rank 0 and exits; if it is killed, its connection closes.
+Rank 0 notices both, even while an exchange between ranks hangs, and reports the rank to the
+referee, which then kills them all as one process group.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from harness.protocol.wire import Tensors, Wire, WireClosedError, WireError
 from harness.submission.ranks import LostRankError
 
 GRACE_S = 2.0
-"""How long one rank's error waits for another's that may have led to it."""
+"""How long the error of a rank waits for an error of another rank that may have caused it."""
 SETTLE_S = 0.05
-"""Between a rank's end and a look at all of them: who was killed says nothing, others do."""
+"""The time between a rank's end and checking all ranks: a killed rank sends no report."""
 _NUMBER = struct.Struct("d")
 
 
 class Line(Protocol):
-    """What connects one rank to the referee."""
+    """The connection of one rank to the referee."""
 
     def poll(self) -> bool:
-        """Whether the referee has said something; the same on every rank."""
+        """Whether a message from the referee is waiting; the same on every rank."""
         ...
 
     def receive(self) -> tuple[ToWorkerMessage, Tensors]:
@@ -55,7 +55,7 @@ class Line(Protocol):
         ...
 
     def send(self, message: Message, tensors: Tensors | None = None) -> None:
-        """Say something to the referee; rank 0's words alone arrive."""
+        """Send a message to the referee; only rank 0's is sent."""
         ...
 
     def agree(self, value: float) -> float:
@@ -63,18 +63,18 @@ class Line(Protocol):
         ...
 
     def report(self, report: Failed, error: BaseException) -> None:
-        """Say of an error that it ends the trial; the rank says nothing after that."""
+        """Report an error, which ends the trial; the rank sends nothing after that."""
         ...
 
 
 class SoleLine:
-    """The line of a worker that trains alone: its wire."""
+    """The line of a worker with a single process: its wire."""
 
     def __init__(self, wire: Wire[ToWorkerMessage]) -> None:
         self._wire = wire
 
     def poll(self) -> bool:
-        """Whether the referee has said something."""
+        """Whether a message from the referee is waiting."""
         return self._wire.poll()
 
     def receive(self) -> tuple[ToWorkerMessage, Tensors]:
@@ -90,30 +90,30 @@ class SoleLine:
         return value
 
     def report(self, report: Failed, error: BaseException) -> None:
-        """Say what went wrong."""
+        """Report an error."""
         del error
         self._wire.send(report)
 
 
 @dataclass(frozen=True)
 class Follower:
-    """Rank 0's ends of what connects it to another rank."""
+    """Rank 0's connection to another rank."""
 
     rank: int
     pid: int
     connection: socket.socket
     wire: Wire[ToRefereeMessage]
-    """Over the connection: messages go out, an error report comes in."""
+    """A wire for messages to the rank, and an error report from it."""
     numbers: int
-    """The descriptor of a pipe."""
+    """The descriptor of a pipe for agreed numbers."""
 
 
 class LeaderLine:
-    """Rank 0's.
+    """The line of rank 0.
 
     Args:
         wire: to the referee.
-        followers: the other ranks, which are this process's children; they are watched from now on.
+        followers: the other ranks, which are children of this process and are watched from now on.
     """
 
     def __init__(self, wire: Wire[ToWorkerMessage], followers: Sequence[Follower]) -> None:
@@ -124,11 +124,11 @@ class LeaderLine:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def poll(self) -> bool:
-        """Whether the referee has said something."""
+        """Whether a message from the referee is waiting."""
         return bool(self.agree(float(self._wire.poll())))
 
     def receive(self) -> tuple[ToWorkerMessage, Tensors]:
-        """Wait for the next message, and pass it on.
+        """Wait for the next message, and forward it.
 
         Raises:
             LostRankError: another rank is gone.
@@ -147,7 +147,7 @@ class LeaderLine:
             self._wire.send(message, tensors)
 
     def agree(self, value: float) -> float:
-        """The value itself, which the others are told.
+        """Send the value to the other ranks, and return it.
 
         Raises:
             LostRankError: another rank is gone.
@@ -161,7 +161,7 @@ class LeaderLine:
         return value
 
     def report(self, report: Failed, error: BaseException) -> None:
-        """Say what went wrong: here, or on the rank that it came from."""
+        """Report an error: this rank's, or that of the rank which caused it."""
         self._has_failed.set()
         is_lost = self._is_lost.wait(GRACE_S)
         if not is_lost:
@@ -172,7 +172,9 @@ class LeaderLine:
             self.send(_name_rank(*self._loss))
 
     def _watch(self) -> None:
-        """Wait for another rank's end; report it, unless this one's own error comes of it."""
+        """Wait for another rank's end and report it, unless this rank reports an error caused by
+        it.
+        """
         readable = select.poll()
         for follower in self._followers:
             readable.register(follower.connection, select.POLLIN)
@@ -188,18 +190,18 @@ class LeaderLine:
 
 
 class FollowerLine:
-    """Another rank's.
+    """The line of another rank.
 
     Args:
         wire: to rank 0.
-        numbers: the descriptor of the pipe by which it tells its numbers.
+        numbers: the descriptor of the pipe for agreed numbers.
     """
 
     def __init__(self, wire: Wire[ToWorkerMessage], numbers: int) -> None:
         self._wire, self._numbers = wire, numbers
 
     def poll(self) -> bool:
-        """Whether the referee has said something, as rank 0 has it."""
+        """Whether a message from the referee is waiting, according to rank 0."""
         return bool(self.agree(0.0))
 
     def receive(self) -> tuple[ToWorkerMessage, Tensors]:
@@ -207,7 +209,7 @@ class FollowerLine:
         return self._wire.receive()
 
     def send(self, message: Message, tensors: Tensors | None = None) -> None:
-        """Nothing: rank 0 says it."""
+        """Do nothing: rank 0 sends it."""
 
     def agree(self, value: float) -> float:
         """Rank 0's value.
@@ -223,7 +225,7 @@ class FollowerLine:
         return number
 
     def report(self, report: Failed, error: BaseException) -> None:
-        """Tell rank 0 what went wrong here; of another rank's loss others report, so wait."""
+        """Report an error to rank 0; if another rank was lost, wait, as others report that."""
         with contextlib.suppress(WireClosedError):
             if not isinstance(error, LostRankError):
                 self._wire.send(report)
@@ -233,12 +235,12 @@ class FollowerLine:
 
 
 def _name_rank(rank: int, report: Failed) -> Failed:
-    """An error report that says whose it is."""
+    """An error report with the rank that it is from."""
     return report.model_copy(update={"error": f"rank {rank}: {report.error}"[:4000]})
 
 
 def _end_of(follower: Follower) -> tuple[int, Failed]:
-    """A rank's error report, or how it was ended."""
+    """A rank's error report, or how its process ended."""
     try:
         message, _ = follower.wire.receive(GRACE_S)
     except WireError:
@@ -249,15 +251,15 @@ def _end_of(follower: Follower) -> tuple[int, Failed]:
 
 
 def _is_less_telling(end: tuple[int, Failed]) -> tuple[bool, bool, int]:
-    """Sorts ends: one that was killed before one without memory, and both before errors, which may
-    come of these.
+    """A sort key: killed ranks come before ranks out of memory, and both before errors, which these
+    may have caused.
     """
     rank, report = end
     return report.cause != "killed", report.cause == "exception", rank
 
 
 def _status(pid: int) -> str:
-    """How a child has ended, in words."""
+    """How a child process ended, in words."""
     try:
         _, status = os.waitpid(pid, 0)
     except ChildProcessError:  # the submission has waited for it

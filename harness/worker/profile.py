@@ -1,7 +1,7 @@
-"""Where the time of a step goes: a few more steps after the trial's end, with stopwatches in them.
+"""Profiles a few more steps after the trial's end.
 
-The device is waited for at the borders of each part, which the timed steps never do; so this is
-done off the clock, when nothing counts any more, and what comes of it is the worker's claim.
+The device is synchronised around each part, which timed steps never do. Profiling is therefore done
+off the clock, after the trial, and its result is the worker's claim.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from harness.submission.state import ArrayT
 P = ParamSpec("P")
 R = TypeVar("R")
 Place = tuple[object, str]
-"""A function as its owner and its name there."""
+"""A function, as its owner and its attribute name."""
 
 
 class Stopwatch:
-    """Adds up the seconds of calls; calls inside one another count once.
+    """Adds up the seconds of calls; nested calls count once.
 
     Args:
-        synchronize: waits for the device.
+        synchronize: waits until the device is idle.
     """
 
     def __init__(self, synchronize: Callable[[], None]) -> None:
@@ -62,15 +62,15 @@ def profile_steps(
     *,
     agree: Callable[[float], float],
 ) -> Profiled:
-    """Make some steps and say what they spend on data and on passes; the rest is the update.
+    """Make some steps and time their data and their passes; the rest is the update.
 
     Args:
         submission: makes the steps.
-        stream: what it draws from.
-        passes: the functions in which forward and backward passes happen.
-        synchronize: waits for the device.
-        limits: the number of steps, and the seconds after which no other begins.
-        agree: gives the seconds that all ranks go by.
+        stream: the training stream.
+        passes: the functions that make forward and backward passes.
+        synchronize: waits until the device is idle.
+        limits: the number of steps, and the seconds after which no further one begins.
+        agree: gives the seconds that all ranks use.
     """
     data, both, steps = Stopwatch(synchronize), Stopwatch(synchronize), 0
     data.wrap([(stream, "next")])

@@ -1,8 +1,8 @@
-"""How a worker's ranks are started: forked by its first process, before anything of a submission.
+"""Starts a worker's ranks: its first process forks them before loading the submission.
 
-By then the first process is confined and has read HELLO, and has neither computed nor loaded more
-than the framework. So the others have its confinement: namespaces, filters, limits, control group,
-and the process group by which the referee freezes and kills them all.
+At that point the first process is confined and has read HELLO, and has neither computed nor loaded
+anything but the framework. The other ranks inherit its confinement: namespaces, filters, limits,
+control group, and the process group by which the referee freezes and kills them all.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from harness.worker.lines import Follower, FollowerLine, LeaderLine, Line
 
 
 class Member(NamedTuple):
-    """One of the ranks, as each process knows itself."""
+    """The rank of this process."""
 
     rank: int
     line: Line
@@ -27,8 +27,8 @@ def fork_ranks(wire: Wire[ToWorkerMessage], world_size: int) -> Member:
     """Fork the other ranks; returns in each of them.
 
     Args:
-        wire: the first process's, to the referee; closed in the others.
-        world_size: how many there are to be, this one included.
+        wire: the first process's wire to the referee, closed in the others.
+        world_size: the number of ranks, including this one.
     """
     followers: list[Follower] = []
     for rank in range(1, world_size):

@@ -1,4 +1,4 @@
-"""What a worker says of its numbers and of its end."""
+"""Formats a worker's numbers and errors for its messages."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from harness.worker.hints import hint_of
 OUT_OF_MEMORY = (
     "outofmemory", "out of memory", "can't allocate memory", "resource_exhausted", "alloc_failed",
 )  # fmt: skip
-"""What frameworks and CUDA's libraries say of it, in lower case."""
+"""Texts, in lower case, in out-of-memory errors of frameworks and CUDA's libraries."""
 
 
 def finite(value: SupportsFloat | None) -> float | None:
-    """A number as the wire takes it: None where there is none, or it is not finite."""
+    """A number for the wire: None if there is none, or it is not finite."""
     number = math.nan if value is None else float(value)
     return number if math.isfinite(number) else None
 
 
 def error_report(error: BaseException, folder: str = "") -> Failed:
-    """What went wrong in the worker, as its last message.
+    """The worker's last message, about an error.
 
     Args:
-        error: what was raised.
-        folder: the copy of the submission; files in it are named as in the author's own.
+        error: the exception.
+        folder: the copy of the submission, which is removed from file names.
     """
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if folder and frame.filename.startswith(f"{folder}/")]
@@ -55,11 +55,13 @@ def _text_of(error: BaseException, line: str) -> str:
 
 
 def _shorten(text: str) -> str:
-    """A long message without its middle: a compiler says at the end what has failed."""
+    """Shorten a long message in the middle, as compilers report the cause at the end."""
     return text if len(text) <= 4000 else f"{text[:1900]}\n[...]\n{text[-1900:]}"
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    """Frameworks raise their own kinds; their texts are what they have in common."""
+    """Whether an exception means out of memory; frameworks raise different types with similar
+    texts.
+    """
     text = f"{type(error).__name__} {error}".lower()
     return isinstance(error, MemoryError) or any(words in text for words in OUT_OF_MEMORY)

@@ -1,4 +1,4 @@
-"""The worker's process: one trial over one socket, in as many processes as it has ranks."""
+"""Serves one trial over one socket, in one process per rank."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from harness.worker.report import error_report
 from harness.worker.worker import Worker, folder_of, source_of
 
 SLOT_TIMEOUT_S = 10.0
-"""The slot comes right behind HELLO."""
+"""Timeout for the slot, which follows HELLO immediately."""
 RENDEZVOUS = "ranks"
-"""The file in the worker's scratch, its working directory, by which ranks find each other."""
+"""The file in the worker's scratch folder through which ranks find each other."""
 
 
 def serve_trial(connection: socket.socket, close_network: Callable[[], None] | None = None) -> None:
-    """Serve one trial over a connected socket; returns when the referee hangs up.
+    """Serve one trial over a connected socket; returns when the referee closes it.
 
-    Where each of several devices has a process of its own, it returns in all of them.
+    With several ranks it returns in each of them.
 
     Args:
         connection: to the referee.
-        close_network: called in each process once the ranks have met, before the submission loads.
+        close_network: called in each process after the ranks have connected and before the
+            submission is loaded.
     """
     wire: Wire[ToWorkerMessage] = Wire(connection, TO_WORKER)
     rank, line = Member(0, SoleLine(wire))

@@ -1,4 +1,4 @@
-"""What a worker hands over: snapshots in passing, through shared memory, and at a stop."""
+"""Sends a worker's snapshots: through shared memory at a glance, over the wire at a stop."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from harness.worker.report import finite
 
 
 class Moment(NamedTuple):
-    """How far training is."""
+    """The progress of training."""
 
     step: int
     examples: int
-    """Taken from the stream so far."""
+    """The number of examples drawn so far."""
     loss: SupportsFloat | None
-    """Of the last step, if it returned one; reading it may wait for the device."""
+    """The loss of the last step, if it returned one; reading it may wait for the device."""
 
 
 class ProgressFields(TypedDict):
-    """The fields of `Progress` but for what its snapshots have taken."""
+    """The fields of the message `Progress`, except for the time of snapshots."""
 
     step: int
     examples: int
@@ -39,14 +39,14 @@ class ProgressFields(TypedDict):
 
 
 class SnapshotSender(Generic[ArrayT]):
-    """Sends snapshots of a submission's evaluation parameters, and counts what they take.
+    """Sends snapshots of a submission's evaluation parameters, and measures their time.
 
     Args:
         line: to the referee.
-        backend: the framework's.
-        problem: what is trained.
-        shapes: of the model's parameters and buffers, in the order in which they lie in the slot.
-        slot: shared memory, for snapshots that the referee asks for in passing.
+        backend: the framework's backend.
+        problem: the problem that is trained.
+        shapes: of the model's parameters and buffers, in the slot's order.
+        slot: the shared memory for glances.
     """
 
     def __init__(
@@ -63,16 +63,16 @@ class SnapshotSender(Generic[ArrayT]):
         self._seconds = 0.0
 
     def take_batches(self, stream: TrainingStream[ArrayT]) -> None:
-        """Take the batches that running statistics are recomputed from."""
+        """Set the batches from which running statistics are recomputed."""
         self._batches = [stream.next() for _ in range(STATISTICS_BATCHES)]
 
     def rehearse(self, submission: Submission[ArrayT]) -> None:
-        """Do all that a snapshot takes but the sending, so that it is compiled."""
+        """Do everything for a snapshot except sending it, so that it is compiled."""
         self._fill_slot(submission)
         self._backend.export(self._eval_parameters(submission))
 
     def glance(self, submission: Submission[ArrayT], moment: Moment) -> None:
-        """Hand a snapshot over in passing."""
+        """Submit a snapshot at a glance."""
         start_s = time.perf_counter()
         self._fill_slot(submission)
         progress = self._progress(submission, moment)
@@ -89,7 +89,7 @@ class SnapshotSender(Generic[ArrayT]):
         state: Callable[[], WorkerState[ArrayT]],
         checkpoint_bytes: int,
     ) -> None:
-        """Hand a snapshot over at a stop, with the state for a checkpoint if that fits."""
+        """Submit a snapshot at a stop, with the state for a checkpoint if it is not too large."""
         start_s = time.perf_counter()
         self._backend.synchronize()
         arrays = self._backend.export(self._eval_parameters(submission))
@@ -118,12 +118,12 @@ class SnapshotSender(Generic[ArrayT]):
         }
 
     def _eval_parameters(self, submission: Submission[ArrayT]) -> dict[str, ArrayT]:
-        """What is to be evaluated: parameters and, if the model has any, running statistics."""
+        """The parameters to evaluate, and the running statistics if the model has any."""
         parameters = submission.eval_parameters()
         if self._needs_statistics(submission):
             self._problem.recompute_statistics(parameters, self._batches)
         return {**parameters, **self._problem.buffers}
 
     def _needs_statistics(self, submission: Submission[ArrayT]) -> bool:
-        """Whether what is evaluated has other running statistics than what is trained."""
+        """Whether the evaluated parameters need other running statistics than the trained ones."""
         return bool(self._problem.buffers) and submission.averages_weights

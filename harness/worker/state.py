@@ -1,10 +1,10 @@
-"""A worker's whole state as text and raw tensors, and back: no pickle, no code.
+"""Serialises a worker's state as text and raw tensors, without pickles or code.
 
     node    = ["v", null | true | 1 | "text"]   ["f", "0x1.8p+1"]   ["l", [node, ...]]
               ["t", [node, ...]]   ["d", [[node, node], ...]]   ["a", number, mark, dtype, shape]
 
 Arrays become tensors `state/NUMBER`; one that occurs twice is sent once. A dtype that the wire does
-not know travels as bytes.
+not support is sent as bytes.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from harness.submission.state import ArrayT, HostArray, StateTree
 
 MAX_DEPTH = 60
 Host = tuple[HostArray, str]
-"""An array of numpy's, and a mark of the framework's, such as the dtype that it had."""
+"""A numpy array, and a mark of the framework, such as the original dtype."""
 ToHost = Callable[[object], Host | None]
 FromHost = Callable[[HostArray, str], ArrayT | HostArray | np.generic]
 Node: TypeAlias = "Sequence[Node] | bool | int | str | None"
-"""What becomes JSON."""
+"""A value that is written as JSON."""
 
 
 class StateError(Exception):
-    """A state that cannot be kept; the message says why."""
+    """A state that cannot be stored; the message says why."""
 
 
 class Flattener:
-    """Turns nested mappings, lists, numbers and arrays into text and tensors.
+    """Converts nested mappings, lists, numbers and arrays into text and tensors.
 
     Args:
-        to_host: gives an array of the framework's as numpy's; None for what is none.
+        to_host: converts an array of the framework to numpy; None for other values.
     """
 
     def __init__(self, to_host: ToHost) -> None:
@@ -46,10 +46,10 @@ class Flattener:
         self.tensors: dict[str, HostArray] = {}
 
     def text(self, value: object) -> str:
-        """The text of a state; its arrays are in `tensors` afterwards.
+        """Convert a state into text, and collect its arrays in `tensors`.
 
         Raises:
-            StateError: it holds something else, or is too deep.
+            StateError: it has other values, or is too deep.
         """
         return json.dumps(self._node(value, MAX_DEPTH), separators=(",", ":"))
 
@@ -89,15 +89,15 @@ class Flattener:
 
 
 def unflatten(text: str, tensors: Tensors, from_host: FromHost[ArrayT]) -> StateTree[ArrayT]:
-    """The state that a `Flattener` made text and tensors of.
+    """Restore a state from the text and tensors of a `Flattener`.
 
     Args:
-        text: its text.
-        tensors: its tensors by name.
-        from_host: gives an array of numpy's with its mark as the framework's, a copy.
+        text: the text.
+        tensors: the tensors by name.
+        from_host: converts a numpy array with its mark to a new array of the framework.
 
     Raises:
-        StateError: they are not such.
+        StateError: they are invalid.
     """
     try:
         return _Reader(tensors, from_host).value(json.loads(text))
@@ -106,7 +106,7 @@ def unflatten(text: str, tensors: Tensors, from_host: FromHost[ArrayT]) -> State
 
 
 class _Reader(Generic[ArrayT]):
-    """Turns nodes back into values."""
+    """Converts nodes back into values."""
 
     def __init__(self, tensors: Tensors, from_host: FromHost[ArrayT]) -> None:
         self._tensors, self._from_host = tensors, from_host

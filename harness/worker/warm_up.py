@@ -1,4 +1,4 @@
-"""What a worker warms up with: parameters and examples that say nothing of the trial."""
+"""Random parameters and examples for the warm-up, unrelated to the trial's."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def random_parameters(source: ModelSource) -> dict[str, npt.NDArray[np.float32]]
 def random_examples(trial: Hello) -> Examples:
     """A few batches of random inputs and targets, shaped and typed as the trial's.
 
-    Integers, which are classes, tokens or pixels, are below the number of classes; where the loss
-    knows of none, they are 0 or 1. Reals are standard normal.
+    Integers (classes, tokens or pixels) are below the number of classes, or 0 and 1 if the loss has
+    no classes. Reals are standard normal.
     """
     random = np.random.default_rng(1)
     below = trial.sizes.get("classes", 2)

@@ -1,4 +1,4 @@
-"""The worker: serves one trial over its wire and ends.
+"""The worker: serves one trial over its wire, and exits.
 
     HELLO, slot -> READY -> WARM_UP -> WARM -> LOAD -> READY
         -> (GO -> (GLANCE -> GLANCED)* -> STOP -> SNAPSHOT, STOPPED)*
@@ -6,7 +6,7 @@
     INHERIT -> READY or RESTORE -> READY may come before the first GO, PROFILE -> PROFILED after the
     last STOPPED.
 
-Whatever the submission raises ends the trial with FAILED, the worker's error report.
+An exception of the submission ends the trial with FAILED, the worker's error report.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ from harness.worker.warm_up import WARM_UP_STEPS, random_examples, random_parame
 
 
 def folder_of(trial: Hello) -> str:
-    """The folder that a submission's files lie in; empty for what is installed."""
+    """The folder of a submission's files; empty if it is installed."""
     path = Path(trial.submission.removeprefix(PREFIX))
     if not path.is_absolute():
         return trial.import_from
@@ -65,7 +65,7 @@ def folder_of(trial: Hello) -> str:
 
 
 def source_of(trial: Hello) -> ModelSource:
-    """What a trial's model is built from."""
+    """The source that a trial's model is built from."""
     return ModelSource(trial.package, trial.sizes, trial.loss, trial.precision, trial.compile)
 
 
@@ -73,10 +73,10 @@ class Worker(Generic[ArrayT]):
     """Model, training data and submission of one trial, driven by messages.
 
     Args:
-        line: to the referee, on whichever rank this is.
+        line: the connection of this rank to the referee.
         trial: the referee's first message.
-        backend: the framework's.
-        slot: shared memory, for snapshots that the referee asks for in passing.
+        backend: the framework's backend.
+        slot: the shared memory for glances.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Worker(Generic[ArrayT]):
         self._is_set_up = False
 
     def serve(self) -> None:
-        """Answer messages until the referee hangs up."""
+        """Answer messages until the referee closes the wire."""
         self._line.send(Ready())
         while True:
             message, tensors = self._line.receive()
@@ -140,7 +140,7 @@ class Worker(Generic[ArrayT]):
         return self._backend.submission(self._trial.submission, point)
 
     def _warm_up(self, order: WarmUp) -> None:
-        """A few steps on random batches, so that the timed part meets a compiled program."""
+        """Make a few steps on random batches, to compile programs before the timed part."""
         start_s = time.monotonic()
         self._backend.load(self._problem, random_parameters(self._source))
         stream = self._stream(random_examples(self._trial))
@@ -187,9 +187,10 @@ class Worker(Generic[ArrayT]):
         self._is_set_up = True
 
     def _inherit(self, order: Inherit, tensors: Tensors) -> None:
-        """Begin where another trial ended: at its weights, and if asked in its submission's state.
+        """Start from the end of another trial: its weights and, if requested, its submission's
+        state.
 
-        Steps, budget, order of examples and generators are this trial's own, from their start.
+        Steps, budget, order of examples and random generators are this trial's own, from the start.
         """
         state: WorkerState[ArrayT] = unpack_state(order.state, tensors, self._backend.from_host)
         self._backend.load(self._problem, state["model"])
@@ -205,7 +206,7 @@ class Worker(Generic[ArrayT]):
         self._line.send(Ready())
 
     def _restore(self, order: Restore, tensors: Tensors) -> None:
-        """Go on where a dead referee's worker was when its last checkpoint was taken."""
+        """Resume from a checkpoint of an earlier worker."""
         self._set_up()
         state = unpack_state(order.state, tensors, self._backend.from_host)
         self._backend.load(self._problem, state["model"])
@@ -219,7 +220,7 @@ class Worker(Generic[ArrayT]):
         self._line.send(Ready())
 
     def _state(self) -> WorkerState[ArrayT]:
-        """All that `_restore` needs."""
+        """The state that `_restore` needs."""
         counts = self._problem.counts
         return {
             "model": self._backend.export({**self._problem.parameters, **self._problem.buffers}),
@@ -232,9 +233,9 @@ class Worker(Generic[ArrayT]):
         }
 
     def _train(self) -> tuple[Stop, SupportsFloat | None]:
-        """Step until STOP; the loop that the clock times.
+        """Make steps until STOP: the timed loop.
 
-        Under a budget in steps no step is made without an order that lies beyond it.
+        Under a budget in steps, a step is made only if an order for a later step is known.
         """
         line, budget, stream = self._line, self._budget, self._data
         step, is_led = self._submission.step, self._trial.budget_steps is not None

@@ -1,8 +1,8 @@
-"""A copy of a store on an object store, written as trials come home.
+"""Copies a store to an object store, trial by trial as they come back.
 
-Any file system that fsspec knows will do: s3://BUCKET/RUNS, gs://BUCKET/RUNS, file:///mnt/runs. The
-store itself stays this machine's folder: locks and appended lines are nothing that an object store
-has. A copy that was brought back is a store like any other.
+Any file system of fsspec works: s3://BUCKET/RUNS, gs://BUCKET/RUNS, file:///mnt/runs. The store
+itself stays a local folder, because object stores offer neither locks nor appends. A copy that is
+downloaded again is a store like any other.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.record.ledger import LEDGER_FILE
 from harness.record.store import TRIAL_FILE
 
 TRIED_FILE = ".tried"
-"""Is written and removed again, to see that the place takes files."""
+"""A file that is written and removed to check that the destination can be written."""
 
 
 class StoreCopy:
@@ -27,11 +27,11 @@ class StoreCopy:
 
     Args:
         store: the folder of the trials' records.
-        url: where the copy lies.
+        url: the address of the copy.
 
     Raises:
-        HarnessError: fsspec, or the package that serves such addresses, is not installed; or the
-            place does not take files.
+        HarnessError: fsspec or the package for this kind of address is not installed, or the
+            destination cannot be written.
     """
 
     def __init__(self, store: Path, url: str) -> None:
@@ -56,7 +56,7 @@ class StoreCopy:
                 self._put(path)
 
     def complete(self, trials: Iterable[Trial]) -> None:
-        """Copy those of some ended trials that are not there as they are here, and the ledger.
+        """Copy those of some ended trials that are missing or differ in the copy, and the ledger.
 
         Raises:
             HarnessError: the place does not take them.
@@ -92,7 +92,7 @@ class StoreCopy:
 
 
 def _file_system(url: str) -> tuple[Any, str]:
-    """The file system of an address, and the place in it."""
+    """The file system of an address, and the path in it."""
     try:
         from fsspec.core import url_to_fs
 

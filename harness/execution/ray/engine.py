@@ -1,4 +1,4 @@
-"""A connection to a Ray cluster, and calls on nodes of it that are named."""
+"""A connection to a Ray cluster, with calls on specific nodes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class NodeLostError(Exception):
-    """A node, or the process on it, is gone before it gave its answer."""
+    """A node or its process was lost before it returned a result."""
 
 
 class Engine:
@@ -36,7 +36,7 @@ class Engine:
         self._task = self._ray.remote(max_retries=0)(_call)
 
     def close(self) -> None:
-        """Disconnect; tasks that still run are ended by Ray."""
+        """Disconnect; Ray then stops tasks that still run."""
         self._ray.shutdown()
 
     def nodes(self, need: Resources) -> list[Node]:
@@ -55,7 +55,7 @@ class Engine:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> Any:
-        """Start a call on a node; a reference to its outcome. Ray does not repeat it by itself."""
+        """Start a call on a node; returns a reference to its result. Ray does not retry it."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         strategy = NodeAffinitySchedulingStrategy(node.id, soft=False)
@@ -63,16 +63,16 @@ class Engine:
         return task.remote(function, args, kwargs)
 
     def wait(self, references: Sequence[Any], timeout_s: float | None) -> list[Any]:
-        """The references of which at least one has its outcome; none after the timeout."""
+        """The references that have a result, waiting for at least one; none after the timeout."""
         ready, _ = self._ray.wait(list(references), num_returns=1, timeout=timeout_s)
         return list(ready)
 
     def outcome(self, reference: Any) -> Any:
-        """What a call came to.
+        """The result of a call.
 
         Raises:
             NodeLostError: its node or process is gone.
-            HarnessError: it raised one, or failed.
+            HarnessError: it raised one, or failed otherwise.
         """
         from ray.exceptions import RayError, RayTaskError
 

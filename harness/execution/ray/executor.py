@@ -1,8 +1,8 @@
-"""The executor `ray`: each trial is a task, placed by this process on a node where it is alone.
+"""The executor `ray`: each trial is a task on a node that it does not share, if it is timed.
 
-Nodes need not see the store. A trial goes to its node with what the store has of it, runs there in
-a store of its own, and comes back as soon as it has ended. If its node is lost, so is what it did
-there: the ledger keeps that an attempt had begun, and the next attempt runs elsewhere.
+Nodes need no access to the store. A trial is sent to a node with its files, runs there in a
+temporary store, and is copied back when it has ended. If the node is lost, so is the attempt: the
+ledger records that it had begun, and the next attempt runs on another node.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ class Flight:
     shipment: Shipment
     node: Node
     hold: ExitStack
-    """Of the trial's folder, which no other process may run meanwhile."""
+    """The lock on the trial's folder, so that no other process runs it meanwhile."""
 
 
 class RayExecutor:
-    """Runs trials on a cluster that exists.
+    """Runs trials on an existing cluster.
 
     Args:
         store: the folder of the trials' records, on this machine.
-        display: hears of nodes, and of each trial that has ended.
-        jobs: 1; how many run at once follows from the nodes.
+        display: is notified of nodes, and of each trial that has ended.
+        jobs: 1; how many run at once depends on the nodes.
         profile: a `RayProfile`; None for the cluster that this machine is a node of.
 
     Raises:
-        HarnessError: several jobs are asked for, or the profile is none.
+        HarnessError: `jobs` is not 1, or the profile is invalid.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class RayExecutor:
         self._copy: StoreCopy | None = None
         self._surveys: dict[str, Survey] = {}
         self._lost_nodes: set[str] = set()
-        """Nodes that lost a trial; Ray names them for a while as if they were there."""
+        """Nodes that lost a trial; Ray keeps listing them for a while."""
 
     def __enter__(self) -> Self:
         self._open_copy()
@@ -85,7 +85,7 @@ class RayExecutor:
     def call(
         self, need: Resources, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Call a function on one of the nodes that most others are like."""
+        """Call a function on a node with the most common hardware."""
         device = "cuda:0" if need.gpus else "cpu"
         node = next(iter(self._alike(need, device, None)))
         reference = self._engine.start(node, node.task_resources(need), function, *args, **kwargs)
@@ -99,11 +99,11 @@ class RayExecutor:
         return value
 
     def run(self, trials: Sequence[Trial], options: RunOptions) -> tuple[TrialRecord, ...]:
-        """Run the trials that have no finished record; return what the store then holds of all.
+        """Run the trials that have no finished record; return the records of all.
 
         Raises:
-            HarnessError: no node can run them, one was given up, one begins where another has
-                ended, or the copy that the profile wants cannot be written.
+            HarnessError: no node can run them, a trial was lost too often, one is a branch of
+                another trial, or the copy of the profile cannot be written.
         """
         self._open_copy()
         pending = unfinished_trials(trials, self._store)
@@ -119,9 +119,10 @@ class RayExecutor:
     def _fly(
         self, waiting: deque[Trial], need: Resources, options: RunOptions, holds: ExitStack
     ) -> None:
-        """Keep every suitable node filled until no trial waits.
+        """Keep all suitable nodes busy until no trial waits.
 
-        After an error no trial is started any more; those that run come home before it is raised.
+        After an error no further trial is started; the running ones are waited for before it is
+        raised.
         """
         device = waiting[0].device
         nodes = self._alike(need, device, options.fingerprint)
@@ -160,7 +161,7 @@ class RayExecutor:
         return Flight(Shipment.of(trial, self._store, self._ledger), node, hold)
 
     def _is_home(self, reference: Any, flight: Flight) -> bool:
-        """Whether a trial came back with a result; the ledger keeps that a lost one had begun."""
+        """Whether a trial came back with a result; the ledger records that a lost one had begun."""
         trial = flight.shipment.trial
         try:
             back: Shipment = self._engine.outcome(reference)
@@ -183,12 +184,12 @@ class RayExecutor:
         return True
 
     def _open_copy(self) -> None:
-        """Try the place of the copy that the profile wants, once."""
+        """Check once that the copy of the profile can be written."""
         if self._copy is None and self._profile.copy_to is not None:
             self._copy = StoreCopy(self._store, self._profile.copy_to)
 
     def _copy_back(self, trial: Trial) -> None:
-        """Copy a trial; what cannot be copied now is tried again when all have ended."""
+        """Copy a trial; a failed copy is tried again when all trials have ended."""
         if self._copy is None:
             return
         try:
@@ -207,7 +208,8 @@ class RayExecutor:
     def _alike(self, need: Resources, device: str, fingerprint: str | None) -> list[Node]:
         """The nodes that can run a trial and have the hardware of a fingerprint.
 
-        Without one it is the one that most of them have: times of one plan come from one kind.
+        Without a fingerprint the most common hardware is used, so that one plan's times are
+        comparable.
         """
         all_nodes = self._engine.nodes(need)
         nodes = [node for node in all_nodes if node.id not in self._lost_nodes] or all_nodes
@@ -232,7 +234,7 @@ class RayExecutor:
         )
 
     def _look_at(self, nodes: Sequence[Node], need: Resources, device: str) -> None:
-        """Let nodes say what they are, all at once."""
+        """Survey the nodes' hardware and software, in parallel."""
         # a GPU is shown only to what asks for it
         resources = {"num_cpus": 0.0, "num_gpus": need.gpus}
         looks = [(node, self._engine.start(node, resources, survey, device)) for node in nodes]
@@ -242,6 +244,6 @@ class RayExecutor:
 
 
 def _free_places(nodes: Sequence[Node], need: Resources, busy: Counter[str]) -> list[Node]:
-    """A node for each trial that has room, those with the fewest trials first."""
+    """A node for each trial that fits somewhere; nodes with the fewest trials come first."""
     places = [(number, node) for node in nodes for number in range(busy[node.id], node.slots(need))]
     return [node for _, node in sorted(places, key=lambda place: place[0])]

@@ -1,4 +1,4 @@
-"""Whether a server of Ray listens at an address, before Ray itself would try for minutes."""
+"""Checks quickly whether a Ray server listens at an address; Ray itself retries for minutes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SETTINGS
 
 
 def greet(address: str) -> None:
-    """Exchange first words with the server, if an address names a port.
+    """Exchange HTTP/2 prefaces with the server, if the address has a port.
 
     Ray's servers speak gRPC, which is HTTP/2 (RFC 9113): to the preface they answer with their
-    settings. Where Ray is told to use TLS, the connection alone is tried.
+    settings. If Ray is configured for TLS, only the connection is tried.
 
     Args:
         address: HOST:PORT, also with `ray://` before it; any other is left to Ray.
 
     Raises:
-        OSError: nothing listens there, or what does is silent or speaks another protocol.
+        OSError: nothing listens there, or the server is silent or uses another protocol.
     """
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not (colon and port.isdecimal()):

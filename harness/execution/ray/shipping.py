@@ -1,4 +1,4 @@
-"""A trial on its way to a node that does not see the store, and back: its folder and its ledger."""
+"""Transfers a trial, its folder and its ledger entries to a node without the store, and back."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from harness.record.schema.ledger import LedgerEntry, Planned
 
 LOCK_FILE = ".lock"
 SHOWN_BYTES = 4000
-"""Of what a trial's command printed, where it left no result."""
+"""How many bytes of the output of a trial's command are shown if it left no result."""
 
 
 def check_shippable(trials: Iterable[Trial]) -> None:
-    """Check that trials need nothing of the store but their own folders.
+    """Check that trials need no other files of the store than their own folders.
 
     Raises:
-        HarnessError: one begins where another has ended.
+        HarnessError: one is a branch, which needs its trunk's checkpoint.
     """
     if branch := next((trial for trial in trials if trial.branch is not None), None):
         raise HarnessError(
@@ -35,40 +35,40 @@ def check_shippable(trials: Iterable[Trial]) -> None:
 
 @dataclass(frozen=True)
 class Shipment:
-    """What a store has of one trial."""
+    """A trial's files and ledger entries in a store."""
 
     trial: Trial
     files: dict[str, bytes]
     """The files of its folder, by their paths in it."""
     entries: tuple[LedgerEntry, ...]
-    """Of the ledger, in order."""
+    """The trial's ledger entries, in order."""
     output: str = ""
-    """The end of what the command printed."""
+    """The end of the command's output."""
 
     @classmethod
     def of(cls, trial: Trial, store: Path, ledger: Ledger, output: str = "") -> Shipment:
-        """What a store has of a trial."""
+        """Collect a trial's files and ledger entries from a store."""
         folder = store / trial.folder
         paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         files = {str(p.relative_to(folder)): p.read_bytes() for p in paths if p.name != LOCK_FILE}
         return cls(trial, files, tuple(ledger.entries_of(trial.identity)), output)
 
     def unpack(self, store: Path) -> None:
-        """Write it all into a store that has nothing of the trial."""
+        """Write everything into a store that does not have the trial."""
         self.write_files(store)
         ledger = Ledger(store)
         for entry in self.entries:
             ledger.note(entry)
 
     def take_back(self, store: Path, ledger: Ledger, shipment: Shipment) -> None:
-        """Write into a store what is new since it was sent; the ledger first, as a trial does."""
+        """Write what is new since it was sent into a store; the ledger first, as a trial does."""
         for entry in self.entries[len(shipment.entries) :]:
             if not isinstance(entry, Planned):
                 ledger.note(entry)
         self.write_files(store)
 
     def write_files(self, store: Path) -> None:
-        """Write its files; `trial.json`, which says that it has ended, in its place last."""
+        """Write its files, each atomically; `trial.json`, which marks the end, comes last."""
         for name, content in sorted(self.files.items(), key=lambda item: item[0] == "trial.json"):
             path = store / self.trial.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ class Shipment:
 
 
 def run_shipment(shipment: Shipment, options: RunOptions) -> Shipment:
-    """Run a trial on this machine in a store of its own; what that then has."""
+    """Run a trial on this machine in a temporary store; returns its files and entries."""
     with TemporaryDirectory(prefix="guided-descent-node-") as name:
         store, output = Path(name) / "store", Path(name) / "output"
         shipment.unpack(store)

@@ -1,10 +1,10 @@
-"""The job arrays of one store, so that a later command finds the trials that are queued already.
+"""Keeps track of a store's job arrays, so that a later command finds trials that are queued.
 
     STORE/slurm/<token>/trials.json    the identities of an array's trials, by index
     STORE/slurm/<token>/               submitit's own files: scripts, pickles, each task's output
 
-The token is in the name of the array's job. `trials.json` is written before the array is queued, so
-no moment at which a command may die leaves a queued trial that the next one does not know.
+The token is part of the array's job name. `trials.json` is written before the array is queued, so
+whenever a command dies, the next one knows all queued trials.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ JOB = "guided-descent-"
 
 
 class Arrays:
-    """Queues arrays and knows which trials of its store are queued.
+    """Queues job arrays, and knows which trials of its store are queued.
 
     Args:
         store: the folder of the trials' records, on a file system that the nodes share.
-        profile: how to ask for machines.
+        profile: how to request machines.
 
     Raises:
         HarnessError: submitit is not installed, or there is no Slurm here.
@@ -55,7 +55,7 @@ class Arrays:
         return tuple(JOB + token for token in self._open)
 
     def queued_tasks(self) -> dict[str, queue.Task]:
-        """The queued tasks by the identities of their trials; arrays that are over are forgotten.
+        """The queued tasks by the identities of their trials; finished arrays are dropped.
 
         Raises:
             HarnessError: the queue cannot be read.
@@ -72,7 +72,7 @@ class Arrays:
         function: Callable[[T], object],
         arguments: Sequence[T],
     ) -> str:
-        """Queue an array: one call of a function for each trial; returns its job's number."""
+        """Queue an array with one call of a function per trial; returns the job number."""
         token = secrets.token_hex(6)
         write_whole(self._folder / token / TRIALS, json.dumps(list(identities)))
         executor = self._executor(token, need)
@@ -83,14 +83,14 @@ class Arrays:
     def submit_call(
         self, need: Resources, function: Callable[..., object], *args: object, **kwargs: object
     ) -> tuple[str, Path]:
-        """Queue one call; returns the name of its job and the file that its pickled result gets."""
+        """Queue one call; returns its job name and the file for its pickled result."""
         token = secrets.token_hex(6)
         executor = self._executor(token, need)
         job = _submit_jobs(lambda: executor.submit(function, *args, **kwargs))
         return JOB + token, Path(job.paths.result_pickle)
 
     def output(self, identity: str) -> Path | None:
-        """The file with what the last task of a trial has printed."""
+        """The file with the output of a trial's last task."""
         for path in sorted(self._job_files(), key=_age, reverse=True):
             identities = _identities(path)
             if identity in identities:
@@ -108,7 +108,7 @@ class Arrays:
 
 
 def _submit_jobs(submit: Callable[[], T]) -> T:
-    """What submitit's submission gives; its error as Slurm's own words."""
+    """Submit jobs with submitit, and raise its errors with Slurm's own message."""
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 
     try:

@@ -1,9 +1,9 @@
-"""The executor `slurm`: each trial is a task of a job array; its record alone says that it ended.
+"""The executor `slurm`: each trial is a task of a job array, finished when its record is.
 
-A trial that is in the queue already, from an earlier command say, is waited for and not queued
-again. One that has left the queue without a result (preempted and not requeued, out of time, lost
-with its node) is queued again and goes on from its checkpoint. Where one trial runs twice all the
-same, because a job was both requeued and queued again, its folder's lock lets one of them run.
+A trial that is already in the queue, for example from an earlier command, is waited for. One that
+has left the queue without a result (preempted and not requeued, out of time, lost with its node) is
+queued again and resumes from its checkpoint. If a trial is started twice, because a job was both
+requeued and queued again, the lock on its folder lets only one of them run.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ class SlurmExecutor:
 
     Args:
         store: the folder of the trials' records, on a file system that the nodes share.
-        display: hears of the queue, and of each trial that has ended.
+        display: is notified of the queue, and of each trial that has ended.
         jobs: 1; how many run at once is the profile's `max_running`.
         profile: a `SlurmProfile`; None for the site's defaults.
 
     Raises:
-        HarnessError: several jobs are asked for, the profile is none, submitit is not installed, or
-            there is no Slurm here.
+        HarnessError: `jobs` is not 1, the profile is invalid, submitit is not installed, or there
+            is no Slurm here.
     """
 
     def __init__(
@@ -95,11 +95,10 @@ class SlurmExecutor:
         return value
 
     def run(self, trials: Sequence[Trial], options: RunOptions) -> tuple[TrialRecord, ...]:
-        """Run the trials that have no finished record; return what the store then holds of all.
+        """Run the trials that have no finished record; return the records of all.
 
         Raises:
-            HarnessError: Slurm does not take them, or some left the queue again and again without
-                having come further.
+            HarnessError: Slurm refuses them, or some left the queue repeatedly without progress.
         """
         pending = unfinished_trials(trials, self._store)
         if pending:
@@ -114,7 +113,7 @@ class SlurmExecutor:
     def _wait_for_all(
         self, pending: dict[str, Trial], need: Resources, options: RunOptions
     ) -> list[Trial]:
-        """Keep the queue filled until each trial has ended or is given up; these."""
+        """Keep the queue filled until every trial has ended or is given up; returns the latter."""
         largest, tries = queue.site_limits().array_tasks, Tries(self._store, self._profile.attempts)
         before: frozenset[str] = frozenset()
         hopeless_trials: list[Trial] = []
@@ -151,11 +150,11 @@ class SlurmExecutor:
     def _submit(
         self, trials: Sequence[Trial], need: Resources, options: RunOptions, *, is_first: bool
     ) -> bool:
-        """Queue trials as an array; whether Slurm took them.
+        """Queue trials as an array; returns whether Slurm accepted them.
 
         Raises:
-            HarnessError: it did not, for another reason than that the queue is full of this
-                store's own trials, which will leave it.
+            HarnessError: it did not, and not because the queue is full of this store's own trials,
+                which will leave it.
         """
         commands = [trial_command(trial, self._store, options) for trial in trials]
         try:
@@ -168,7 +167,7 @@ class SlurmExecutor:
         return True
 
     def _finish(self, pending: dict[str, Trial], identity: str) -> bool:
-        """Whether a trial's record has a result; it is then shown, and pending no more."""
+        """Whether a trial's record has a result; it is then shown and removed from `pending`."""
         record = record_of(pending[identity], self._store)
         if record.result is None:
             return False
@@ -177,10 +176,10 @@ class SlurmExecutor:
         return True
 
     def _check(self, need: Resources, count: int) -> None:
-        """Let Slurm refuse before anything is queued what it would refuse later.
+        """Ask Slurm, before anything is queued, whether it would accept the jobs.
 
         Raises:
-            HarnessError: it takes no such jobs, or its queue is full.
+            HarnessError: it does not accept such jobs, or its queue is full.
         """
         limits = queue.site_limits()
         first = min(count, self._profile.max_queued, limits.array_tasks)

@@ -1,4 +1,4 @@
-"""How to ask a site's Slurm for machines: the TOML file that `--profile` names."""
+"""How to request machines from a site's Slurm: the TOML file of `--profile`."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ Word = Annotated[str, Field(pattern=r"^[^\s]+$")]
 
 
 class SlurmProfile(Frozen):
-    """What `sbatch` is asked for, beside what follows from the trials themselves."""
+    """Options of `sbatch`, besides those that follow from the trials."""
 
     partition: Word | None = None
     """None for the site's default."""
     account: Word | None = None
     qos: Word | None = None
     constraint: Word | None = None
-    """Features that every node must have: where a partition has several kinds of machines."""
+    """Features that every node must have, for partitions with several kinds of machines."""
     gpu_type: Word | None = None
     """As `sinfo -o %G` shows it; None for any."""
     time_min: Count = 60
-    """Minutes after which Slurm ends a task; it is queued again and goes on from its checkpoint."""
+    """Minutes after which Slurm ends a task; the trial is queued again and resumes."""
     memory_gib: Positive | None = None
     """None for the worker's limit and 4 GiB."""
     setup: tuple[str, ...] = ()
     """Lines of shell before each task, such as `module load python`."""
     max_running: Count = 64
-    """How many trials run at once at most."""
+    """The most trials that run at once."""
     max_queued: Count = 1000
-    """How many trials are in the queue at once at most; the others follow as these end."""
+    """The most trials in the queue at once; the others follow as these end."""
     poll_s: Positive = 10.0
-    """Seconds between two looks at the queue."""
+    """Seconds between two queries of the queue."""
     attempts: Count = 5
-    """How often a trial is queued without having come further, before it is given up."""
+    """How often a trial is queued without progress before it is given up."""
 
     def parameters(self, need: Resources, name: str) -> dict[str, object]:
-        """What submitit is told of each task.
+        """The options of each task for submitit.
 
-        On the clock a trial on a processor has its node alone, for cores share their node's memory.
-        A trial on a GPU has that GPU and its cores alone.
+        A timed trial on a CPU gets a whole node, because cores share memory bandwidth. A trial on a
+        GPU gets that GPU and its cores exclusively.
 
         Args:
-            need: what one trial needs.
-            name: of the job.
+            need: the resources of one trial.
+            name: the job's name.
         """
         request = self.request(need)
         return {
@@ -61,7 +61,7 @@ class SlurmProfile(Frozen):
         }
 
     def request(self, need: Resources) -> dict[str, object]:
-        """What a job of one trial asks Slurm for, by `sbatch`'s names of it."""
+        """The options of one trial's job, under `sbatch`'s names."""
         parameters: dict[str, object] = {
             "partition": self.partition,
             "account": self.account,

@@ -1,6 +1,6 @@
-"""What Slurm's commands say of its queue. They run where trials are submitted, never on nodes.
+"""Queries Slurm's queue with its commands, where trials are submitted and never on nodes.
 
-Whether a trial has finished is never asked here: a job that is gone from the queue may have been
+The queue does not show whether a trial has finished: a job that has left it may have been
 preempted, killed or lost with its node. Only a trial's record says that it has ended.
 """
 
@@ -18,31 +18,31 @@ from harness.core.errors import HarnessError
 TIMEOUT_S = 60.0
 PAUSES_S = (5.0, 15.0, 60.0)
 DEFAULT_ARRAY_LIMIT = 1001
-"""Slurm's own MaxArraySize, where `scontrol` does not answer: indices are below it."""
+"""Slurm's default MaxArraySize, used if `scontrol` does not answer."""
 
 
 class QueueFullError(HarnessError):
-    """Slurm takes no more jobs now: of anybody, or of this user."""
+    """Slurm accepts no more jobs now, from anybody or from this user."""
 
 
 FULL = re.compile(r"submit *limit|maxsubmit|queue full|temporarily una", re.IGNORECASE)
-"""What Slurm says then."""
+"""Slurm's messages for a full queue."""
 
 
 STUCK_REASON = re.compile(
     r"Partition\w*Limit|BadConstraints|NotAllowed|Invalid|MaxWall|PerJob|launch.failed", re.I
 )
-"""Reasons of waiting that do not pass by themselves."""
+"""Reasons for pending that never resolve by themselves."""
 
 
 @dataclass(frozen=True)
 class SiteLimits:
-    """What a site's Slurm takes."""
+    """A site's limits."""
 
     array_tasks: int
     """The most tasks of one array."""
     jobs: int | None
-    """The most jobs in the whole queue; None if it does not say."""
+    """The most jobs in the whole queue; None if unknown."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ class Task:
     name: str
     """Of its job."""
     index: int
-    """In its array; 0 of a job that is none."""
+    """Its index in the array; 0 for a job that is not an array."""
     state: str
     reason: str
 
 
 def site_limits() -> SiteLimits:
-    """The site's limits; where `scontrol` is not installed, Slurm's defaults."""
+    """The site's limits, or Slurm's defaults if `scontrol` is not installed."""
     try:
         text = ask("scontrol", "show", "config")
     except HarnessError:
@@ -70,7 +70,7 @@ def site_limits() -> SiteLimits:
 
 
 def tasks_of(names: Collection[str]) -> tuple[Task, ...]:
-    """The tasks of jobs of these names that are in the queue.
+    """The queued tasks of jobs with these names.
 
     Raises:
         HarnessError: the queue cannot be read.
@@ -87,10 +87,10 @@ def tasks_of(names: Collection[str]) -> tuple[Task, ...]:
 
 
 def refuse_stuck(tasks: Iterable[Task]) -> None:
-    """Refuse to wait for tasks that will never start as they are.
+    """Refuse to wait for tasks that can never start.
 
     Raises:
-        HarnessError: one is of that kind; the message is Slurm's reason.
+        HarnessError: there is one; the message has Slurm's reason.
     """
     for task in tasks:
         if task.state == "PENDING" and STUCK_REASON.search(task.reason):
@@ -102,9 +102,9 @@ def refuse_stuck(tasks: Iterable[Task]) -> None:
 
 
 def length() -> int:
-    """How many tasks of all users Slurm remembers, as far as the site shows them.
+    """The number of all users' tasks that Slurm holds, as far as the site shows them.
 
-    It counts those against its limit that ended a while ago, too.
+    Recently ended tasks count towards its limit too.
     """
     flags = ("--noheader", "--array", "--states=all", "--format=%i")
     return len(ask("squeue", *flags).splitlines())
@@ -121,10 +121,10 @@ def cancel(names: Collection[str]) -> None:
 
 
 def check_request(request: Mapping[str, object]) -> None:
-    """Let Slurm say whether it would take a job that asks for this; none is queued.
+    """Ask Slurm whether it would accept a job with these options, without queueing one.
 
     Raises:
-        HarnessError: it would not; the message is Slurm's own.
+        HarnessError: it would not; the message has Slurm's reason.
     """
     flags = [
         f"--{key.replace('_', '-')}" + ("" if value is True else f"={value}")
@@ -134,7 +134,7 @@ def check_request(request: Mapping[str, object]) -> None:
 
 
 def _ask_again(*command: str) -> str:
-    """The same as `ask`; a controller that is busy or restarts is asked several times."""
+    """As `ask`, with retries for a controller that is busy or restarting."""
     for pause_s in PAUSES_S:
         try:
             return ask(*command)
@@ -144,7 +144,7 @@ def _ask_again(*command: str) -> str:
 
 
 def ask(*command: str) -> str:
-    """What a command of Slurm prints.
+    """Run a Slurm command; returns its output.
 
     Raises:
         HarnessError: it is not installed, or fails.
@@ -188,10 +188,10 @@ HINTS = (
         "make the number of cores",
     ),
 )
-"""What to do, by a word of what Slurm says; the names of its calls hold some of the later ones."""
+"""Hints by words in Slurm's messages; earlier ones take precedence."""
 
 
 def hint(message: str) -> str:
-    """What to do about an error of Slurm's."""
+    """The hint for a Slurm error."""
     words = message.lower()
     return next((hint for word, hint in HINTS if word in words), "see: squeue --me --long")

@@ -1,4 +1,4 @@
-"""How often trials were queued without having come further."""
+"""Counts how often trials were queued without progress."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Tries:
 
     Args:
         store: the folder of the trials' records.
-        most: how often one may be.
+        most: how often a trial may be queued.
     """
 
     def __init__(self, store: Path, most: int) -> None:
@@ -22,7 +22,7 @@ class Tries:
         self._counts, self._checkpoints = Counter[str](), dict[str, int]()
 
     def are_over(self, trial: Trial) -> bool:
-        """Whether it was queued often enough since it last came further."""
+        """Whether it has been queued `most` times without progress."""
         log, identity = self._store / trial.folder / EVENTS_FILE, trial.identity
         checkpoints = log.read_bytes().count(b'"kind":"checkpoint"') if log.exists() else 0
         if checkpoints > self._checkpoints.get(identity, -1):

@@ -1,4 +1,4 @@
-"""What a record holds: one frozen model an event, discriminated by `kind`.
+"""The schema of records: one frozen model per kind of event.
 
     measured by the referee    begin, resumed, ready, go, evaluation, other_splits, diagnostics,
                                checkpoint, no_checkpoint, no_profile, referee_failed, end, rerun
@@ -7,8 +7,8 @@
     entries of the ledger      planned, plan_withdrawn, begun, resumed, ended, rerun; see
                                `schema.ledger`
 
-A line of a log has an event's fields under `data` and its `kind` beside them; see
-`harness.record.log`. Keys that a model does not name are refused.
+A line of a log has an event's fields under `data`, and its `kind` beside that; see
+`harness.record.log`. Unknown keys are refused.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ TrialEvent = (
     | Rerun
 )
 ToldEvent = TrialEvent | TrainingProgress
-"""What an observer hears of."""
+"""The events of which an observer is notified."""
 
 TRIAL_EVENTS: TypeAdapter[TrialEvent] = TypeAdapter(
     Annotated[TrialEvent, Field(discriminator="kind")]

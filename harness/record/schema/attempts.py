@@ -1,4 +1,4 @@
-"""Events of an attempt as a whole: its beginning, its end, and what opens it again."""
+"""Events of an attempt as a whole: its beginning, its end, and its reopening."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from harness.record.schema.base import EventData
 
 
 class Begin(EventData):
-    """A referee begins an attempt."""
+    """An attempt begins."""
 
     kind: Literal["begin"] = "begin"
     origin: Literal["measured"] = "measured"
     schema_version: Literal[2] = SCHEMA_VERSION
     identity: str
-    """The trial's."""
+    """The identity of the trial."""
     attempt: int
-    """From 1; attempts whose events are lost are counted."""
+    """From 1; attempts whose events are lost count too."""
     submission_files: str
     """The hash of the submission's bytes."""
     hardware: Hardware
@@ -31,47 +31,47 @@ class Begin(EventData):
     threads: int
     sandbox: str
     unenforced: tuple[str, ...]
-    """What the sandbox could not forbid here."""
+    """The protections that the sandbox did not enforce."""
     image: str | None = None
-    """The digest of the image that the worker ran in; missing where it had the machine's files."""
+    """The digest of the worker's container image; missing if it used the machine's files."""
     trunk_checkpoint: str | None = None
-    """The SHA-256 of the checkpoint that a branch begins with; missing where it is none."""
+    """The SHA-256 of the checkpoint that a branch starts from; missing for other trials."""
     load_average: Number
 
 
 class ImportedBegin(EventData):
-    """Here begins a trial that others measured."""
+    """An imported trial begins."""
 
     kind: Literal["begin"] = "begin"
     origin: Literal["imported"] = "imported"
     schema_version: Literal[2] = SCHEMA_VERSION
     fingerprint: str
     source: str
-    """The file that it was read from."""
+    """The file that the trial was read from."""
     attempt: ClassVar[int] = 1
     submission_files: ClassVar[str] = ""
 
 
 class Resumed(EventData):
-    """A successor of a dead referee goes on from a checkpoint."""
+    """A restarted referee resumes from a checkpoint."""
 
     kind: Literal["resumed"] = "resumed"
     after_seq: int
-    """The `seq` of the checkpoint's event; what lies between is taken back."""
+    """The `seq` of the checkpoint's event; the events in between are discarded."""
     attempt: int
     step: int
     timed_s: Seconds
 
 
 class RefereeFailed(EventData):
-    """The referee could not go on, and the trial ends."""
+    """The referee failed, which ends the trial."""
 
     kind: Literal["referee_failed"] = "referee_failed"
     why: str
 
 
 class NoReadings(Recorded):
-    """The attempt ended before the machine was read."""
+    """The attempt ended without a second reading of the machine."""
 
 
 class End(EventData):
@@ -80,9 +80,9 @@ class End(EventData):
     kind: Literal["end"] = "end"
     result: Result
     clock: dict[str, Seconds] | None = None
-    """The seconds of each of the clock's entries, of which `timed_s` is one; None if imported."""
+    """The seconds of each entry of the clock, including `timed_s`; None if imported."""
     machine: MachineChange | NoReadings | None = None
-    """What changed since GO; None if imported."""
+    """The machine's change since GO; None if imported."""
 
     @model_validator(mode="after")
     def _is_timed(self) -> End:
@@ -92,16 +92,16 @@ class End(EventData):
 
     @property
     def machine_change(self) -> MachineChange | None:
-        """What changed since GO, if two readings were taken."""
+        """The machine's change since GO, if two readings were taken."""
         return self.machine if isinstance(self.machine, MachineChange) else None
 
 
 class Rerun(EventData):
-    """By explicit command alone: the ended trial is open again."""
+    """An ended trial is reopened by an explicit command."""
 
     kind: Literal["rerun"] = "rerun"
     attempt: int
-    """Whose end it takes back."""
+    """The attempt whose end is void."""
     state: State
     events: str
     """The hash of that end."""

@@ -1,4 +1,4 @@
-"""What a ledger or a board's log keeps of an audit: one line a trial that was rerun."""
+"""The entry of an audit in a ledger or a board's log: one per rerun trial."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ AuditVerdict = Literal["agrees", "slower", "not reached", "nothing to compare"]
 
 
 class TrialAudited(EventData):
-    """A trial was run again at its point on a fresh instance."""
+    """A trial was rerun at its point on a new instance."""
 
     kind: Literal["audited"] = "audited"
     identity: str
     """The trial that was audited."""
     rerun: str
-    """The identity of its repetition, whose records lie in the audit's folder."""
+    """The identity of its rerun, whose record is in the audit's folder."""
     round: str
-    """The commitment to the auditor's text."""
+    """The commitment to the auditor's seed."""
     submission: str
     entry_hash: str
     workload: str
     variant: str
-    """Of the audited trial."""
+    """The entry of the audited trial."""
     rerun_variant: str
     framework: str
     claimed_s: Seconds | None

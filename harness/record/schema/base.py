@@ -1,4 +1,4 @@
-"""What every event of a record is, and who says it."""
+"""The base of all events of a record."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Author = Literal["referee", "worker"]
 
 
 class EventData(Recorded):
-    """What one event says."""
+    """The data of one event."""
 
     kind: str
 
     def as_json(self) -> JsonObject:
-        """The `data` of its line, which has the kind beside it."""
+        """The `data` of its line; the kind is beside it."""
         return self.model_dump(mode="json", exclude={"kind"})

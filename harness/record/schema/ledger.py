@@ -1,4 +1,4 @@
-"""What a store's ledger holds: one frozen model an entry, discriminated by `kind`."""
+"""The schema of a store's ledger: one frozen model per kind of entry."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Planned(EventData):
 
 
 class PlanWithdrawn(EventData):
-    """By explicit command alone: a planned trial that has not begun need not be there any more.
+    """A planned trial that has not begun is withdrawn by an explicit command.
 
-    Once it begins after all, this is void.
+    This is void if the trial begins later.
     """
 
     kind: Literal["plan_withdrawn"] = "plan_withdrawn"
@@ -42,7 +42,7 @@ class AttemptBegun(EventData):
 
 
 class AttemptResumed(EventData):
-    """The referee had died; its successor goes on from a checkpoint."""
+    """A restarted referee resumes from a checkpoint."""
 
     kind: Literal["resumed"] = "resumed"
     identity: str
@@ -63,17 +63,17 @@ class AttemptEnded(EventData):
 
 
 class Reopened(EventData):
-    """By explicit command alone: an ended trial is to be run again."""
+    """An ended trial is reopened for a rerun by an explicit command."""
 
     kind: Literal["rerun"] = "rerun"
     identity: str
     attempt: int
     state: State | Literal["unfinished"]
     events: str
-    """The hash of that end; "" if the ledger has none."""
+    """The hash of the void end; "" if the ledger has none."""
     reason: str
     lost: Literal[True] | None = None
-    """Whether the events of that end are not there any more."""
+    """Whether the events of that end are lost."""
 
 
 LedgerEntry = (

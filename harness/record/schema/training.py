@@ -1,4 +1,4 @@
-"""Events of an attempt's training: warm-up, snapshots, evaluations, checkpoints, its profile."""
+"""Events of training: warm-up, snapshots, evaluations, checkpoints and the profile."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.machine.readings import MachineReading
 from harness.record.schema.base import EventData
 
 Metrics = dict[str, Number | None]
-"""By name; one that is not finite is None."""
+"""Metrics by name; None for values that are not finite."""
 
 
 class Ready(EventData):
@@ -32,11 +32,11 @@ class Go(EventData):
     kind: Literal["go"] = "go"
     budget_s: Seconds
     machine: MachineReading
-    """The reading before it."""
+    """The reading of the machine before GO."""
 
 
 class Claims(Recorded):
-    """What a worker says of its training up to a snapshot."""
+    """The worker's report on its training up to a snapshot."""
 
     examples: int
     train_loss: Number | None
@@ -44,13 +44,13 @@ class Claims(Recorded):
     forwards: int
     backwards: int
     snapshots_s: Seconds
-    """Spent on snapshots so far, on the clock."""
+    """Timed seconds spent on snapshots so far."""
 
 
 class SnapshotTaken(EventData):
-    """The worker handed over a snapshot: at a look, for which it was stopped, or in passing.
+    """The worker submitted a snapshot, at a look (stopped) or at a glance.
 
-    Those in passing are written down when the worker is frozen next, before the look.
+    Glances are recorded when the worker is frozen next, before the look.
     """
 
     kind: Literal["snapshot"] = "snapshot"
@@ -65,24 +65,24 @@ class SnapshotTaken(EventData):
 
 
 class Part(Recorded):
-    """The part of the validation split that was evaluated: enough to see what comes out."""
+    """The evaluated part of the validation split, which is enough to decide the outcome."""
 
     examples: int
-    """How many of them, in the order of the instance."""
+    """How many examples were evaluated, in the instance's order."""
     of: int
-    """How many the split has."""
+    """How many examples the split has."""
     standard_errors: Metrics
-    """Of the metrics as estimates of the whole split's."""
+    """Standard errors of the metrics, as estimates of the whole split's."""
     beside: int | None = None
-    """The grid point of the snapshot, evaluated whole before, that they are estimated by the
-    difference from; None of plain means."""
+    """The grid point of an earlier snapshot, evaluated on the whole split, whose difference from
+    this one is the estimate; None for plain means."""
 
 
 class Evaluation(EventData):
     """The referee evaluated a snapshot on the validation split; or an evaluation as published.
 
-    A snapshot of which a part was evaluated is evaluated again, on the rest of the split, if it may
-    be the hit or the miss right before it.
+    A partly evaluated snapshot is evaluated again, on the rest of the split, if it may be the hit
+    or the miss right before it.
     """
 
     kind: Literal["evaluation"] = "evaluation"
@@ -93,9 +93,9 @@ class Evaluation(EventData):
     examples: int | None
     """None if published."""
     validation: Metrics
-    """Means over the split, or over the part of it that was evaluated."""
+    """Means over the split or its evaluated part."""
     part: Part | None = None
-    """Missing where the whole split was evaluated."""
+    """Missing if the whole split was evaluated."""
 
     @property
     def splits(self) -> dict[str, Metrics]:
@@ -104,9 +104,7 @@ class Evaluation(EventData):
 
 
 class OtherSplits(EventData):
-    """The referee evaluated a snapshot that the result keeps, the hit or the last one, on the
-    splits that a search leaves out.
-    """
+    """The referee evaluated the hit or the last snapshot on the other splits."""
 
     kind: Literal["other_splits"] = "other_splits"
     grid: int
@@ -125,7 +123,7 @@ class OtherSplits(EventData):
 
 
 class Diagnostics(EventData):
-    """What the workload's `diagnostics.py` says of an evaluated snapshot."""
+    """The diagnostics of an evaluated snapshot."""
 
     kind: Literal["diagnostics"] = "diagnostics"
     grid: int
@@ -136,12 +134,12 @@ class Diagnostics(EventData):
 
     @property
     def splits(self) -> dict[str, Metrics]:
-        """The values under the name that they have among the metrics of splits."""
+        """The values, in the form of a split's metrics."""
         return {"diagnostics": self.values}
 
 
 class CheckpointWritten(EventData):
-    """A checkpoint is about to take its place."""
+    """A checkpoint has been written and will now replace the previous one."""
 
     kind: Literal["checkpoint"] = "checkpoint"
     grid: int
@@ -152,7 +150,7 @@ class CheckpointWritten(EventData):
 
 
 class NoCheckpoint(EventData):
-    """The worker could not hand its state over."""
+    """The worker could not send its state."""
 
     kind: Literal["no_checkpoint"] = "no_checkpoint"
     grid: int
@@ -169,26 +167,26 @@ class WorkerFailed(EventData):
 
 
 class StepProfile(EventData):
-    """What some steps after the end spent in all."""
+    """The worker's profile of some steps after the end: total seconds."""
 
     kind: Literal["profile"] = "profile"
     steps: int
     steps_s: Seconds
     data_s: Seconds
-    """On drawing data."""
+    """Seconds for drawing data."""
     passes_s: Seconds | None
-    """On forward and backward passes; None where they cannot be told from the update."""
+    """Seconds for passes; None if they cannot be separated from the update."""
 
 
 class NoProfile(EventData):
-    """The worker gave no profile of its steps."""
+    """The worker sent no profile of its steps."""
 
     kind: Literal["no_profile"] = "no_profile"
     why: str
 
 
 class TrainingProgress(EventData):
-    """How far the worker is; told and not recorded."""
+    """The worker's progress, which is displayed and not recorded."""
 
     kind: Literal["progress"] = "progress"
     timed_s: Seconds

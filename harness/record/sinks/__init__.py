@@ -1,1 +1,1 @@
-"""Other forms in which a trial's events are written."""
+"""Sinks: other formats in which a trial's events are written."""

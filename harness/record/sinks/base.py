@@ -1,4 +1,4 @@
-"""What a sink is: another form in which a trial's events are written as its record grows."""
+"""The interface of sinks, which write a trial's events in another format."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from harness.record.schema import TrialEvent
 
 
 class Sink(Protocol):
-    """Takes the events of one attempt. Nothing is computed from what it writes."""
+    """Receives the events of one attempt. Its output is never read by the harness."""
 
     def show(self, event: TrialEvent) -> None:
-        """Write one event, or pass it over.
+        """Write one event, or ignore it.
 
         Raises:
-            CannotWriteError: the machine does not take it.
+            CannotWriteError: it cannot be written.
         """
         ...
 
     def close(self) -> None:
-        """Write what is still held back, and end."""
+        """Flush and close."""
         ...
 
 
 class SinkFactory(Protocol):
-    """What an entry point of `guided_descent.sinks` names."""
+    """The object that an entry point of `guided_descent.sinks` names."""
 
     def __call__(self, folder: Path) -> Sink:
-        """A sink for one attempt; the folder is its own and may not exist yet."""
+        """Create a sink for one attempt; the folder is its own and may not exist yet."""
         ...

@@ -1,7 +1,7 @@
-"""TensorBoard's HParams tab: what a trial was run with, and how it ended.
+"""TensorBoard's HParams tab: a trial's hyperparameters and its outcome.
 
-No experiment is declared: TensorBoard then lists the hyperparameters and metrics of all runs that
-it finds, whichever submissions they are of.
+No experiment is declared, so that TensorBoard lists the hyperparameters and metrics of all runs
+that it finds, of any submission.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from harness.record.sinks.scalars import SUCCESS_STATES
 
 
 def start_of(trial: Trial, time_s: float) -> Summary:
-    """A session starts, with the point and what else tells trials apart."""
+    """The start of a session, with the point and other properties of the trial."""
     info = plugin_data_pb2.SessionStartInfo(group_name=trial.folder, start_time_secs=time_s)
     facts = {
         "submission": trial.submission.name,
@@ -35,7 +35,7 @@ def start_of(trial: Trial, time_s: float) -> Summary:
 
 
 def end_of(result: Result, time_s: float) -> Summary:
-    """A session ends."""
+    """The end of a session."""
     is_success = result.state in SUCCESS_STATES
     status = api_pb2.Status.Value("STATUS_SUCCESS" if is_success else "STATUS_FAILURE")
     info = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time_s)

@@ -1,4 +1,4 @@
-"""All sinks: those that ship and those of installed packages."""
+"""Loads all sinks, shipped and installed."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from harness.record.sinks.base import Sink, SinkFactory
 
 
 def open_sinks(folder: Path) -> tuple[Sink, ...]:
-    """Every sink, each with a folder of its name in a trial's folder."""
+    """Every sink, with a folder of its name in the trial's folder."""
     return tuple(NamedSink(name, folder / name) for name in SINKS.names)
 
 
 class NamedSink:
-    """A sink whose failure is its own: it stops the run, and is no result of the trial.
+    """Wraps a sink so that its failure stops the run and is not taken for a result of the trial.
 
     Args:
-        name: of the provider.
-        folder: the sink's own.
+        name: the provider's name.
+        folder: the sink's folder.
 
     Raises:
-        CannotWriteError: the sink failed; so do all methods.
+        CannotWriteError: the sink failed; the methods raise this too.
     """
 
     def __init__(self, name: str, folder: Path) -> None:

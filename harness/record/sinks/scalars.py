@@ -1,4 +1,4 @@
-"""The numbers of a trial that sinks and trackers draw over its steps, each under one name."""
+"""The scalars of a trial that sinks and trackers plot over steps."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from harness.record.schema import (
 )
 
 SUCCESS_STATES = ("reached", "budget")
-"""The states of a trial that others call a success."""
+"""The states of a trial that trackers show as success."""
 
 
 class Scalars(NamedTuple):
-    """Values after a step."""
+    """Values at a step."""
 
     step: int
     timed_s: float
@@ -28,7 +28,7 @@ class Scalars(NamedTuple):
 
 
 def scalars_of(event: TrialEvent) -> Scalars | None:
-    """What an event says in numbers; None if it says none."""
+    """The scalars of an event; None if it has none."""
     if isinstance(event, SnapshotTaken):
         values = {
             "claimed/train_loss": event.claims.train_loss,
@@ -46,7 +46,7 @@ def scalars_of(event: TrialEvent) -> Scalars | None:
 
 
 def metrics_of(result: Result) -> dict[str, float | None]:
-    """The numbers of a trial that has ended."""
+    """The scalars of an ended trial."""
     return {
         "result/time_to_target_s": result.time_to_target_s,
         "result/best_metric": result.best_metric,

@@ -18,14 +18,14 @@ from harness.record.store import TRIAL_FILE, read_record
 
 
 class TensorBoard:
-    """Turns snapshot and evaluation events into scalars over steps, and a trial's point and end
-    into a session of the HParams tab: each attempt restarts it, and so does one that is resumed.
+    """Writes snapshots and evaluations as scalars over steps, and a trial's point and end as a
+    session of the HParams tab, which each attempt and each resumption restarts.
 
-    Written at once and not by a thread of TensorBoard's, which would die with a traceback of its
-    own on a full disk, and would compute beside the trial.
+    Events are written synchronously: TensorBoard's own thread would compute beside the trial, and
+    die with a traceback on a full disk.
 
     Raises:
-        HarnessError: the file cannot be written; so do all its methods.
+        HarnessError: the file cannot be written; the methods raise this too.
     """
 
     def __init__(self, folder: Path) -> None:

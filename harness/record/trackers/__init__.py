@@ -1,1 +1,1 @@
-"""Experiment trackers: ended trials are sent to them from their records, while no trial runs."""
+"""Experiment trackers: ended trials are sent from their records while no trial runs."""

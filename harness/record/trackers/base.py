@@ -1,4 +1,4 @@
-"""What a tracker is sent, and what it is: a function that sends one ended trial."""
+"""The interface of trackers: a function that sends one ended trial."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from harness.record.sinks.scalars import Scalars
 from harness.submission.reference import Scalar
 
 PROJECT = "guided-descent"
-"""Where runs go if neither environment nor settings of a tracker name a project."""
+"""The project for runs if neither the environment nor a tracker's settings name one."""
 
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """An ended trial in the words of experiment trackers."""
+    """An ended trial in the terms of experiment trackers."""
 
     key: str
-    """Of this attempt and of no other: what is sent twice is one run."""
+    """A unique key of the attempt, so that sending it twice gives one run."""
     name: str
     group: str
-    """The entry and the workload, whose trials belong together."""
+    """Entry and workload, which group trials."""
     point: Mapping[str, Scalar]
     facts: Mapping[str, str]
-    """What else tells trials apart."""
+    """Further properties of the trial."""
     curves: tuple[Scalars, ...]
-    """One for each step that has values, in their order."""
+    """The scalars of each step that has some, in order."""
     summary: Mapping[str, float]
     steps: int
-    """How many were made."""
+    """How many steps were made."""
     is_success: bool
     begun_at: datetime
     ended_at: datetime
 
 
 class Tracker(Protocol):
-    """What an entry point of `guided_descent.trackers` names; it is called in its own process."""
+    """What an entry point of `guided_descent.trackers` names; called in its own process."""
 
     def __call__(self, run: TrackedRun) -> None:
-        """Send a run, and return when all of it is sent.
+        """Send a run, and return when everything has been sent.
 
-        What is raised, and what takes longer than a minute, is reported and ends no trial.
+        Exceptions, and calls that take longer than a minute, are reported and do not affect trials.
         """
         ...

@@ -1,4 +1,4 @@
-"""The trackers that the command line names."""
+"""Validates the trackers named on the command line."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from harness.providers.table import TRACKERS
 
 
 def tracker_names(requests: Iterable[str]) -> tuple[str, ...]:
-    """Names of trackers, each once; a shipped one is named as its package and its extra are.
+    """The names of trackers without repetitions; a shipped one is named like its package and extra.
 
     Raises:
-        HarnessError: one is not known, or its package is not installed.
+        HarnessError: one is unknown, or its package is not installed.
     """
     names = tuple(dict.fromkeys(requests))
     for name in names:

@@ -15,11 +15,11 @@ from harness.record.trackers.base import PROJECT, TrackedRun
 
 KEY = "guided_descent.key"
 AT_ONCE = 1000
-"""Metrics that MLflow takes in one call."""
+"""The most metrics that MLflow accepts in one call."""
 
 
 def send(run: TrackedRun) -> None:
-    """Send a run in place of one that was begun before."""
+    """Send a run, replacing an earlier one of the same attempt."""
     client = MlflowClient()
     experiment_id = _experiment(client)
     for earlier in client.search_runs([experiment_id], f"tags.`{KEY}` = '{run.key}'"):
@@ -46,7 +46,7 @@ def _experiment(client: MlflowClient) -> str:
 
 
 def _metrics(run: TrackedRun) -> Iterator[Metric]:
-    """All values, at the time at which training had come so far."""
+    """All values, with the time of their training step."""
     begun_ms = _milliseconds(run.begun_at)
     for scalars in run.curves:
         at_ms = begun_ms + round(1e3 * scalars.timed_s)

@@ -1,6 +1,7 @@
 """Sends one ended trial to one tracker: `python -m harness.record.trackers.send NAME FOLDER`.
 
-A process of its own, for a tracker starts threads and servers, waits for a network, and may end it.
+It runs in a process of its own, because a tracker may start threads and servers, wait for a
+network, or exit.
 """
 
 from __future__ import annotations

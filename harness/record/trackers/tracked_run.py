@@ -1,4 +1,4 @@
-"""From the record of an ended trial to what trackers are sent."""
+"""Converts the record of an ended trial to the form that trackers are sent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.record.trackers.base import TrackedRun
 
 
 def tracked_run(folder: Path) -> TrackedRun:
-    """The run of a trial's folder: its last attempt, as it counts.
+    """The run of a trial's folder: its last attempt.
 
     Raises:
         HarnessError: the trial has not ended, or its record cannot be read.
@@ -62,7 +62,7 @@ def _facts(trial: Trial, attempt: Attempt) -> dict[str, str]:
 
 
 def _curves(events: Iterable[Event]) -> tuple[Scalars, ...]:
-    """All values of a step together: a snapshot is evaluated later than it was taken."""
+    """All values of a step together, as a snapshot is evaluated later than it is taken."""
     by_step: dict[int, Scalars] = {}
     for event in events:
         scalars = None if isinstance(event.data, End) else scalars_of(event.data)

@@ -10,7 +10,7 @@ from harness.record.trackers.base import PROJECT, TrackedRun
 
 
 def send(run: TrackedRun) -> None:
-    """Send a run under a name that no other attempt has; one that was begun before goes on."""
+    """Send a run under a name unique to its attempt; an interrupted one is continued."""
     trackio_run = trackio.init(
         PROJECT,
         name=f"{run.name} ({run.key})",

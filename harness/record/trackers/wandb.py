@@ -13,11 +13,11 @@ from harness.record.trackers.base import PROJECT, TrackedRun
 QUIET = wandb.Settings(
     silent=True, console="off", disable_git=True, save_code=False, x_disable_stats=True
 )
-"""Nothing of this process is of interest: the trial ran in another one."""
+"""Disable statistics of this process, as the trial ran in another one."""
 
 
 def send(run: TrackedRun) -> None:
-    """Send a run; one that was begun before goes on."""
+    """Send a run; an interrupted one is continued."""
     wandb_run = wandb.init(
         project=os.environ.get("WANDB_PROJECT", PROJECT),
         id=run.key,

@@ -1,7 +1,7 @@
-"""The image of workers, built from `containers/Dockerfile` of a checkout.
+"""Builds the workers' image from `containers/Dockerfile` of a checkout.
 
-What the engine gets are the files that the image is made of, and nothing else of the checkout. The
-base that was used stands in a label, so that an image tells what it was made from.
+The engine gets only the files of the checkout that the image is made of. The base image is recorded
+in a label.
 """
 
 from __future__ import annotations
@@ -35,29 +35,30 @@ SHOWN_LINES = 12
 
 @dataclass(frozen=True)
 class ImageRequest:
-    """What an image is to be."""
+    """A request for an image."""
 
     tag: str
     """Its name."""
     base: str = CPU_BASE
-    """The image below it; `NAME@sha256:DIGEST` pins it."""
+    """The base image; `NAME@sha256:DIGEST` pins it."""
     arguments: Mapping[str, str] = field(default_factory=dict)
-    """The recipe's own arguments, by name."""
+    """The build arguments of the Dockerfile, by name."""
     wheels: Path | None = None
-    """A folder of packages that are preferred to the index's."""
+    """A folder of wheels that take precedence over the package index."""
     network: str | None = None
-    """The engine's network for the time of building; None for its default."""
+    """The network during the build; None for the engine's default."""
 
 
 def build_image(request: ImageRequest, say: Callable[[str], None]) -> str:
     """Build an image; returns its digest.
 
     Args:
-        request: what it is to be.
-        say: hears each step in a line.
+        request: the image.
+        say: is called with a line for each step.
 
     Raises:
-        HarnessError: there is no checkout, no base, or a step fails; the message has its output.
+        HarnessError: there is no checkout or no base image, or a step fails; the message has its
+            output.
     """
     from docker.errors import DockerException
 
@@ -113,7 +114,7 @@ def _fill(archive: tarfile.TarFile, wheels: Path | None) -> None:
 
 
 def _without_caches(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """A file of the context: readable by all, whoever's it is here."""
+    """A file of the build context, made readable by all."""
     if "__pycache__" in entry.name:
         return None
     entry.mode |= 0o755 if entry.isdir() else 0o644
@@ -121,7 +122,7 @@ def _without_caches(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
 
 
 def _follow(steps: Iterator[dict[str, object]], say: Callable[[str], None]) -> None:
-    """Say each step; end with the output of one that fails."""
+    """Report each step; raise with the output of one that fails."""
     lines: list[str] = []
     for step in steps:
         if "error" in step:

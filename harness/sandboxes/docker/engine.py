@@ -1,7 +1,7 @@
-"""The engine that runs containers: Docker's, or Podman's through the same interface.
+"""The container engine: Docker, or Podman through the same interface.
 
-`DOCKER_HOST` names it, as for every Docker client; for Podman it is the address of its socket,
-such as `unix:///run/user/1000/podman/podman.sock`.
+Its address is in `DOCKER_HOST`, as for every Docker client; for Podman it is a socket such as
+`unix:///run/user/1000/podman/podman.sock`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ BUILD = "harness container build"
 
 @cache
 def engine() -> docker.DockerClient:
-    """A client of the engine, which answers.
+    """A client that is connected to the engine.
 
     Raises:
-        HarnessError: none answers, or this user may not speak to it.
+        HarnessError: no engine answers, or this user may not use it.
     """
     import docker
     from docker.errors import DockerException
@@ -48,18 +48,18 @@ def engine() -> docker.DockerClient:
 
 @cache
 def is_podman() -> bool:
-    """Whether it is Podman, which reads some of a container's options in a way of its own."""
+    """Whether it is Podman, which interprets some container options differently."""
     components = engine().version().get("Components") or ()
     return any(component.get("Name") == "Podman Engine" for component in components)
 
 
 def image_name() -> str:
-    """The image that workers run in: what the environment names, or what is built here."""
+    """The name of the workers' image, from the environment or the default."""
     return os.environ.get(IMAGE_VARIABLE, DEFAULT_IMAGE)
 
 
 def image_of(name: str) -> Image:
-    """An image that the engine has.
+    """Look up an image in the engine.
 
     Raises:
         HarnessError: it has none of that name.
@@ -76,7 +76,7 @@ def image_of(name: str) -> Image:
 
 
 def digest(image: Image) -> str:
-    """What an image is identified by: the digest of its configuration, layers included."""
+    """The digest of an image's configuration, which covers its layers."""
     return str(image.id)
 
 

@@ -1,10 +1,9 @@
-"""A container's control groups, as they lie on this machine, of either version.
+"""A container's control groups on this machine, of cgroup version 1 or 2.
 
-A container's processes cannot leave its group. Frozen, none of them runs, whatever signal it gets;
-and the group counts the processor time of all that were ever in it. Both are read from the files of
-the kernel, so that the engine is not asked whether its container runs. Who may write there freezes
-by a write, which takes microseconds; for others the engine does it, which takes some ten
-milliseconds.
+A container's processes cannot leave its group. While it is frozen, none of them runs, whatever
+signal it gets, and the group counts the CPU time of all processes that were ever in it. Both are
+read from the kernel's files and not from the engine. With write permission, freezing is one write
+and takes microseconds; otherwise the engine does it, which takes about ten milliseconds.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from harness.sandboxes.suspension import ControlGroup
 
 
 class ContainerGroup(ControlGroup, Protocol):
-    """A control group that also tells what is used in it."""
+    """A control group that also reports its use."""
 
     def use(self) -> Use:
         """Memory and processor time of all that is in it."""
@@ -41,7 +40,7 @@ class UnifiedGroup(FreezableGroup):
 
 @dataclass(frozen=True)
 class SeparateGroups:
-    """The groups of version 1: one a controller."""
+    """The groups of version 1, one per controller."""
 
     freezer: Path
     memory: Path
@@ -76,7 +75,7 @@ class SeparateGroups:
 
 @dataclass(frozen=True)
 class ByEngine:
-    """A group that this process may read, and that the engine freezes."""
+    """A group that this process can only read; the engine freezes it."""
 
     group: ContainerGroup
     pause: Callable[[], None]
@@ -111,13 +110,13 @@ def group_of(
     """The group of a container.
 
     Args:
-        pid: its first process, as this machine numbers it.
-        pause: has the engine freeze it.
-        unpause: has the engine thaw it.
+        pid: the machine-wide id of its first process.
+        pause: freezes it through the engine.
+        unpause: thaws it through the engine.
         root: where control groups are mounted.
 
     Raises:
-        HarnessError: the engine's containers are not this machine's processes.
+        HarnessError: the engine's containers are not processes of this machine.
     """
     try:
         lines = Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8").splitlines()
@@ -133,7 +132,7 @@ def group_of(
 
 
 def _find_group(root: Path, lines: list[str]) -> tuple[ContainerGroup, Path]:
-    """A group, and the file by which it is frozen."""
+    """A group, and the file that freezes it."""
     paths = dict[str, str]()
     for line in lines:
         _, names, path = line.split(":", 2)

@@ -1,10 +1,10 @@
 """The first process of a worker's container: it forks the worker and ends with it.
 
-It imports the framework, says over its line what is installed here, and gets the worker's order,
-log and wire; the referee gets a descriptor that stands for the worker. Nobody in the container can
-signal it, for it is the first process of its namespace; when it ends, the kernel ends all in the
-container. It ends when the worker does, whose children do not go on in its place, and when the
-referee hangs up, killed say.
+It imports the framework, reports the installed versions over its line, and receives the worker's
+order, log and wire; the referee receives a descriptor of the worker process. As the first process
+of its namespace it cannot be signalled from inside the container, and when it exits, the kernel
+kills everything in the container. It exits when the worker ends, whose children cannot outlive it,
+and when the referee closes the line or dies.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from harness.sandboxes import libc
 from harness.sandboxes.become import become_worker
 
 LINE = "/referee/line"
-"""The socket at which the referee waits."""
+"""The path of the referee's socket."""
 LONGEST_ORDER = 65536
 HANDLE = b"w"
-"""Goes with the worker's descriptor."""
+"""Sent together with the worker's descriptor."""
 
 
 def serve(line: socket.socket) -> None:
-    """Fork the worker of one order, report its end; return when either end is gone."""
+    """Fork the worker of one order and report its end; return when worker or referee is gone."""
     line.sendall(json.dumps(_installed_versions()).encode() + b"\n")
     text, descriptors, _, _ = socket.recv_fds(line, LONGEST_ORDER, 2)
     if not text:
@@ -51,7 +51,7 @@ def serve(line: socket.socket) -> None:
 
 
 def _follow(line: socket.socket, worker: int) -> None:
-    """Wait until the worker ends, and say how, or until the referee is gone."""
+    """Wait until the worker ends, and report its status, or until the referee is gone."""
     handle = os.pidfd_open(worker)
     socket.send_fds(line, [HANDLE], [handle])
     poll = select.poll()

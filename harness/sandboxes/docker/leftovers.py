@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 LABEL = "guided-descent.referee"
 _STARTED_AT = 19
-"""The field of /proc/PID/stat, behind the name, that says when a process started."""
+"""The index, after the name, of the start time in /proc/PID/stat."""
 
 
 def labels() -> dict[str, str]:
@@ -23,7 +23,7 @@ def labels() -> dict[str, str]:
 
 
 def remove_left_over(engine: DockerClient) -> None:
-    """Remove the containers of referees that are gone; others may do the same meanwhile."""
+    """Remove the containers of dead referees; other processes may do the same at the same time."""
     containers = engine.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True)
     for container in containers:
         referee = container.labels[LABEL]
@@ -33,7 +33,7 @@ def remove_left_over(engine: DockerClient) -> None:
 
 
 def _identity(pid: int) -> str:
-    """A process's number and when it started; another one of that number has another start."""
+    """A process's id and start time, which identify it even if the id is reused."""
     try:
         return f"{pid}:{stat_fields(Path(f'/proc/{pid}'))[_STARTED_AT]}"
     except OSError:

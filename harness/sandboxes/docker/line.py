@@ -1,7 +1,8 @@
-"""The line from the referee to the first process of a worker's container.
+"""The connection between the referee and the first process of a worker's container.
 
-A socket in a folder of its own, which the container finds at `inside.LINE`. The first to connect
-must be the container's first process, says the kernel; then nobody else can.
+A socket in a folder of its own, mounted at `inside.LINE` in the container. The referee checks, with
+the credentials from the kernel, that the first process to connect is the container's first process;
+after that no other can connect.
 """
 
 from __future__ import annotations
@@ -42,13 +43,13 @@ class Line:
         """Wait for the container's first process.
 
         Args:
-            pid: its number.
-            is_running: whether it still may come.
+            pid: its process id.
+            is_running: whether it may still connect.
             timeout_s: how long to wait.
 
         Raises:
             ConnectionError: it ended, or another process connected.
-            TimeoutError: it did not come in time.
+            TimeoutError: it did not connect in time.
         """
         deadline_s = time.monotonic() + timeout_s
         self._server.settimeout(_POLL_S)
@@ -67,15 +68,15 @@ class Line:
             raise ConnectionError("another process has connected in its place")
 
     def send(self, order: dict[str, object], descriptors: list[int]) -> None:
-        """Send the worker's order, and what it gets to write to."""
+        """Send the worker's order and its descriptors."""
         socket.send_fds(self._connection, [json.dumps(order).encode()], descriptors)
 
     def receive(self, timeout_s: float) -> dict[str, Any] | None:
-        """The next that is said; None if the other end is gone.
+        """The next message; None if the other end is gone.
 
         Raises:
             TimeoutError: nothing came in time.
-            HarnessError: it is no JSON, or too long.
+            HarnessError: it is not JSON, or too long.
         """
         deadline_s = time.monotonic() + timeout_s
         while b"\n" not in self._buffer:
@@ -93,7 +94,7 @@ class Line:
         return dict(json.loads(line))
 
     def receive_handle(self, timeout_s: float) -> int:
-        """The descriptor of the worker that an order has brought about.
+        """Receive the descriptor of the worker process that was forked for an order.
 
         Raises:
             TimeoutError: it did not come in time.
@@ -106,7 +107,7 @@ class Line:
         return descriptors[0]
 
     def close(self) -> None:
-        """Hang up; safe to call twice."""
+        """Close the line; safe to call twice."""
         self._server.close()
         if self._peer is not None:
             self._peer.close()
@@ -120,7 +121,7 @@ class Line:
 
 
 def _bind(server: socket.socket, folder: Path, name: str) -> None:
-    """Give a socket a name in a folder whose own path may be longer than an address (107 bytes)."""
+    """Bind a socket in a folder whose path may be longer than a socket address (107 bytes)."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         server.bind(f"/proc/self/fd/{handle}/{name}")

@@ -1,4 +1,4 @@
-"""What the engine is told of a worker's container."""
+"""The engine's options for a worker's container."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ CODE = Path("/guided-descent")
 SCRATCH = Path("/scratch")
 PACKAGES = (Path(__file__).parents[2], Path(workloads.__file__).parent,
             Path(submissions.__file__).parent)  # fmt: skip
-"""What a worker imports of the harness: as the referee has it."""
+"""The packages of the referee's own code that are mounted for the worker."""
 EMPTY = "ro,nosuid,nodev,noexec,size=4k"
 """The options of an empty folder."""
 NO_COPY_UP = "notmpcopyup"
-"""Podman copies into a folder in memory what lies below it, unless told not to."""
+"""Prevents Podman from copying the underlying files into an in-memory folder."""
 WRITABLE = ("/run", "/tmp", "/var/tmp")
-"""Where Podman lets a container write though its root is read-only."""
+"""Folders that Podman keeps writable despite a read-only root."""
 LOG_BYTES = "1m"
-"""Of the engine's own log, in which nothing lies but why no worker came about."""
+"""The size of the engine's log, which only has errors from before the worker started."""
 
 
 def options_of(
@@ -43,9 +43,9 @@ def options_of(
     """The options of `docker.models.containers.create` for a worker's container.
 
     Args:
-        confinement: what the worker gets.
+        confinement: the worker's resources.
         line: the folder of its line to the referee.
-        volumes: folders for which the image wants a place on the machine's disk; they get none.
+        volumes: folders that the image declares as volumes; they are mounted empty.
         is_podman: whether the engine is Podman.
 
     Raises:
@@ -80,7 +80,7 @@ def options_of(
 
 
 def _user() -> tuple[int, int]:
-    """An ordinary user: this one, or in root's place nobody."""
+    """An unprivileged user: this one, or `nobody` if this process is root."""
     if os.getuid() != 0:
         return os.getuid(), os.getgid()
     for package in PACKAGES:
@@ -109,7 +109,7 @@ def _mounts(confinement: Confinement, line: Path) -> Iterator[Mount]:
 
 
 def _seccomp(confinement: Confinement, line: Path, *, is_podman: bool) -> str:
-    """The profile as the engine wants it: its text, or for Podman a file that has it."""
+    """The seccomp profile in the engine's form: its text, or for Podman a file."""
     text = profile(may_find_ranks=confinement.ranks > 1)
     if not is_podman:
         return text
@@ -119,7 +119,7 @@ def _seccomp(confinement: Confinement, line: Path, *, is_podman: bool) -> str:
 
 
 def _scratch(confinement: Confinement, user: int, group: int, *, is_podman: bool) -> str:
-    """The options of the one place that can be written, in memory."""
+    """The mount options of the only writable folder, which is in memory."""
     options = f"rw,nosuid,nodev,exec,size={confinement.scratch_mib}m"
     if is_podman:  # it takes no owner: there is but one user in the container
         return f"{options},mode=1777,{NO_COPY_UP}"
@@ -127,7 +127,7 @@ def _scratch(confinement: Confinement, user: int, group: int, *, is_podman: bool
 
 
 def _empty(volumes: Iterable[str], *, is_podman: bool) -> dict[str, str]:
-    """The folders that are empty, by their options: where the generators of instances would be."""
+    """Empty in-memory folders over the generators of instances, with their mount options."""
     folders = [str(CODE / "workloads" / "data"), *volumes]
     if not is_podman:
         return dict.fromkeys(folders, EMPTY)
@@ -135,7 +135,7 @@ def _empty(volumes: Iterable[str], *, is_podman: bool) -> dict[str, str]:
 
 
 def _devices(confinement: Confinement) -> dict[str, Any]:
-    """The GPU that is shown to this process, and shared memory, which torch's compiler wants."""
+    """The GPU that this process uses, and shared memory, which torch's compiler needs."""
     if not confinement.computes_on_gpu:
         return {"ipc_mode": "none"}
     from docker.types import DeviceRequest

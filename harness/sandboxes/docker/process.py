@@ -1,4 +1,4 @@
-"""A worker in its container, as the referee handles it: by control group and line."""
+"""The referee's handle of a worker in a container, using its control group and its line."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 VIEW = Path("/data")
-"""Where the worker finds its training data."""
+"""The path of the training data in the container."""
 
 
 class ContainerWorkerProcess:
     """A worker in a container of its own.
 
     Args:
-        container: runs.
-        pid: its first process, as this machine numbers it.
-        worker: a descriptor of the worker itself, closed in the end.
-        group: freezes it and says what it uses.
+        container: the running container.
+        pid: the machine-wide id of its first process.
+        worker: a descriptor of the worker process, closed at the end.
+        group: freezes it and reports its use.
         line: to its first process.
         connection: the referee's end of the worker's wire.
-        view: the folder that the container has at `VIEW`.
+        view: the folder mounted at `VIEW`.
         ranks: how many processes train together in it.
     """
 
@@ -60,9 +60,9 @@ class ContainerWorkerProcess:
         self._frozen_ns: int | None = None
 
     def freeze(self) -> bool:
-        """Freeze the container's control group and wait until all in it is frozen.
+        """Freeze the container's control group and wait until everything in it is frozen.
 
-        If the worker itself has ended, what it left behind does, too: nobody goes on in its place.
+        If the worker itself has ended, the processes that it left behind are killed.
         """
         deadline_s = time.monotonic() + FREEZE_TIMEOUT_S
         try:
@@ -78,7 +78,7 @@ class ContainerWorkerProcess:
         return is_frozen or self._ends()
 
     def has_stayed_frozen(self) -> bool:
-        """Whether the group is still frozen, and nothing in it has used processor time since."""
+        """Whether the group is still frozen and has used no CPU time since."""
         if self._frozen_ns is None:
             return True
         try:
@@ -94,15 +94,15 @@ class ContainerWorkerProcess:
             self._group.thaw()
 
     def show(self, split: Path) -> Path:
-        """Link a split into the folder that the container has; returns where that is there."""
+        """Link a split into the mounted folder; returns its path in the container."""
         show(split, self._view)
         return VIEW
 
     def kill(self) -> None:
-        """Kill all in the container and remove it; safe to call twice.
+        """Kill everything in the container and remove it; safe to call twice.
 
         Raises:
-            HarnessError: the engine is gone; the container is left over, its processes killed.
+            HarnessError: the engine is gone; the processes are killed, but the container remains.
         """
         if self._handle is None:
             return
@@ -115,10 +115,10 @@ class ContainerWorkerProcess:
         remove(self._container)
 
     def use(self) -> Use:
-        """Memory and processor time of all in the container; of several ranks the mean memory.
+        """Memory and CPU time of everything in the container; with several ranks the mean memory.
 
-        The kernel counts them together, and so bounds them: one rank that takes more than its part
-        meets the limit that each process has.
+        The kernel counts and limits all ranks together; a rank that takes more than its share runs
+        into its own process limit.
         """
         try:
             use = self._group.use()
@@ -135,7 +135,7 @@ class ContainerWorkerProcess:
         return exit_text(int(message["status"])) if message else "its container has ended"
 
     def _end(self) -> None:
-        """Kill the first process, and with it all others."""
+        """Kill the first process, and thereby all others."""
         if self._handle is not None:
             with contextlib.suppress(PermissionError, ProcessLookupError):
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
@@ -147,14 +147,14 @@ class ContainerWorkerProcess:
 
 
 def _has_ended(handle: int, timeout_s: float) -> bool:
-    """Whether the process of a descriptor has ended, or does in time."""
+    """Whether the process of a descriptor ends within the timeout."""
     poll = select.poll()
     poll.register(handle, select.POLLIN)
     return bool(poll.poll(timeout_s * 1000.0))
 
 
 def remove(container: Container) -> None:
-    """Kill a container and remove it and what it wrote, unless that is done or somebody does it.
+    """Kill a container and remove it with its files, unless that has been done or is in progress.
 
     Raises:
         HarnessError: the engine does not answer.

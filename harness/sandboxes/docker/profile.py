@@ -1,8 +1,9 @@
 """The seccomp profile of a worker's container, in the form that Docker and Podman read.
 
-It refuses what `harness.sandboxes.kernel.seccomp` refuses by number, from the container's first
-instruction on, but for what a process needs to become a worker: a socket within the machine, a
-process group, cores. The worker then takes on the whole filter, which also looks at arguments.
+From the container's first instruction on it refuses the calls that
+`harness.sandboxes.kernel.seccomp` refuses by number, except those that a process needs to become a
+worker: for a socket within the machine, a process group, and pinning. The worker then installs the
+whole filter, which also checks arguments.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _ARCHITECTURES = {"x86_64": "SCMP_ARCH_X86_64", "aarch64": "SCMP_ARCH_AARCH64"}
 _REFUSE, _UNKNOWN = 1, 38
 """EPERM and ENOSYS."""
 BECOMING = {"socket", "setpgid", "sched_setaffinity"}
-"""What the container's first process and a worker that confines itself still call."""
+"""Calls that the container's first process and a worker that confines itself still need."""
 RANKS_MEET_BY = {socket.AF_INET, socket.AF_NETLINK}
 
 
@@ -28,8 +29,8 @@ def profile(machine: str = libc.MACHINE, *, may_find_ranks: bool = False) -> str
 
     Args:
         machine: the architecture.
-        may_find_ranks: allow sockets of the container's own network, by which ranks connect; the
-            worker gives them up once they have met.
+        may_find_ranks: allow sockets in the container's own network, over which ranks connect; the
+            worker gives them up afterwards.
 
     Raises:
         HarnessError: its system calls are not known.
@@ -60,8 +61,8 @@ def profile(machine: str = libc.MACHINE, *, may_find_ranks: bool = False) -> str
 
 
 def _refused_sockets(families: Set[int]) -> Iterator[dict[str, object]]:
-    """Refuse sockets of other families, each by a rule of its own: of one argument a rule compares
-    one value.
+    """Refuse sockets of other families, with one rule per family, because a rule compares an
+    argument with one value.
     """
     for family in set(range(max(families))) - families:
         yield _refuse("socket", index=0, value=family, op="SCMP_CMP_EQ")

@@ -1,9 +1,9 @@
 """The sandbox `docker`: each worker in a container of its own, the referee outside.
 
-The container has no network, no capabilities, no way to gain rights, files that it can only read,
-and a scratch in memory; its user is an ordinary one. Memory, processes and cores are bounded, and
-the freezer of its control group suspends it. Interpreter and libraries are the image's; the
-harness's code is the referee's own, mounted read-only, so that both run the same.
+The container has no network, no capabilities, no way to gain privileges, read-only files, an
+in-memory scratch folder, and an unprivileged user. Memory, processes and cores are limited, and it
+is suspended with the freezer of its control group. Interpreter and libraries come from the image;
+the harness's code is the referee's own, mounted read-only, so that both run the same.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 START_TIMEOUT_S = 120.0
-"""For a container to start and to import the framework."""
+"""Seconds for a container to start and import the framework."""
 SHOWN_LINES = 6
 NEEDS = {
     "MemoryLimit": "a limit on shared memory and on several processes' sum",
     "PidsLimit": "a limit on the number of processes",
     "CPUSet": "that processes stay on the worker's cores",
 }
-"""What an engine may lack, by its own name for it, and what then nothing enforces."""
+"""Limits that an engine may not support, by its own names, and what is then not enforced."""
 
 
 class DockerSandbox:
@@ -53,7 +53,7 @@ class DockerSandbox:
     """
 
     has_ranks = True
-    """By the loopback of the container's own network."""
+    """Ranks connect over the loopback of the container's own network."""
 
     def __init__(self) -> None:
         self._engine = engine()
@@ -63,14 +63,14 @@ class DockerSandbox:
 
     @property
     def image(self) -> str:
-        """The digest of the image that workers run in."""
+        """The digest of the workers' image."""
         return self._image
 
     def start(self, confinement: Confinement) -> ContainerWorkerProcess:
         """Start a container and in it a worker that waits for HELLO.
 
         Raises:
-            HarnessError: the container cannot start, or its packages are not the referee's.
+            HarnessError: the container cannot start, or its packages differ from the referee's.
         """
         remove_left_over(self._engine)
         line = Line()
@@ -161,7 +161,7 @@ def _sent_order(line: Line, confinement: Confinement) -> socket.socket:
 def _check_packages(
     recorded_versions: Mapping[str, str | None], in_image: Mapping[str, str]
 ) -> None:
-    """Check that the worker's packages are those that the record will name.
+    """Check that the worker's packages are those of the record.
 
     Raises:
         HarnessError: a version differs.
@@ -178,7 +178,7 @@ def _check_packages(
 
 
 def _public(version: str) -> str:
-    """A version without the label of its build, such as +cpu."""
+    """A version without its build label, such as +cpu."""
     return version.partition("+")[0]
 
 

@@ -1,8 +1,9 @@
-"""Control groups, where this process may make them: memory and processes of a whole worker.
+"""Control groups, if this process may create them: limits of a worker's memory and processes.
 
-Both versions are served; a group lies beside this process's own (version 2) or below it
-(version 1). A group of version 2 can also be frozen, which no signal undoes, and counts the
-processor time of all that was ever in it; one for that alone is made beside those of version 1.
+Both versions are supported; a group is a sibling of this process's own (version 2) or a child of it
+(version 1). A group of version 2 can also be frozen, which no signal undoes, and counts the CPU
+time of all processes that were ever in it. With version 1 such a group is created in addition, if
+possible.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
 UNIFIED_ROOT = ROOT / "unified"
-"""Where version 2 is mounted beside version 1."""
+"""The mount point of version 2 on a system that uses version 1."""
 PREFIX = "guided-descent-"
 _REMOVE_TIMEOUT_S = 1.0
 
 
 @dataclass(frozen=True)
 class Bound:
-    """One file of a group and the number in it."""
+    """The number in a file of a group."""
 
     file: str
     value: int
@@ -61,18 +62,18 @@ class FreezableGroup:
 
 @dataclass(frozen=True)
 class Group:
-    """The folders of one worker's groups."""
+    """The groups of one worker."""
 
     folders: tuple[Path, ...]
 
     @property
     def freezable(self) -> FreezableGroup | None:
-        """The one that can be frozen; None on kernels before 5.2 and without version 2."""
+        """The one that can be frozen; None without version 2 and on kernels before 5.2."""
         folders = (folder for folder in self.folders if (folder / "cgroup.freeze").exists())
         return next(map(FreezableGroup, folders), None)
 
     def remove(self) -> None:
-        """Remove the groups of processes that have been killed, and kill what has left theirs."""
+        """Kill the processes that are still in a killed worker's groups, and remove the groups."""
         deadline_s = time.monotonic() + _REMOVE_TIMEOUT_S
         for folder in self.folders:
             with contextlib.suppress(OSError):  # since Linux 5.14, in groups of version 2
@@ -86,10 +87,10 @@ class Group:
 
 
 def confine(pid: int, memory_bytes: int, processes: int) -> Group:
-    """Put a process and its future children under bounds.
+    """Limit a process and its future children.
 
     Raises:
-        OSError: groups cannot be made here, or lack the controllers.
+        OSError: groups cannot be created here, or lack the controllers.
     """
     folders: list[Path] = []
     try:
@@ -108,7 +109,7 @@ def confine(pid: int, memory_bytes: int, processes: int) -> Group:
 
 
 def _only_to_freeze(pid: int) -> list[Path]:
-    """A group beside those of version 1, if this process may make one."""
+    """A group of version 2 in addition to those of version 1, if this process may create one."""
     own = _own_groups()
     if "memory" not in own or not (parent := UNIFIED_ROOT / own.get("", "/").lstrip("/")).is_dir():
         return []
@@ -124,7 +125,7 @@ def _only_to_freeze(pid: int) -> list[Path]:
 
 
 def _remove_left_over(parent: Path) -> None:
-    """Remove the groups of workers that are gone, and whose referee was killed before it could."""
+    """Remove the empty groups of workers whose referee was killed before it could remove them."""
     for folder in parent.glob(f"{PREFIX}*"):
         if not Path("/proc", folder.name.removeprefix(PREFIX)).exists():
             with contextlib.suppress(OSError):
@@ -147,7 +148,7 @@ def _places(memory_bytes: int, processes: int) -> list[tuple[Path, tuple[Bound, 
 
 
 def _own_groups() -> dict[str, str]:
-    """This process's groups by controller; the empty name stands for version 2."""
+    """This process's groups by controller; the empty name is version 2."""
     groups: dict[str, str] = {}
     for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
         _, names, path = line.split(":", 2)

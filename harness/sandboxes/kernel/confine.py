@@ -1,6 +1,6 @@
-"""What a forked worker does to itself before it hears of its trial: layer upon layer.
+"""Confines a forked worker, which applies these layers to itself before it learns its trial.
 
-Only what `order` names is done; what cannot be done ends the worker.
+Only the layers in `order` are applied; if one fails, the worker exits.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.sandboxes import libc
 from harness.sandboxes.kernel import landlock, limits, namespaces, seccomp
 
 LAYERS = ("network", "mounts", "pids", "proc", "identity", "landlock", "seccomp", "cgroup")
-"""In the order in which they are taken on; the last is put on from outside."""
+"""In the order in which they are applied; the last one is applied from outside."""
 NAMESPACES = ("network", "mounts", "pids", "proc")
 CACHE_FOLDERS = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH", "XDG_CACHE_HOME")
 
@@ -34,11 +34,11 @@ _SHARED_PROC = (
     "self", "cpuinfo", "meminfo", "stat", "driver", "devices", "modules", "sys/vm", "version",
 )  # fmt: skip
 SHARED_MIB = 256
-"""On a GPU, shared memory of a worker's own: torch's compiling processes meet in semaphores."""
+"""The size of a worker's own shared memory on a GPU: torch's compiler processes use semaphores."""
 
 
 def confine(order: Mapping[str, Any]) -> None:
-    """Take on limits and the layers of an order.
+    """Apply the limits and layers of an order.
 
     Args:
         order: `scratch`, `memory_gib`, `file_mib`, `cores`; for the sandbox `kernel` also
@@ -68,23 +68,25 @@ def confine(order: Mapping[str, Any]) -> None:
 
 
 def close_network(order: Mapping[str, Any]) -> Callable[[], None] | None:
-    """What takes a worker's sockets away once its ranks have met; None where they need none.
+    """The function that blocks a worker's sockets once its ranks are connected; None if not needed.
 
     Args:
-        order: as `confine` has taken it on.
+        order: the order that `confine` has applied.
     """
     is_open = _has_ranks(order) and "seccomp" in order["layers"]
     return seccomp.refuse_sockets if is_open else None
 
 
 def _has_ranks(order: Mapping[str, Any]) -> bool:
-    """Whether it has several, in a network that is its own, so that nobody but them is in it."""
+    """Whether it has several ranks in a network of their own."""
     is_own = "network" in order.get("layers", ()) or order.get("is_alone_in_network", False)
     return bool(is_own and order.get("ranks", 1) > 1)
 
 
 def _use_scratch(scratch: Path) -> None:
-    """Temporary files, compile caches and what programs keep at home serve one trial."""
+    """Redirect temporary files, compile caches and the home directory to the trial's scratch
+    folder.
+    """
     os.environ["HOME"] = str(scratch)
     os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
     for name in CACHE_FOLDERS:

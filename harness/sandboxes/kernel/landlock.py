@@ -1,4 +1,4 @@
-"""Landlock: a process gives up, for itself and its children, all files but those it names.
+"""Landlock: a process restricts itself and its children to the files that it names.
 
 See landlock(7). The numbers of the three system calls are the same on every machine.
 """
@@ -22,12 +22,12 @@ _MAKE_CHAR, _MAKE_BLOCK = 1 << 6, 1 << 11
 _TRUNCATE, _IOCTL_DEV = 1 << 14, 1 << 15
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 _RIGHTS_OF_VERSION = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
-"""How many rights each version of the interface knows; later ones know as many as the fifth."""
+"""The number of file rights by version of the interface; unchanged since version 5."""
 
 READ = _EXECUTE | _READ_FILE | _READ_DIR
 DEVICE = _READ_FILE | _WRITE_FILE | _IOCTL_DEV
 NAMING = READ | _WRITE_FILE | _TRUNCATE
-"""NVIDIA's driver gives its threads names, each in a file of theirs, and fails where it cannot."""
+"""NVIDIA's driver names its threads by writing to their files in /proc, and fails if it cannot."""
 SCRATCH = ~(_MAKE_CHAR | _MAKE_BLOCK)
 
 
@@ -46,10 +46,10 @@ class _Beneath(ctypes.Structure):
 
 
 def version() -> int:
-    """The version of the kernel's interface.
+    """The version of the kernel's Landlock interface.
 
     Raises:
-        OSError: the kernel has none, or it is switched off.
+        OSError: the kernel has none, or it is disabled.
     """
     return libc.syscall(
         "landlock", _CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION)
@@ -57,13 +57,14 @@ def version() -> int:
 
 
 def restrict(rules: Iterable[tuple[Path, int]], *, may_use_tcp: bool = False) -> None:
-    """Give up every file outside the rules, TCP, and signals and sockets to the outside.
+    """Give up access to all files outside the rules, TCP, and signals and sockets to other
+    processes.
 
     `no_new_privs` must be set.
 
     Args:
-        rules: a path and the rights to all beneath it; a path that is not there is passed over.
-        may_use_tcp: whether it keeps TCP, where its network is its own.
+        rules: paths and the rights to everything below each; missing paths are skipped.
+        may_use_tcp: whether to keep TCP, in a network of its own.
     """
     abi = version()
     file_rights = (1 << _RIGHTS_OF_VERSION.get(abi, 16)) - 1

@@ -1,4 +1,4 @@
-"""Limits of one process and its children: memory, processes, files; and whose they are."""
+"""Limits of one process and its children (memory, processes, files), and their user."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from harness.sandboxes import libc
 OPEN_FILES = 4096
 NOBODY = 65534
 _OWN_USERS = range(0x70000000, 0x71000000)
-"""Users of numbers that no system gives out: one a worker, so that workers cannot reach each
-other and the number of its processes is its own."""
+"""User ids that no system assigns, one per worker, so that workers cannot reach each other and the
+limit on processes counts only the worker's own."""
 _DAC_READ_SEARCH = 1 << 2
 _CAPABILITY_VERSION = 0x20080522
 
 
 def limit(memory_gib: float, file_mib: int, processes: int | None = None) -> None:
-    """Bound private memory (RLIMIT_DATA counts anonymous mappings), files, core dumps, processes,
-    and let nobody raise a priority.
+    """Limit private memory (RLIMIT_DATA counts anonymous mappings), files, core dumps, processes
+    and priorities.
 
-    The kernel does not bind the number of processes of the user root.
+    The kernel does not limit the number of processes of the user root.
 
     Args:
         memory_gib: of one process.
-        file_mib: the largest single file; the worker's log is one, too.
-        processes: of the user; None for as many as there may be.
+        file_mib: the largest single file, including the worker's log.
+        processes: of the user; None for no limit.
     """
     memory = int(memory_gib * 2**30)
     limits = {
@@ -51,13 +51,13 @@ def limit(memory_gib: float, file_mib: int, processes: int | None = None) -> Non
 
 
 def be_killed_first() -> None:
-    """First in line when the kernel runs out of memory."""
+    """Make this process the first to be killed when the kernel runs out of memory."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def own_user() -> int:
-    """The user that a worker becomes: one of its own if this process is root, else the same."""
+    """The user id for a worker: one of its own if this process is root, otherwise unchanged."""
     if os.getuid() != 0:
         return os.getuid()
     own = _OWN_USERS.start + secrets.randbelow(len(_OWN_USERS))
@@ -65,7 +65,7 @@ def own_user() -> int:
 
 
 def _is_mapped(user: int) -> bool:
-    """Whether a number is a user here; inside a container often only those below 65536 are."""
+    """Whether a user id exists here; inside a container often only those below 65536 do."""
     for line in Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines():
         first, _, count = (int(field) for field in line.split())
         if first <= user < first + count:
@@ -74,12 +74,12 @@ def _is_mapped(user: int) -> bool:
 
 
 def become(user: int, may_read_all: bool) -> None:
-    """Become an ordinary user without rights over others.
+    """Become an unprivileged user.
 
     Args:
-        user: its number; this process's own if it is not root.
-        may_read_all: keep the right to read files of others, where something else (Landlock,
-            mounts) says which files there are to read: root's programs may lie in root's folders.
+        user: the user id; this process's own if it is not root.
+        may_read_all: keep the capability to read files of other users, if another layer (Landlock,
+            mounts) restricts which files are visible: root's programs may be in root's folders.
     """
     capabilities = _capabilities() & (_DAC_READ_SEARCH if may_read_all else 0)
     if os.getuid() == 0:

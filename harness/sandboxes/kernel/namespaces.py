@@ -1,6 +1,6 @@
-"""Namespaces of one worker: its own processes, network, mounts, names and shared memory.
+"""Namespaces of one worker: its own processes, network, mounts, host name and shared memory.
 
-An ordinary user gets them only inside a user namespace, which the workers' parent enters once.
+An unprivileged user can create them only in a user namespace, which the fork server enters once.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ NEW_USER, NEW_PIDS, NEW_NETWORK = 0x10000000, 0x20000000, 0x40000000
 
 _READ_ONLY, _NO_SUID, _NO_DEVICES, _NO_EXECUTE = 1, 2, 4, 8
 _PRIVATE = 1 << 14 | 1 << 18
-"""Recursively; else what is mounted here could be seen by all."""
+"""Private and recursive, so that mounts made here stay invisible outside."""
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 _SET_FLAGS, _IS_UP = 0x8914, 1
-"""SIOCSIFFLAGS and IFF_UP of netdevice(7)."""
+"""SIOCSIFFLAGS and IFF_UP, see netdevice(7)."""
 
 
 class _MountAttributes(ctypes.Structure):
@@ -31,12 +31,12 @@ class _MountAttributes(ctypes.Structure):
 
 
 def unshare(flags: int) -> None:
-    """Leave the namespaces that this process shares with others."""
+    """Move this process into new namespaces."""
     libc.named_syscall("unshare", ctypes.c_ulong(flags))
 
 
 def enter_user_namespace() -> None:
-    """Become one's own administrator, under the same number; the process must have one thread."""
+    """Enter a user namespace as administrator under the same user id; needs a single thread."""
     user, group = os.getuid(), os.getgid()
     unshare(NEW_USER)
     Path("/proc/self/setgroups").write_text("deny")
@@ -45,15 +45,15 @@ def enter_user_namespace() -> None:
 
 
 def hold_first_process() -> None:
-    """The next child is the first process of a namespace: when it ends, all in it end."""
+    """Make the next child the first process of a new namespace; its end kills all in it."""
     unshare(NEW_PIDS)
 
 
 def leave_network(*, has_loopback: bool = False) -> None:
-    """A network without devices; sockets to other machines, and to this one, reach nothing.
+    """Enter a network without devices, in which no socket reaches this or another machine.
 
     Args:
-        has_loopback: bring its loopback up, by which the processes in it alone reach each other.
+        has_loopback: bring up its loopback, over which the processes in it can reach each other.
     """
     unshare(NEW_NETWORK)
     if has_loopback:
@@ -62,13 +62,13 @@ def leave_network(*, has_loopback: bool = False) -> None:
 
 
 def leave_mounts(scratch: Path, scratch_mib: int, user: int, hidden_paths: Iterable[Path]) -> None:
-    """See all files read-only, some folders empty, and write to a scratch of bounded size.
+    """Make all files read-only and some folders empty, except for a scratch folder of limited size.
 
     Args:
-        scratch: the only folder that can be written; held in memory, gone with the worker.
-        scratch_mib: how much fits into it.
-        user: whose it is.
-        hidden_paths: folders that look empty.
+        scratch: the only writable folder; it is in memory and disappears with the worker.
+        scratch_mib: its size.
+        user: its owner.
+        hidden_paths: folders that appear empty.
     """
     unshare(NEW_UTS | NEW_IPC)
     _leave_shared_mounts()
@@ -82,20 +82,20 @@ def leave_mounts(scratch: Path, scratch_mib: int, user: int, hidden_paths: Itera
 
 
 def own_shared_memory(size_mib: int, user: int) -> None:
-    """Replace /dev/shm by an empty one of a bounded size; the mounts must be this process's own."""
+    """Replace /dev/shm by an empty one of limited size; requires a mount namespace of its own."""
     quota = f"size={size_mib}m,nr_inodes=4096,mode=0700,uid={user}"
     libc.mount("shared", "/dev/shm", "tmpfs", _NO_SUID | _NO_DEVICES | _NO_EXECUTE, quota)
 
 
 def show_own_processes(is_read_only: bool = True) -> None:
-    """Replace /proc, for this process alone, by one that knows only its namespace's processes."""
+    """Replace /proc, for this process only, by one that shows only its namespace's processes."""
     _leave_shared_mounts()
     flags = _NO_SUID | _NO_DEVICES | _NO_EXECUTE | (_READ_ONLY if is_read_only else 0)
     libc.mount("proc", "/proc", "proc", flags)
 
 
 def _leave_shared_mounts() -> None:
-    """Whatever is mounted next is seen by this process and its children only."""
+    """Keep later mounts visible to this process and its children only."""
     unshare(NEW_MOUNTS)
     libc.mount("none", "/", "", _PRIVATE)
 

@@ -1,4 +1,4 @@
-"""Which layers this kernel offers to this user: each is tried in a child and seen to work.
+"""Tests which layers this kernel offers to this user, each in a child process.
 
 Started by `harness.sandboxes.start`, it prints one JSON object: layer -> "" or why it does not
 work.
@@ -22,7 +22,7 @@ _TIME_LIMIT_S = 10
 
 
 def probe_layers() -> dict[str, str]:
-    """Every layer by name, with the reason why it does not work, or nothing."""
+    """Every layer by name, with the reason why it does not work, or an empty text."""
     return {name: _in_child(attempt) for name, attempt in ATTEMPTS.items()}
 
 

@@ -1,4 +1,4 @@
-"""The sandbox `kernel`: what the Linux kernel offers to confine a worker, layer upon layer.
+"""The sandbox `kernel`: confines a worker with several independent layers of the Linux kernel.
 
     network   a network namespace without devices
     mounts    every file read-only, records and instances hidden, a scratch of bounded size
@@ -9,8 +9,8 @@
     seccomp   no sockets, no looking into processes, no new namespaces, no leaving the group
     cgroup    memory and number of processes of the whole worker; version 2 also freezes it
 
-Layers are independent: what one kernel lacks, others may still refuse. Which are active is tried
-once, each in a child, and what then nothing enforces is written into every record.
+If the kernel lacks a layer, others may still enforce part of its protection. Each layer is tested
+once in a child process, and what no layer enforces is written into every record.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from harness.sandboxes.view import show
 
 PROBE_TIMEOUT_S = 30.0
 GENERATORS = Path(workloads.__file__).parent / "data"
-"""A worker needs none of them, and they could make it instances to tune on before GO."""
+"""The data generators, which a worker does not need and could use to make instances to tune on."""
 ENFORCED_BY = {
     "network access": ("network", "seccomp"),
     "reading files outside the trial": ("landlock",),
@@ -51,11 +51,11 @@ ENFORCED_BY = {
     "a limit on the number of processes": ("cgroup", "own users"),
     "a limit on shared memory and on several processes' sum": ("cgroup",),
 }
-"""What is to hold, and which layers make it hold, each alone."""
+"""The protections, and the layers that each provide them on their own."""
 
 
 class Layer(NamedTuple):
-    """One layer, as found on this machine."""
+    """A layer and whether it works on this machine."""
 
     name: str
     is_active: bool
@@ -68,7 +68,7 @@ def layers() -> tuple[Layer, ...]:
     """Which layers this kernel offers to this user, each tried in a child.
 
     Raises:
-        HarnessError: they cannot be tried.
+        HarnessError: they cannot be tested.
     """
     try:
         process = subprocess.run(
@@ -88,7 +88,7 @@ def layers() -> tuple[Layer, ...]:
 
 
 class KernelWorkerProcess(PlainWorkerProcess):
-    """A worker that has confined itself before it hears of its trial."""
+    """A worker that has confined itself before it learns its trial."""
 
     view: Path
     group: cgroup.Group | None = None
@@ -99,32 +99,33 @@ class KernelWorkerProcess(PlainWorkerProcess):
         return self.view
 
     def kill(self) -> None:
-        """Kill the worker, and with it all in its namespace and group."""
+        """Kill the worker and everything in its namespace and control group."""
         super().kill()
         if self.group is not None:
             self.group.remove()
 
 
 class KernelSandbox:
-    """Starts workers under the layers that are wanted and that this kernel offers.
+    """Starts workers under the requested layers that this kernel offers.
 
     Args:
-        wanted: names of layers; all by default.
+        wanted: names of the requested layers; all by default.
     """
 
     image: str | None = None
     has_ranks = True
-    """By the loopback of the worker's own network: without one it cannot start several."""
+    """Ranks connect over the loopback of the worker's own network; without one there can be only
+    one."""
 
     def __init__(self, layer_names: Iterable[str] = LAYERS) -> None:
         names = set(layer_names)
         self.active = {layer.name for layer in layers() if layer.is_active and layer.name in names}
 
     def start(self, confinement: Confinement) -> KernelWorkerProcess:
-        """Fork a worker; its confinement precedes every message to it.
+        """Fork a worker, which confines itself before it receives any message.
 
         Raises:
-            HarnessError: it is to have several ranks, and this kernel gives it no own network.
+            HarnessError: it has several ranks, and this kernel offers no network namespaces.
         """
         if confinement.ranks > 1 and "network" not in self.active:
             raise HarnessError(
@@ -152,7 +153,7 @@ class KernelSandbox:
 
     @property
     def _are_processes_counted(self) -> bool:
-        """Whether the user's limit counts the worker's processes and no others."""
+        """Whether the user's process limit counts only the worker's processes."""
         return "identity" in self.active if os.getuid() == 0 else self._has_own_users
 
     @property

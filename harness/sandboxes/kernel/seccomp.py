@@ -1,11 +1,11 @@
-"""seccomp: a process gives up, for itself and its children, system calls that training needs not.
+"""seccomp: a process gives up, for itself and its children, system calls that training never needs.
 
-The filter is a list of numbers that are refused with EPERM; see seccomp(2). What it refuses:
-looking into other processes, sockets, new namespaces and mounts, leaving the process group (by
-which a worker is frozen) or the cores it is pinned to, having a signal of one's choice sent to
-oneself later, by a child's exit for instance (SIGCONT wakes whoever is frozen), asking or telling
-the kernel which parts of files it holds in memory (they outlast a trial), changing rights of files,
-clocks, modules, and ways round a filter.
+The filter refuses a list of calls with EPERM; see seccomp(2). It blocks: inspecting other
+processes; sockets; new namespaces and mounts; leaving the process group (by which a worker is
+frozen) or the pinned cores; arranging for a chosen signal to be sent to itself later, for example
+by a child's exit (SIGCONT wakes a frozen process); querying or changing which parts of files are in
+the page cache (which outlasts a trial); changing file permissions, clocks and modules; and ways
+around the filter.
 """
 
 from __future__ import annotations
@@ -74,14 +74,14 @@ NEW_NAMESPACE = 0x7E020080
 """CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET."""
 _SET_PDEATHSIG, _SET_DUMPABLE = 1, 4
 _SET_SIGNAL = 10
-"""Of fcntl: which signal tells that a descriptor is ready, in the place of SIGIO."""
+"""An fcntl command that replaces SIGIO as the signal for a ready descriptor."""
 _COLD, _PAGE_OUT = 20, 21
-"""Of madvise: to drop a file's pages from memory."""
+"""madvise arguments that drop a file's pages from memory."""
 _EXIT_SIGNAL = 0xFF
-"""The bits of clone's flags that say which signal tells the parent of a child's end."""
+"""The bits of clone's flags with the signal sent to the parent when the child ends."""
 _EXIT_SIGNALS = (0, signal.SIGCHLD)
 _ANY_FLAG = 0xFFFFFFFF
-"""Of preadv2 and pwritev2: one fails for what is not in memory, another drops it afterwards."""
+"""preadv2 and pwritev2 have flags that reveal or drop what is in the page cache."""
 
 _ALLOW, _KILL = 0x7FFF0000, 0x80000000
 _REFUSE, _UNKNOWN = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
@@ -92,7 +92,7 @@ _SET_MODE_FILTER, _ALL_THREADS = 1, 1
 
 
 def refused_calls(machine: str) -> dict[str, int]:
-    """The system calls that are refused whatever their arguments: their numbers, by name."""
+    """The numbers of the system calls that are always refused, by name."""
     return _OF_MACHINE[machine] | _EVERYWHERE
 
 
@@ -130,7 +130,7 @@ def _filter(machine: str, sockets: Sequence[int]) -> Iterator[bytes]:
 
 
 def _allowed_arguments(number: int, place: int, values: Sequence[int]) -> Iterator[bytes]:
-    """Refuse a call but with one of some values of an argument; the number is loaded before and
+    """Refuse a call unless an argument has one of some values; the call number is loaded before and
     after.
     """
     yield _instruction(_IF_EQUAL, number, 0, 3 + len(values))
@@ -142,7 +142,7 @@ def _allowed_arguments(number: int, place: int, values: Sequence[int]) -> Iterat
 
 
 def _refused_exit_signals(number: int) -> Iterator[bytes]:
-    """Refuse a child whose end sends its parent anything but SIGCHLD."""
+    """Refuse a child whose end sends its parent a signal other than SIGCHLD."""
     yield _instruction(_IF_EQUAL, number, 0, 6)
     yield _instruction(_LOAD, _FIRST_AT)
     yield _instruction(_AND, _EXIT_SIGNAL)
@@ -153,7 +153,7 @@ def _refused_exit_signals(number: int) -> Iterator[bytes]:
 
 
 def _refused_argument(number: int, place: int, test: int, value: int) -> Iterator[bytes]:
-    """Refuse a call by an argument, a place says which; the number is loaded before and after."""
+    """Refuse a call by one of its arguments; the call number is loaded before and after."""
     yield _instruction(_IF_EQUAL, number, 0, 4)
     yield _instruction(_LOAD, place)
     yield _instruction(test, value, 0, 1)
@@ -166,23 +166,23 @@ class _Program(ctypes.Structure):
 
 
 def restrict(*, may_reach_driver: bool = False, may_find_ranks: bool = False) -> None:
-    """Install the filter for good; `no_new_privs` must be set.
+    """Install the filter irrevocably; `no_new_privs` must be set.
 
     Args:
-        may_reach_driver: allow sockets within this machine (AF_UNIX), as NVIDIA's driver may open
-            one; where the network is the worker's own there is nobody at their other end.
-        may_find_ranks: allow sockets of a network that is the worker's own, by which its ranks
-            connect, until `refuse_sockets`.
+        may_reach_driver: allow AF_UNIX sockets, as NVIDIA's driver may open one; in the worker's
+            own network namespace there is nobody to connect to.
+        may_find_ranks: allow sockets in the worker's own network, over which its ranks connect,
+            until `refuse_sockets`.
 
     Raises:
-        OSError: the kernel does not take it, or the machine's numbers are not known.
+        OSError: the kernel refuses it, or the call numbers of this architecture are unknown.
     """
     ranks = (socket.AF_INET, socket.AF_NETLINK) if may_find_ranks else ()
     _install([*_filter(_machine(), [socket.AF_UNIX] * may_reach_driver + [*ranks])])
 
 
 def refuse_sockets() -> None:
-    """Refuse every further socket, to all threads of this process; those that are open stay.
+    """Refuse all further sockets to all threads of this process; open ones stay open.
 
     Raises:
         OSError: as `restrict`.
