@@ -36,6 +36,7 @@ CASES: list[tuple[str, Point]] = [
     ("natural_gradient", {**LARGE, "damping": 1.0, "tolerance": 0.0}),
     ("newton", {**NEWTON, **LARGE}),
     ("newton_muon", {**FLOAT32, "refresh_every": 3}),
+    ("paper_kfac", {"damping": 10.0, "refresh_every": 5}),
     ("sophia_g", {"learning_rate": 0.01, "estimate_every": 3}),
 ]
 OTHERS: list[tuple[str, Point]] = [
@@ -54,6 +55,7 @@ OTHERS: list[tuple[str, Point]] = [
     ("natural_gradient", {**CLIPPED, **LARGE, "damping": 1.0, "fisher": "empirical"}),
     ("newton", {**NEWTON, "spectrum": "absolute", "curvature_fraction": 0.5}),
     ("newton_muon", {**CLIPPED, **FLOAT32, "refresh_every": 1}),
+    ("paper_kfac", {**CLIPPED, "damping": 10.0, "inverse": "diagonal", "learning_rate": 0.5}),
     ("sophia_g", {**CLIPPED, "learning_rate": 0.05, "gamma": 20.0, "estimate_fraction": 1.0}),
 ]
 
