@@ -91,7 +91,7 @@ def second_moment(usage: Uses, targets: int, input_basis: Array, output_basis: A
     return targets * jnp.stack(squares).sum(0)
 
 
-def factored_damping(a: Array, s: Array, damping: float) -> tuple[Array, Array]:
+def factored_damping(a: Array, s: Array, damping: Array | float) -> tuple[Array, Array]:
     """pi gamma and gamma / pi; as `kronecker_factors.factored_damping`."""
     tiny = jnp.finfo(a.dtype).tiny ** 0.5
     ratio = jnp.maximum(jnp.diagonal(a).mean(), tiny) / jnp.maximum(jnp.diagonal(s).mean(), tiny)

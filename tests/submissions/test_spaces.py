@@ -15,6 +15,7 @@ from harness.providers.registry import submission_folders, suite
 from harness.submission.space import read_space
 from submissions.common import schedules
 from tests.frameworks.kit import Kit, plain
+from tests.tiers import nightly_but
 
 from .given_problem import (
     Point,
@@ -58,10 +59,15 @@ JAX = [name for name, space in SPACES.items() if "jax" in space.frameworks]
 TORCH = [name for name, space in SPACES.items() if "torch" in space.frameworks]
 
 
-@pytest.mark.parametrize("name", [name for name in TORCH if not has_build(name)])
-def test_a_class_steps_at_default_and_corners(name: str) -> None:
+CLASSES = [("torch", name) for name in TORCH if not has_build(name)]
+COMPILED = [("jax", name) for name in JAX if not has_build(name, "submission_jax")]
+"""Each point of each compiles a step anew, which takes seconds."""
+
+
+@pytest.mark.parametrize(("framework", "name"), nightly_but(CLASSES, CLASSES + COMPILED))
+def test_a_class_steps_at_default_and_corners(framework: str, name: str) -> None:
     for point in points(name):
-        kit = Kit("torch")
+        kit = Kit(framework)
         instance, stream = kit.submission(FOLDERS[name], **point), kit.stream()
         assert all(float(instance.step(stream)) > 0.0 for _ in range(2))
         assert all(np.isfinite(plain(value)).all() for value in instance.eval_parameters().values())
@@ -73,6 +79,14 @@ def test_a_model_that_has_diverged_is_stepped_and_not_an_error(name: str) -> Non
     with torch.no_grad():
         for value in kit.problem.parameters.values():
             value.fill_(torch.nan)
+    instance, stream = kit.submission(FOLDERS[name], **SPACES[name].default), kit.stream()
+    assert all(np.isnan(float(instance.step(stream))) for _ in range(2))
+
+
+@pytest.mark.parametrize("name", nightly_but(["kfac"], [name for _, name in COMPILED]))
+def test_a_class_in_jax_that_has_diverged_is_stepped_and_not_an_error(name: str) -> None:
+    kit = Kit("jax")
+    kit.problem.parameters = {n: x * jnp.nan for n, x in kit.problem.parameters.items()}
     instance, stream = kit.submission(FOLDERS[name], **SPACES[name].default), kit.stream()
     assert all(np.isnan(float(instance.step(stream))) for _ in range(2))
 

@@ -1,0 +1,209 @@
+"""Variable-storage hybrid of conjugate gradients and BFGS in JAX; see `submission.py`.
+
+All iterations on a batch, line searches included, are one compiled function. Lengths are float32
+there, float64 in `submission.py`.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from harness.submission.interface import Batch, Stream
+from submissions.common.batch_loss_jax import FixedLoss, flatten
+from submissions.common.line_search_jax import Along, Loss, Trial, Wolfe, search, trial
+from submissions.common.methods_jax import Carry, CompiledMethod, Factor, Now, State, chosen
+
+POWELL = 0.2
+LEAST_CURVATURE = 1e-10
+
+
+class Memory(NamedTuple):
+    """The corrections of H, and the last step."""
+
+    steps: Array
+    """s, (m, n), of which the first `count` are stored."""
+    changes: Array
+    """y, (m, n)."""
+    count: Array
+    scale: Array
+    """H_0 over the identity."""
+    is_known: Array
+    """Whether a pair has been stored since the start."""
+    last: tuple[Array, Array, Array]
+    """Last step s, gradient before it, and y."""
+    is_conjugate: Array
+    """Whether the next direction is conjugate to the last step."""
+
+
+class Iterate(NamedTuple):
+    """A point with its value and gradient, and what is known there."""
+
+    point: Array
+    value: Array
+    gradient: Array
+    memory: Memory
+    evaluations: Array
+
+
+class Submission(CompiledMethod):
+    """Buckley and LeNir's method on mini-batches."""
+
+    searches_lengths = True
+
+    def begin(self) -> State:
+        """Start with no corrections."""
+        zeros, _ = flatten(self.problem.parameters)
+        zeros = jnp.zeros_like(zeros)
+        stack = jnp.zeros((max(1, int(self.point["memory"])), len(zeros)))
+        none, no = jnp.zeros((), jnp.int32), jnp.zeros((), jnp.bool_)
+        memory = Memory(stack, stack, none, jnp.ones(()), no, (zeros, zeros, zeros), no)
+        return {"memory": memory, "evaluations": none}
+
+    def draw(self, stream: Stream[Array]) -> tuple[Batch[Array], ...]:
+        """One large batch."""
+        return (self.large_batch(stream),)
+
+    def update(
+        self, carry: Carry, batches: tuple[Batch[Array], ...], now: Now
+    ) -> tuple[Carry, Array]:
+        """Iterate on one large batch; the loss is that before the first iteration."""
+        (batch,) = batches
+        point, unflatten = flatten(carry.parameters)
+        loss_of = FixedLoss(self.problem, batch, now.key)
+
+        def loss(vector: Array) -> tuple[Array, Array]:
+            value, gradients = loss_of(unflatten(vector))
+            return value, flatten(gradients)[0]
+
+        before, gradient = loss(point)
+        # Directions are not conjugate across batches.
+        memory = carry.state["memory"]._replace(is_conjugate=jnp.zeros((), jnp.bool_))
+        begun = Iterate(point, before, gradient, memory, jnp.ones((), jnp.int32))
+        end = jax.lax.fori_loop(
+            0,
+            int(self.point["iterations"]),
+            lambda _, iterate: self._iterated(loss, iterate, now.factor),
+            begun,
+        )
+        state = {"memory": end.memory, "evaluations": end.evaluations}
+        return Carry(unflatten(end.point), state, carry.buffers), before
+
+    def passes(self, batches: tuple[Batch[Array], ...]) -> tuple[int, int, int]:
+        """As many of each as there were evaluations of the loss."""
+        count, (batch,) = int(self.state["evaluations"]), batches
+        return count, count, count * len(batch.targets)
+
+    def _iterated(self, loss: Loss, at: Iterate, factor: Factor) -> Iterate:
+        """One iteration: a search along the direction, and what is learnt from its end."""
+        direction, memory = _direction(at.memory, at.gradient, self._room)
+        is_descent = at.gradient @ direction < 0.0
+        direction = jnp.where(is_descent, direction, -at.gradient)
+        memory = chosen(is_descent, memory, _forgotten(memory))
+        start = Trial(jnp.zeros(()), at.value, at.gradient @ direction, at.gradient)
+        along = partial(trial, loss, at.point, direction)
+        end, count = self._taken(along, start, _first_length(memory, start), factor)
+        step = end.length * direction
+        learnt = _learnt(memory, step, at.gradient, end.gradient - at.gradient, self._room)
+        # A length of zero due to the schedule is not a failed search.
+        kept = chosen(factor != 0.0, _forgotten(memory), memory)
+        new = Iterate(at.point + step, end.value, end.gradient, learnt, at.evaluations + count)
+        old = at._replace(memory=kept, evaluations=at.evaluations + count)
+        return chosen(end.length != 0.0, new, old)
+
+    @property
+    def _room(self) -> int:
+        return int(self.point["memory"])
+
+    def _taken(
+        self, along: Along, start: Trial, first: Array, factor: Factor
+    ) -> tuple[Trial, Array]:
+        """The trial at the search's length times the schedule's factor, and how many it took."""
+        point = self.point
+        rule = Wolfe(point["decrease"], point["curvature"], int(point["evaluations"]))
+        end, count = search(rule, along, start, first)
+        if "schedule" not in point:
+            return end, count
+        return jax.lax.cond(
+            jnp.asarray(factor == 1.0),
+            lambda: (end, count),
+            lambda: (along(factor * end.length), count + 1),
+        )
+
+
+def _direction(memory: Memory, gradient: Array, room: int) -> tuple[Array, Memory]:
+    """d_k, and the memory, a new cycle's if Powell's criterion requires one."""
+    image = _inverse(memory, gradient)
+    step, before, change = memory.last
+    conjugate = (change @ image) / (change @ step) * step - image
+    overlaps = jnp.abs(image @ before) >= POWELL * (image @ gradient)
+    is_over = memory.is_conjugate & (overlaps | (conjugate @ gradient >= 0.0))
+    anew = _stored(_forgotten(memory), step, change, room)
+    direction = jnp.where(memory.is_conjugate, conjugate, -image)
+    return jnp.where(is_over, -_inverse(anew, gradient), direction), chosen(is_over, anew, memory)
+
+
+def _first_length(memory: Memory, start: Trial) -> Array:
+    """1; for a conjugate direction, the length predicted to change f as the last step did.
+
+    min(1, 1 / ||g||_1), the first length along a gradient, where nothing is known of its scale.
+    """
+    cautious = 1.0 / jnp.maximum(1.0, jnp.abs(start.gradient).sum())
+    step, before, _ = memory.last
+    length = jnp.where(memory.is_conjugate, (before @ step) / start.slope, 1.0)
+    return jnp.where(memory.is_known, length, cautious)
+
+
+def _learnt(memory: Memory, step: Array, before: Array, change: Array, room: int) -> Memory:
+    """Store the pair while there is room, else make the next direction conjugate to it."""
+    product = step @ change
+    is_curved = product > LEAST_CURVATURE * (change @ change)
+    idle = memory._replace(is_conjugate=jnp.zeros((), jnp.bool_))
+    known = idle._replace(is_known=jnp.ones((), jnp.bool_))
+    full = known._replace(last=(step, before, change), is_conjugate=jnp.ones((), jnp.bool_))
+    has_room = memory.count < room
+    learnt = chosen(has_room, _stored(known, step, change, room), full)
+    return chosen(is_curved, learnt, idle)
+
+
+def _stored(memory: Memory, step: Array, change: Array, room: int) -> Memory:
+    """The memory with one pair more; the first gives H_0 its scale."""
+    first = (step @ change) / (change @ change)
+    memory = memory._replace(scale=jnp.where(memory.count == 0, first, memory.scale))
+    if room == 0:
+        return memory
+    return memory._replace(
+        steps=memory.steps.at[memory.count].set(step),
+        changes=memory.changes.at[memory.count].set(change),
+        count=memory.count + 1,
+    )
+
+
+def _forgotten(memory: Memory) -> Memory:
+    """No corrections: a new cycle along the gradient."""
+    no = jnp.zeros((), jnp.bool_)
+    return memory._replace(count=jnp.zeros((), jnp.int32), scale=jnp.ones(()), is_conjugate=no)
+
+
+def _inverse(memory: Memory, vector: Array) -> Array:
+    """H v by the two-loop recursion (Nocedal, 1980), H_0 = `scale` I, oldest correction first."""
+
+    def reduce(v: Array, pair: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+        s, y, is_stored = pair
+        weight = jnp.where(is_stored, (s @ v) / (s @ y), 0.0)
+        return v - weight * y, weight
+
+    def expand(v: Array, pair: tuple[Array, Array, Array, Array]) -> tuple[Array, None]:
+        s, y, is_stored, weight = pair
+        change = weight - (y @ v) / (s @ y)
+        return v + jnp.where(is_stored, change, 0.0) * s, None
+
+    is_stored = jnp.arange(len(memory.steps)) < memory.count
+    pairs = (memory.steps, memory.changes, is_stored)
+    v, weights = jax.lax.scan(reduce, vector, pairs, reverse=True)
+    v, _ = jax.lax.scan(expand, memory.scale * v, (*pairs, weights))
+    return v

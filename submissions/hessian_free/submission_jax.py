@@ -1,0 +1,158 @@
+"""Hessian-free optimisation in JAX; see `submission.py` for the update.
+
+Solution, stepping back and line search are one compiled function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from harness.core.errors import UnknownNameError
+from harness.submission.interface import Batch, Stream
+from submissions.common.batch_loss_jax import FixedLoss, flatten
+from submissions.common.conjugate_gradients_jax import (
+    Solution,
+    conjugate_gradients,
+    relative_progress,
+)
+from submissions.common.methods_jax import Carry, CompiledMethod, Now, State, first_examples
+from submissions.common.products_jax import Linearisation, Product, damped
+
+CURVATURES = ("gauss_newton", "hessian", "finite_difference")
+RAISE, LOWER = 1.5, 2.0 / 3.0
+SHRINK, DECREASE, TRIALS = 0.8, 1e-2, 20
+
+
+class Submission(CompiledMethod):
+    """The method of Martens."""
+
+    searches_lengths = True
+
+    def begin(self) -> State:
+        """Start with the damping of the hyperparameters and no previous step."""
+        if self.point["curvature"] not in CURVATURES:
+            raise UnknownNameError("curvature", self.point["curvature"], CURVATURES)
+        size = sum(value.size for value in self.problem.parameters.values())
+        return {
+            "damping": jnp.asarray(self.point["damping"], jnp.float32),
+            "previous": jnp.zeros(size),
+            "products": jnp.zeros((), jnp.int32),
+            "values": jnp.zeros((), jnp.int32),
+        }
+
+    def draw(self, stream: Stream[Array]) -> tuple[Batch[Array], ...]:
+        """One large batch."""
+        return (self.large_batch(stream),)
+
+    def update(
+        self, carry: Carry, batches: tuple[Batch[Array], ...], now: Now
+    ) -> tuple[Carry, Array]:
+        """Solve the damped model of one large batch and take one step."""
+        (batch,), (pass_key, label_key) = batches, jax.random.split(now.key)
+        point, unflatten = flatten(carry.parameters)
+        loss_of = FixedLoss(self.problem, batch, pass_key)
+        before, gradients = loss_of(carry.parameters)
+        gradient, _ = flatten(gradients)
+
+        def value(vector: Array) -> Array:
+            return loss_of.value(unflatten(vector))
+
+        part_loss = FixedLoss(self.problem, self._part(batch), pass_key)
+        solution = self._solved(carry, part_loss, gradient, label_key)
+        place, after, values = _backtracked(value, point, solution)
+        step, predicted = solution.iterates[place], solution.iterate_values[place]
+        length, trials = _length(value, point, step, (before, gradient @ step))
+        state = {
+            "damping": _adapted(carry.state["damping"], after - before, predicted),
+            "previous": solution.x,
+            "products": solution.iterations + (self.point["warm_start"] != 0.0),
+            "values": values + trials,
+        }
+        moved = unflatten(point + now.factor * length * step)
+        return Carry(moved, state, carry.buffers), before
+
+    def passes(self, batches: tuple[Batch[Array], ...]) -> tuple[int, int, int]:
+        """Of f, its gradient and the linearisation, of every product and every value of f."""
+        products, values = (int(self.state[name]) for name in ("products", "values"))
+        (batch,) = batches
+        whole, part = len(batch.targets), len(self._part(batch).targets)
+        return 2 + products + values, 2 + products, (1 + values) * whole + (1 + products) * part
+
+    def _part(self, batch: Batch[Array]) -> Batch[Array]:
+        return first_examples(batch, self.point["curvature_fraction"])
+
+    def _solved(self, carry: Carry, loss_of: FixedLoss, gradient: Array, key: Array) -> Solution:
+        damping, warm_start = carry.state["damping"], self.point["warm_start"]
+        product, diagonal = self._curvature(Linearisation(loss_of, carry.parameters), key)
+        scale = (diagonal + damping) ** self.point["exponent"]
+        return conjugate_gradients(
+            damped(product, damping),
+            -gradient,
+            warm_start * carry.state["previous"] if warm_start else None,
+            stop=relative_progress(),
+            iterations=int(self.point["cg_iterations"]),
+            preconditioner=lambda residual: residual / scale,
+            keep=True,
+        )
+
+    def _curvature(self, linearisation: Linearisation, key: Array) -> tuple[Product, Array]:
+        """v -> G v (or its replacement), and an estimate of the diagonal of F, (n,)."""
+        targets = linearisation.sampled_targets(key)
+        diagonal = linearisation.target_gradient(targets) ** 2 * targets.size
+        if self.point["curvature"] == "gauss_newton":
+            return linearisation.gauss_newton(), diagonal
+        if self.point["curvature"] == "hessian":
+            return linearisation.hessian(), diagonal
+        return linearisation.finite_difference(), diagonal
+
+
+def _adapted(damping: Array, actual: Array, predicted: Array) -> Array:
+    """The damping after a step with this reduction ratio (Levenberg-Marquardt)."""
+    ratio = jnp.where(predicted < 0.0, actual / predicted, -jnp.inf)
+    factor = jnp.where(ratio > 0.75, LOWER, 1.0)
+    return damping * jnp.where(ratio >= 0.25, factor, RAISE)
+
+
+def _backtracked(
+    value: Callable[[Array], Array], point: Array, solution: Solution
+) -> tuple[Array, Array, Array]:
+    """Step back through the stored iterates while f falls; its place, f there and how many f."""
+
+    def at(place: Array) -> Array:
+        return value(point + solution.iterates[place])
+
+    def back(search: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
+        place, least, count, _ = search
+        current = at(place - 1)
+        rises = least < current
+        place, least = jnp.where(rises, place, place - 1), jnp.where(rises, least, current)
+        return place, least, count + 1, rises | (place == 0)
+
+    last = solution.stored - 1
+    begun = (last, at(last), jnp.ones((), jnp.int32), last == 0)
+    place, least, count, _ = jax.lax.while_loop(lambda search: ~search[3], back, begun)
+    return place, least, count
+
+
+def _length(
+    value: Callable[[Array], Array], point: Array, step: Array, start: tuple[Array, Array]
+) -> tuple[Array, Array]:
+    """alpha by Armijo's rule from f and its slope; 0 if no trial fits. And how many f it took."""
+    before, slope = start
+
+    def try_next(search: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        length, count, _ = search
+        most = before + DECREASE * length * jnp.minimum(slope, 0.0)
+        fits = value(point + length * step) <= most
+        return jnp.where(fits, length, SHRINK * length), count + 1, fits
+
+    length, count, fits = jax.lax.while_loop(
+        lambda search: (search[1] < TRIALS) & ~search[2],
+        try_next,
+        (jnp.ones(()), jnp.zeros((), jnp.int32), jnp.zeros((), jnp.bool_)),
+    )
+    return jnp.where(fits, length, 0.0), count
