@@ -70,7 +70,7 @@ class UnsavedState:
 
 
 def _is_wrapped(optimizer: Optimizer) -> bool:
-    """Whether an instance's `step` was replaced, other than by the wrapper of torch's schedulers."""
+    """Whether an instance's `step` was replaced, other than by one of torch's schedulers."""
     step: Any = vars(optimizer).get("step")
     if getattr(step, "_wrapped_by_lr_sched", False):
         step = step.__wrapped__

@@ -17,7 +17,7 @@ Tensors = dict[str, Tensor]
 
 
 class TorchArithmetic:
-    """Implements `harness.submission.averages.Arithmetic` with as few kernel launches as possible."""
+    """Implements `harness.submission.averages.Arithmetic` with few kernel launches."""
 
     def copy(self, values: Mapping[str, Tensor]) -> Tensors:
         """Copies that later steps do not change."""
