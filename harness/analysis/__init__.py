@@ -1,1 +1,1 @@
-"""What a program, or a command, asks of records: frames, scores, comparisons."""
+"""Analysis of records for programs and commands: frames, scores, comparisons."""

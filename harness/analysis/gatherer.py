@@ -1,4 +1,4 @@
-"""What is taken from the trials of a folder while they are read, beside their results."""
+"""Gatherers: collect data beside the results from the trials of a folder while they are read."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 
 class Gatherer(Protocol):
-    """Takes from each trial, as it is read, what is wanted of it."""
+    """Collects data from each trial as it is read."""
 
     def add(self, record: TrialRecord, attempt: Attempt | None, /) -> None:
-        """Take from a trial: its record, and its last attempt if one has begun."""
+        """Collect from a trial's record, and from its last attempt if one has begun."""
         ...
 
     def extend(self, other: Self, /) -> None:
-        """Take over what another gatherer, in another process, took from other trials."""
+        """Append the data that a gatherer in another process collected from other trials."""
         ...
 
 
@@ -25,10 +25,10 @@ G = TypeVar("G", bound=Gatherer)
 
 
 class Nothing:
-    """Gathers nothing: for those who want results alone."""
+    """Gathers nothing: for callers that need only results."""
 
     def add(self, record: TrialRecord, attempt: Attempt | None, /) -> None:
-        """Take nothing."""
+        """Ignore the trial."""
 
     def extend(self, other: Nothing, /) -> None:
-        """Take nothing over."""
+        """Append nothing."""

@@ -1,7 +1,6 @@
-"""One look at a folder of records: its frames, and what of it does not fit.
+"""Read a folder of records: its frames, and its mismatches.
 
-Each file is read once, parsed once and checked as it is read: most of the time of a score goes into
-that.
+Each file is read once, parsed once and checked as it is read, which takes most of a score's time.
 """
 
 from __future__ import annotations
@@ -24,60 +23,60 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class FolderContents(Generic[G]):
-    """What one look at a folder of records found."""
+    """The contents of a folder of records after one pass over it."""
 
     results: pd.DataFrame
-    """As `harness.record.tables.results_frame` gives them."""
+    """The results, as `harness.record.tables.results_frame` returns them."""
     evidence: Evidence
-    """What does not fit: identities, chains, the ledger. No trial is replayed."""
+    """Mismatches of identities, hash chains and the ledger. No trial is replayed."""
     audits: tuple[TrialAudited, ...]
-    """Those in its ledger, in the order in which they were made."""
-    beside: G
-    """What was wanted beside."""
+    """The audits in the folder's ledger, oldest first."""
+    gatherer: G
+    """What was gathered beside results."""
 
 
 @dataclass(frozen=True, eq=False)
 class StoreReading:
-    """What a folder of records holds."""
+    """The frames of a folder of records, and its mismatches."""
 
     trials: pd.DataFrame
-    """The results frame, with the targets that baselines set; a row a trial."""
+    """The results frame, one row per trial, with the targets that baselines set."""
     curves: Callable[[], pd.DataFrame]
-    """Gives the curves frame, for which the folder is read again if it was not kept."""
+    """Returns the curves frame; reads the folder again if the curves were not kept."""
     evidence: Evidence
-    """What does not fit, as `FolderContents` has it."""
+    """The mismatches, as in `FolderContents`."""
 
 
-def gather(out: Path, beside: Callable[[], G]) -> FolderContents[G]:
-    """Read a folder of records once, check what is read, and gather what is wanted of it.
+def gather(out: Path, make_gatherer: Callable[[], G]) -> FolderContents[G]:
+    """Read and check a folder of records in one pass, and gather data from its trials.
 
     Args:
-        out: the folder.
-        beside: makes what gathers what is wanted beside results (`harness.analysis.gatherer`).
+        out: the folder of records.
+        make_gatherer: makes a `harness.analysis.gatherer.Gatherer` of data beside results.
 
     Raises:
-        HarnessError: it holds no trial, or one cannot be read.
+        HarnessError: the folder holds no trial, or one cannot be read.
     """
     from harness.analysis.shares import read_shares
     from scoring.evidence import Evidence
 
-    rows, check = read_shares(out, beside)
+    rows, check = read_shares(out, make_gatherer)
     results = rows.results.frame(out, check.audits)
     mismatches = tuple(str(finding) for finding in check.findings if not finding.is_missing)
     evidence = Evidence(mismatches, check.missing)
-    return FolderContents(results, evidence, tuple(check.audits), rows.beside)
+    return FolderContents(results, evidence, tuple(check.audits), rows.gatherer)
 
 
 def read_store(out: Path, *, keep_curves: bool = False, with_claims: bool = False) -> StoreReading:
-    """Read a folder of records and check what is read.
+    """Read and check a folder of records.
 
     Args:
-        out: the folder.
+        out: the folder of records.
         keep_curves: whether to keep the trials' evaluations, which take the most memory.
-        with_claims: whether what workers claimed between them is kept, too.
+        with_claims: whether to keep the values claimed by workers as well.
 
     Raises:
-        HarnessError: there is no such folder, it holds no trial, or one cannot be read.
+        HarnessError: the folder does not exist, it holds no trial, or one cannot be read.
     """
     from harness.record.tables import CurveRows, curves_frame
 
@@ -89,7 +88,7 @@ def read_store(out: Path, *, keep_curves: bool = False, with_claims: bool = Fals
     if not keep_curves:
         return _reading(gather(out, Nothing), lambda: curves_frame(out))
     contents = gather(out, partial(CurveRows, with_claims=with_claims))
-    return _reading(contents, contents.beside.frame)
+    return _reading(contents, contents.gatherer.frame)
 
 
 def _reading(contents: FolderContents[Any], curves: Callable[[], pd.DataFrame]) -> StoreReading:

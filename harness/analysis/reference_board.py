@@ -1,7 +1,7 @@
-"""The board that ships with the harness, so that a run has something to stand beside.
+"""The board that ships with the harness, for comparison with a run.
 
-It holds the results frame of its trials alone, which is small and read in no time; the records that
-the frame was made of are a bundle.
+It holds only the results frame of its trials, which is small and fast to read; the records behind
+the frame are published as a bundle.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from scoring.placing import Place
 
 LEFT_OUT = ("record", "location", "variables", "reason")
-"""Columns that say something of the machine that the board was made on, or much."""
+"""Columns left empty: they describe the machine of the board's trials, or are large."""
 
 
 def board_name(suite: str, framework: str) -> str:
-    """The file of a suite's board."""
+    """The file name of a suite's board."""
     return f"{suite}-{framework}.json.gz"
 
 
 def write_board(frame: pd.DataFrame, path: Path) -> None:
-    """Write the results frame of a board; the same frame makes the same bytes.
+    """Write the results frame of a board; equal frames produce identical bytes.
 
     Raises:
         CannotWriteError: the file cannot be written.
@@ -45,11 +45,11 @@ def write_board(frame: pd.DataFrame, path: Path) -> None:
 
 
 def whole_studies(frame: pd.DataFrame, workloads: Collection[str]) -> pd.DataFrame:
-    """The trials of those studies of an entry that ended on every workload.
+    """The trials of the studies that have ended on every workload.
 
     Args:
-        frame: results as `harness.record.tables.results_frame` gives them.
-        workloads: of the suite.
+        frame: results as `harness.record.tables.results_frame` returns them.
+        workloads: the suite's workloads.
     """
     rows = frame[frame["state"].ne("unfinished") & frame["workload"].isin(workloads)]
     workload_counts = rows.groupby(["content_hash", "study"])["workload"].transform("nunique")
@@ -57,7 +57,7 @@ def whole_studies(frame: pd.DataFrame, workloads: Collection[str]) -> pd.DataFra
 
 
 def shipped_board(suite: str, framework: str) -> pd.DataFrame | None:
-    """The prepared frame of the board that ships for a suite; None if none does."""
+    """The prepared frame of the shipped board of a suite; None if there is none."""
     import pandas as pd
 
     from scoring.frame import prepare
@@ -71,18 +71,18 @@ def shipped_board(suite: str, framework: str) -> pd.DataFrame | None:
 def places_of(
     own: pd.DataFrame, board: pd.DataFrame | None, clock: str = "steps", reference: str = "adamw"
 ) -> tuple[Place, ...]:
-    """Where the entries of a run stand.
+    """The places of a run's entries on a board.
 
     Args:
-        own: prepared trials of the run; in seconds on another machine than the board's, with those
-            of the reference that ran before and after.
-        board: prepared trials of a board; None for the one that ships.
-        clock: seconds, or steps.
-        reference: what was run on both machines, in seconds on another than the board's.
+        own: prepared trials of the run; for seconds on another machine than the board's, including
+            the reference's trials before and after them.
+        board: prepared trials of a board; None for the shipped one.
+        clock: `seconds` or `steps`.
+        reference: the submission run on both machines, by which seconds are converted.
 
     Raises:
-        HarnessError: there is no board for this suite and framework, neither has the reference, or
-            the two cannot be compared.
+        HarnessError: there is no board for this suite and framework, none of the two contains the
+            reference, or they cannot be compared.
     """
     from scoring.placing import places
     from scoring.speedup import check_reference
@@ -101,14 +101,14 @@ def places_of(
 
 
 def is_of_its_machine(own: pd.DataFrame, board: pd.DataFrame) -> bool:
-    """Whether a run and a board were timed on one machine."""
+    """Whether a run and a board were timed on the same machine."""
     return set(own["hardware"]) - {""} == set(board["hardware"])
 
 
 def _in_its_seconds(own: pd.DataFrame, board: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """What of a run is to be placed, in seconds of the board's machine.
+    """The trials of a run to place, in seconds of the board's machine.
 
-    Studies that the board does not have are left out: they need no trials of the reference.
+    Studies that the board does not have are left out; they need no trials of the reference.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Records for programs: frames whose rows say what they are of, and how two entries compare."""
+"""Records for programs: self-describing frames, and comparisons of two entries."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ NAMES = ("suite", "workload", "variant", "framework", "submission", "study", "tr
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """What the records of a folder hold."""
+    """The frames of a folder of records."""
 
     trials: pd.DataFrame
-    """A row a trial; `scoring.columns.RESULTS` names the columns."""
+    """One row per trial; `scoring.columns.RESULTS` names the columns."""
     curves: pd.DataFrame
-    """A row a value of a metric after a step, with the names of its trial (`NAMES`), `identity`,
+    """One row per metric value after a step, with the names of its trial (`NAMES`), `identity`,
     `time_s`, `step`, `examples`, `fraction` of the budget, `split`, `metric`, `value`."""
 
 
@@ -33,7 +33,7 @@ def load(store: Path | str) -> Results:
     """The trials and curves of a folder of records.
 
     Raises:
-        HarnessError: it holds no trial, or one that cannot be read.
+        HarnessError: the folder holds no trial, or one that cannot be read.
     """
     reading = read_store(Path(store), keep_curves=True)
     trials = scored_part(reading.trials)
@@ -45,17 +45,17 @@ def load(store: Path | str) -> Results:
 def compare(
     store: Path | str, a: str, b: str, *, clock: str = "seconds", allow: tuple[str, ...] = ()
 ) -> Comparison:
-    """Entry `a` of a folder of records against entry `b`, as `harness compare` does.
+    """Compare entries `a` and `b` of a folder of records, as `harness compare` does.
 
     Args:
-        store: the folder.
-        a: an entry's name.
-        b: the one that it is compared with.
-        clock: seconds, steps or examples.
-        allow: rules that may be broken, as a refusal names them.
+        store: the folder of records.
+        a: the name of the first entry.
+        b: the name of the entry that it is compared with.
+        clock: `seconds`, `steps` or `examples`.
+        allow: rules that may be broken, by the names that refusals give.
 
     Raises:
-        HarnessError: the folder cannot be scored, or has no such entry.
+        HarnessError: the folder cannot be scored, or lacks one of the entries.
     """
     return comparison_of(a, b, Source(Path(store), clock=clock, allow=allow))[0]
 
@@ -63,10 +63,10 @@ def compare(
 def comparison_of(
     a: str, b: str, source: Source
 ) -> tuple[Comparison, Attribution | None, tuple[str, ...]]:
-    """The comparison of two entries of a folder of records or of a table, and its flags.
+    """The comparison of two entries of a folder of records or a table, and its flags.
 
-    Records compared in seconds also say where the difference comes from. An entry that is held is
-    compared all the same, as a comparison ranks nobody; a flag says so.
+    For records compared in seconds, the difference is also attributed to its causes. A held entry
+    is compared too, because a comparison is not a ranking; a flag reports it.
     """
     from scoring.attribution import attribute
     from scoring.compare import compare_entries

@@ -1,4 +1,4 @@
-"""Folders of records and tables of times as scoreboards: what all commands that score share."""
+"""Scoreboards from folders of records and tables of times, for all commands that score."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Source:
-    """Where times come from and how they are scored: what scoring commands share."""
+    """The source of times, and how they are scored: the options that scoring commands share."""
 
     out: Path | None = None
     times: Path | None = None
@@ -32,20 +32,20 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class ScoredFolder:
-    """The scoreboard of a folder of records, and what it was made of."""
+    """The scoreboard of a folder of records, and its data."""
 
     board: Scoreboard
     trials: pd.DataFrame
     """The frame of the scored trials."""
     curves: Callable[[], pd.DataFrame]
-    """Gives all evaluations of the folder."""
+    """Returns all evaluations of the folder."""
 
 
 def load_board(source: Source) -> tuple[Scoreboard, pd.DataFrame | None]:
     """The scoreboard of a folder of records or of a table, and the frame of the scored trials.
 
     Raises:
-        HarnessError: both or neither are given, or one cannot be read or scored.
+        HarnessError: both or neither are given, or the source cannot be read or scored.
     """
     from scoring.evaluate import score_table
     from scoring.rules import load_rules
@@ -72,17 +72,17 @@ def score_records(
     keep_curves: bool = False,
     with_claims: bool = False,
 ) -> ScoredFolder:
-    """The scoreboard of a folder of records, checked as they are read.
+    """The scoreboard of a folder of records, which are checked as they are read.
 
     Args:
-        source: how times are scored; the folder of another machine's, if there is one.
-        out: the folder.
+        source: how times are scored, with the folder of another machine's records if there is one.
+        out: the folder of records.
         rules: the scoring rules.
-        keep_curves: whether the folder's evaluations will be asked for.
-        with_claims: whether what workers claimed is to be among these.
+        keep_curves: whether `ScoredFolder.curves` will be called.
+        with_claims: whether the curves include the values claimed by workers.
 
     Raises:
-        HarnessError: it cannot be read or scored.
+        HarnessError: the folder cannot be read or scored.
     """
     from scoring.evaluate import score_results, scored_trials
 
@@ -101,7 +101,7 @@ def score_records(
 
 
 def _curves(readings: list[StoreReading], frame: pd.DataFrame) -> pd.DataFrame:
-    """The curves of a frame's trials: of the folder, and of the one that was normalised."""
+    """The curves of a frame's trials, including those normalised from another folder."""
     import pandas as pd
 
     own, *others = (reading.curves() for reading in readings)
@@ -113,7 +113,7 @@ def _curves(readings: list[StoreReading], frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_records(out: Path) -> pd.DataFrame:
-    """The prepared results frame of a folder of records, without those of width families."""
+    """The prepared results frame of a folder of records, without width families."""
     return scored_part(read_trials(out))
 
 
@@ -123,7 +123,7 @@ def read_trials(out: Path) -> pd.DataFrame:
 
 
 def scored_part(trials: pd.DataFrame) -> pd.DataFrame:
-    """The prepared trials of a folder that a score has: those of no width family."""
+    """The trials of a folder that count for a score, prepared: those outside width families."""
     from scoring.frame import prepare
     from scoring.widths import without_widths
 
@@ -131,10 +131,10 @@ def scored_part(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A CSV file of study times, its numbers read to the last bit.
+    """Read a CSV file of study times; numbers are parsed exactly.
 
     Raises:
-        HarnessError: the file cannot be read, is no CSV, or a time is no number.
+        HarnessError: the file cannot be read, is not a CSV file, or a time is not a number.
     """
     import pandas as pd
 

@@ -1,8 +1,8 @@
-"""The trials of a folder of records, read and checked; of a large one by several processes.
+"""Read and check the trials of a folder of records; a large one with several processes.
 
-Each process takes an equal share of the trials, in the order of their paths, the first of them this
-one. The others are interpreters of their own: a fork would have this one's threads and locks, and
-`multiprocessing` would run the user's script again.
+Each process, this one included, reads an equal share of the trials, in the order of their paths.
+The others are new interpreters: a fork would inherit this process's locks, and `multiprocessing`
+would import the user's script again.
 """
 
 from __future__ import annotations
@@ -28,39 +28,39 @@ from harness.record.tables import ResultRows
 from harness.verification.store import CheckedTrials, StoreCheck
 
 TRIALS_EACH = 2000
-"""Trials for which another process pays: to start it takes as long as to read so many."""
+"""Trials per process: starting a process takes as long as reading this many trials."""
 MOST_PROCESSES = 8
-"""Each holds the ledger in memory."""
+"""The maximum number of processes, each of which holds the ledger in memory."""
 
 
 @dataclass(frozen=True)
 class Share(Generic[G]):
-    """What one process reads."""
+    """The share of trials that one process reads."""
 
     store: Path
     paths: Sequence[Path]
     """The `trial.json` of each trial."""
-    beside: Callable[[], G]
-    """Makes what gathers the rest; it and what it makes are pickled."""
+    make_gatherer: Callable[[], G]
+    """Makes the gatherer of everything beside results; both are pickled."""
     suites: tuple[Path, ...]
-    """Files of suites that are known beside those that ship."""
+    """Registered suite files beside the shipped ones."""
 
 
 @dataclass
 class Rows(Generic[G]):
-    """What trials say, and what does not fit."""
+    """The data of a share of trials, and its mismatches."""
 
-    beside: G
+    gatherer: G
     results: ResultRows = field(default_factory=ResultRows)
     checks: CheckedTrials = field(default_factory=CheckedTrials)
 
 
-def read_shares(store: Path, beside: Callable[[], G]) -> tuple[Rows[G], StoreCheck]:
+def read_shares(store: Path, make_gatherer: Callable[[], G]) -> tuple[Rows[G], StoreCheck]:
     """Read and check all trials of a folder.
 
     Args:
         store: the folder.
-        beside: makes what gathers what is wanted beside results.
+        make_gatherer: makes the gatherer of everything beside results.
 
     Raises:
         HarnessError: a trial cannot be read.
@@ -68,7 +68,9 @@ def read_shares(store: Path, beside: Callable[[], G]) -> tuple[Rows[G], StoreChe
     paths, suites = record_paths(store), registry.suite_files()
     count = max(1, min(len(allowed_cores()), MOST_PROCESSES, len(paths) // TRIALS_EACH))
     ends = [len(paths) * place // count for place in range(count + 1)]
-    own, *others = (Share(store, paths[start:end], beside, suites) for start, end in pairwise(ends))
+    own, *others = (
+        Share(store, paths[start:end], make_gatherer, suites) for start, end in pairwise(ends)
+    )
     with ExitStack() as stack:
         waiting = [stack.enter_context(_read_elsewhere(share)) for share in others]
         check = StoreCheck(store, replays=False)
@@ -76,24 +78,24 @@ def read_shares(store: Path, beside: Callable[[], G]) -> tuple[Rows[G], StoreChe
         for rows_of_share in waiting:
             part = rows_of_share()
             rows.results.extend(part.results)
-            rows.beside.extend(part.beside)
+            rows.gatherer.extend(part.gatherer)
             check.checked.add(part.checks)
     return rows, check
 
 
 def _read_share(share: Share[G], check: StoreCheck) -> Rows[G]:
-    rows = Rows(share.beside(), checks=check.checked)
+    rows = Rows(share.make_gatherer(), checks=check.checked)
     for path in share.paths:
         file, log = read_trial_file(path), read_log(path.parent)
         check.record(path, (file, log))
         rows.results.add(path.parent, file.record, log.last)
-        rows.beside.add(file.record, log.last)
+        rows.gatherer.add(file.record, log.last)
     return rows
 
 
 @contextmanager
 def _read_elsewhere(share: Share[G]) -> Iterator[Callable[[], Rows[G]]]:
-    """Have another process read a share; what is given waits for its rows."""
+    """Start another process that reads a share; yields a function that waits for its rows."""
     with subprocess.Popen(
         [sys.executable, "-P", "-c", f"from {__name__} import main; main()"],
         stdin=subprocess.PIPE,
@@ -110,10 +112,10 @@ def _read_elsewhere(share: Share[G]) -> Iterator[Callable[[], Rows[G]]]:
 
 
 def _rows_of(process: subprocess.Popen[bytes], share: Share[G]) -> Rows[G]:
-    """What the process made of its share.
+    """The rows of a process's share.
 
     Raises:
-        HarnessError: a trial of it cannot be read, or the process died.
+        HarnessError: a trial of the share cannot be read, or the process died.
     """
     assert process.stdout is not None
     try:
@@ -130,7 +132,9 @@ def _rows_of(process: subprocess.Popen[bytes], share: Share[G]) -> Rows[G]:
 
 
 def main() -> None:
-    """Read the share that comes in, and send out its rows, or a user's error in its two parts."""
+    """Read a pickled share from stdin, and write its rows to stdout, or the (message, hint) of a
+    user error.
+    """
     share: Share[Gatherer] = pickle.load(sys.stdin.buffer)
     answer: Rows[Gatherer] | tuple[str, str]
     try:

@@ -1,1 +1,1 @@
-"""New submissions, written from templates."""
+"""Write new submissions and workloads from templates."""

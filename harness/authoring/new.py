@@ -1,9 +1,9 @@
-"""A new submission: code to begin with, its search space, and a test.
+"""Write a new submission from a template: code, search space and test.
 
     NAME/submission.py, NAME/space.toml, test_NAME.py     by `build` or by a class
     NAME.py, test_NAME.py                                 by import path
 
-The test lies beside the folder, for whatever is in that is part of the submission.
+The test is outside the folder, because every file inside is part of the submission.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from harness.submission.reference import Framework
 from harness.submission.resolution import file_for
 
 TEMPLATES = files("harness.authoring.templates")
-"""One file for each framework and form: FRAMEWORK_FORM.py.txt."""
+"""The folder of templates, one per framework and form: FRAMEWORK_FORM.py.txt."""
 Way = Literal["build", "class", "import-path"]
 WAYS: tuple[Way, ...] = ("build", "class", "import-path")
 SPACE = """\
@@ -65,31 +65,31 @@ def test_{identifier}_conforms() -> None:
 
 
 class NewSubmission(NamedTuple):
-    """What was written."""
+    """The location and files of a new submission."""
 
     location: str
-    """What `--submission` takes."""
+    """The argument for `--submission`."""
     files: tuple[Path, ...]
 
 
 def new_submission(
     name: str, framework: Framework, way: Way, folder: Path, *, of: str = "", flag: str = ""
 ) -> NewSubmission:
-    """Write a submission to begin with.
+    """Write the first version of a submission.
 
     Args:
-        name: of the submission.
-        framework: one that has templates.
-        way: how it is written.
-        folder: where its files go.
-        of: an optimizer class by import path, for matrices alone: the `build` gives it the hidden
-            matrices, and AdamW the rest.
-        flag: the key by which groups of that class say which of its two rules they get: the one
-            for matrices, or the one for the rest.
+        name: the submission's name.
+        framework: a framework with templates.
+        way: the kind of submission: by `build`, by class, or by import path.
+        folder: the folder to write to.
+        of: import path of an optimizer class for matrices only: `build` gives it the hidden
+            matrices, and AdamW the other parameters.
+        flag: the key in that class's parameter groups that selects its update rule: for matrices,
+            or for other parameters.
 
     Raises:
-        HarnessError: the name is none, or a file of the submission is there; or `of` is no import
-            path or `flag` no name, or they do not go with the rest.
+        HarnessError: the name is invalid, a file of the submission exists, or `of` or `flag` is
+            invalid or does not fit the other arguments.
     """
     check_name("submission", name)
     if of and (way != "build" or framework not in _frameworks_with("split")):
@@ -121,7 +121,7 @@ def new_submission(
 
 
 def _frameworks_with(form: str) -> list[str]:
-    """The frameworks for which there is a template of a form, such as `build`."""
+    """The frameworks with a template of a form, such as `build`."""
     ending = f"_{form}.py.txt"
     names = (file.name for file in TEMPLATES.iterdir())
     return sorted(name.removesuffix(ending) for name in names if name.endswith(ending))
@@ -130,7 +130,7 @@ def _frameworks_with(form: str) -> list[str]:
 def _texts(
     name: str, framework: Framework, way: Way, of: str, flag: str
 ) -> tuple[str, Mapping[str, str]]:
-    """What `--submission` takes, and the texts of the files by their places."""
+    """The argument for `--submission`, and the files' texts by their relative paths."""
     form = "flagged" if flag else "split" if of else way.replace("-", "_")
     template = f"{framework}_{form}.py.txt"
     code = (TEMPLATES / template).read_text(encoding="utf-8")

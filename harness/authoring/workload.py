@@ -1,4 +1,4 @@
-"""A new workload: an installable package with its data, its model and a suite of its own.
+"""Write a new workload: an installable package with data, model and its own suite.
 
 NAME/pyproject.toml       its entry points, by which `harness` finds it
 NAME/test_NAME.py
@@ -24,18 +24,18 @@ PACKAGE = {
         )
     },
 }  # fmt: skip
-"""The templates of the package's files, by their names."""
+"""The templates of the package's files, by file name."""
 
 
 def new_workload(name: str, folder: Path) -> tuple[Path, ...]:
-    """Write a workload to begin with; its files.
+    """Write the first version of a workload; returns its files.
 
     Args:
-        name: of the workload, its package and its suite.
-        folder: where the package's folder goes.
+        name: the name of the workload, its package and its suite.
+        folder: the parent of the package's folder.
 
     Raises:
-        HarnessError: the name is none of a workload or of a Python module, or is taken.
+        HarnessError: the name is not valid for a workload or a Python module, or is taken.
     """
     check_name("workload", name)
     if not name.isidentifier():

@@ -1,1 +1,1 @@
-"""How targets and budgets are found: tuned baselines, twenty seeds, one pure rule."""
+"""Calibrate targets and budgets: tuned baselines, twenty seeds, one pure rule."""

@@ -1,4 +1,4 @@
-"""The convergence band that a calibration's curves give: what lies beyond it is too good."""
+"""The convergence band of a calibration: results beyond it are suspiciously good."""
 
 from __future__ import annotations
 
@@ -14,34 +14,36 @@ from workloads.band import Band, Span
 from workloads.spec import Target
 
 COVERAGE = 0.999
-"""Of one trial of a method as good as the best baseline, the chance to lie above the edge."""
+"""The probability that a trial of a method as good as the best baseline is above the edge."""
 MACHINE_DRIFT = 0.25
-"""What a machine's speed may change by within a calibration or a trial: seconds have it as a margin
-beside their noise. The same limit flags a trial (`limits.drift`)."""
+"""The change of a machine's speed allowed within a calibration or trial, as a fraction; an extra
+margin for seconds. The same limit flags a trial (`limits.drift`)."""
 TUNED_FOR_TIME = 3.0
-"""Baselines are calibrated at the point with the best value at the horizon. Others of the same
-space reach the target sooner, and a study counts as its best: `muon` on `mlp` in 233 steps where
-the calibrated point takes 407. The margin is about the square of that ratio."""
+"""The margin for points tuned for time. Baselines are calibrated at the point with the best value
+at the horizon; other points of the same space reach the target sooner, and a study counts its best
+trial: `muon` on `mlp` takes 233 steps where the calibrated point takes 407. The margin is about the
+square of that ratio."""
 
 
 def with_band(summary: Summary) -> Summary:
-    """A summary with the band that follows from its baselines."""
+    """A summary with the band computed from its baselines."""
     return summary.model_copy(update={"band": band_of(summary)})
 
 
 def band_of(summary: Summary) -> Band | None:
-    """The band of the baselines that reach the target as surely as the rule wants of the first.
+    """The band of the baselines that reach the target in the fraction of seeds that the rule
+    requires.
 
-    The logarithm of what a seed needs is taken as normal, its deviation s as the same for all
-    baselines (k of them, N seeds in all). A further seed of the best one, with geometric mean m of
-    n seeds, is then above
+    The logarithm of a seed's time is assumed to be normal, with the same standard deviation s for
+    all baselines (k baselines, N seeds in all). A further seed of the best baseline, whose n seeds
+    have the geometric mean m, then exceeds
 
         m * exp(-t * s * sqrt(1 + 1 / n)),    t = the `COVERAGE` quantile of Student's t, N - k
 
-    with that probability (the prediction interval of one observation).
+    with probability `COVERAGE` (the one-sided prediction interval of one observation).
 
     Returns:
-        None if no two seeds of a timed baseline reach the target.
+        The band, or None if no timed baseline reaches the target in at least two seeds.
     """
     target = Target(metric=summary.metric, direction=summary.direction, value=summary.target.value)
     steps = {}
@@ -63,7 +65,7 @@ def band_of(summary: Summary) -> Band | None:
 
 
 def band_text(band: Band | None) -> str:
-    """What is held for being too good, in words."""
+    """The limits below which an entry is held, in words."""
     if band is None:
         return "none is calibrated: no time is held for being too good"
     spans = [
@@ -78,7 +80,7 @@ def _hits(baseline: Baseline, target: Target) -> Sequence[int]:
 
 
 def _span(samples: dict[str, np.ndarray], margin: float = 1.0) -> Span:
-    """The span of the sample with the smallest median; its edge is divided by the margin."""
+    """The span of the baseline with the smallest median; its edge is divided by the margin."""
     best = min(samples, key=lambda name: float(np.median(samples[name])))
     values, logs = samples[best], {name: np.log(each) for name, each in samples.items()}
     degrees = sum(len(each) - 1 for each in logs.values())

@@ -1,4 +1,4 @@
-"""Whether a target is worth its name: whole studies of a baseline under the real budget."""
+"""Check a target: whole studies of a baseline under the real budget."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from harness.execution.base import RunOptions
 
 CHECK_SEED = "calibration-check"
-"""The round seed of the check: neither the calibration's instances nor the public ones."""
+"""The round seed of the check; its instances are neither the calibration's nor the public ones."""
 
 
 def check(
     request: PlanRequest, studies: int, store: Path, options: RunOptions, display: Display
 ) -> Check:
-    """Run whole studies as a user would and count those that reach the target.
+    """Run whole studies as a user would, and count those that reach the target.
 
     Args:
         request: the baseline, workload, suite, framework and device.
-        studies: how many.
-        store: the folder of the trials' records; what is finished there is not run again.
-        options: of this machine.
+        studies: the number of studies.
+        store: the folder of the trials' records; finished trials are not run again.
+        options: the trials' options on this machine.
         display: shows the trials.
     """
     request = replace(request, studies=studies, round_seed=CHECK_SEED)
@@ -49,7 +49,7 @@ def check(
 
 
 def best_time(records: Iterable[TrialRecord], study: int) -> float | None:
-    """A study's time: its best trial's; None if no trial reached the target."""
+    """A study's time, that of its best trial, in seconds; None if no trial reached the target."""
     times = [
         record.result.time_to_target_s
         for record in records

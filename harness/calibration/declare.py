@@ -1,4 +1,4 @@
-"""The lines of `workload.toml` that a calibration changes; comments and order are kept."""
+"""Change the calibrated lines of `workload.toml`; comments and order are preserved."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Changes = dict[tuple[str, str], str]
 
 
 def changes_of(summary: Summary) -> Changes:
-    """What the workload's file has to say after a calibration."""
+    """The values that a calibration sets in the workload's file."""
     place = f"suites.{summary.suite}"
     return {
         (f"{place}.target", "value"): repr(summary.target.value),
@@ -31,15 +31,15 @@ def _table(reference: ReferenceSpeed) -> str:
 
 
 def changed_text(text: str, changes: Changes, name: str) -> str:
-    """TOML text with other values at some keys of its tables.
+    """Replace the values of some keys in TOML text.
 
     Args:
-        text: the whole file; a changed key stands on its own line below its `[table]`.
+        text: the whole file; each changed key has its own line below its `[table]`.
         changes: the new values.
-        name: stands for the file in errors.
+        name: the file's name in errors.
 
     Raises:
-        HarnessError: a key is not there, or the result is not a valid workload.
+        HarnessError: a key is missing, or the result is not a valid workload.
     """
     lines, table, pending = text.splitlines(), "", dict(changes)
     for number, line in enumerate(lines):
@@ -63,5 +63,5 @@ def write_changes(path: Path, changes: Changes) -> None:
 
 
 def changes_text(changes: Changes) -> str:
-    """The changes as a user would type them."""
+    """The changes as lines of TOML, for a user to copy."""
     return "\n".join(f"[{table}] {key} = {value}" for (table, key), value in changes.items())

@@ -1,6 +1,6 @@
-"""The procedure of a calibration: tune each baseline, rerun its best point, choose the target.
+"""The calibration procedure: tune each baseline, rerun its best point, choose the target.
 
-Every trial lies in a store and runs once, so an interrupted calibration goes on where it stopped.
+Every trial has a record in a store and runs once, so an interrupted calibration resumes.
 """
 
 from __future__ import annotations
@@ -42,14 +42,15 @@ from harness.submission.resolution import ResolvedSubmission, resolve
 from workloads.spec import HORIZON_FRACTION, ReferenceSpeed, Target
 
 BASELINES = ("adamw", "nadamw", "nesterov", "heavy_ball")
-"""The first one sets target and budget; all are reported against them."""
+"""The baselines; the first one sets target and budget."""
 RUNGS = ((0.25, 1.0), (0.5, 0.5), (1.0, 0.25))
-"""Successive halving: the fraction of the horizon, and of the points that are tried so long."""
+"""Rungs of successive halving: (fraction of the horizon, fraction of the points trained so long).
+"""
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much a calibration tries."""
+    """The effort of a calibration: numbers of points, seeds and studies."""
 
     horizon_steps: int
     points: int = 24
@@ -58,29 +59,29 @@ class Effort:
     baselines: tuple[str, ...] = BASELINES
     rule: Rule = field(default_factory=Rule)
     reference_s: float = 20.0
-    """How long each of three reference trainings takes."""
+    """Duration of each of three reference trainings, in seconds."""
 
 
 class Executors(NamedTuple):
-    """Where the trials of a calibration run."""
+    """The executors of a calibration's trials."""
 
     parallel: Executor
-    """Several at once: of these only the steps count."""
+    """Runs trials concurrently; only their steps count."""
     serial: Executor
-    """One after the other, so that they can be timed."""
+    """Runs one trial at a time, so that it can be timed."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """One calibration: what is calibrated, how much is tried, where and how it runs.
+    """A calibration: its workload, its effort, and how its trials run.
 
     Args:
         request: suite, workload, framework and device; its submission is not used.
-        effort: the horizon and how much is tried up to it.
+        effort: the horizon, and the numbers of points, seeds and studies.
         store: the folder of the trials' records.
-        options: of a trial that runs alone.
-        jobs: how many trials run at once where only steps count.
-        say: shows a line.
+        options: the options of a trial that runs alone.
+        jobs: the number of concurrent trials where only steps count.
+        say: prints a line.
     """
 
     request: PlanRequest
@@ -92,21 +93,21 @@ class Calibration:
 
     @property
     def factory(self) -> TrialFactory:
-        """The maker of its trials."""
+        """The factory of the calibration's trials."""
         size = registry.workload(self.request.workload).at(self.request.suite)
         return TrialFactory(self.request, size)
 
     def run(self) -> Summary:
-        """Run what is missing and choose the target from the whole."""
+        """Run the missing trials and choose the target from all of them."""
         with self._executors() as executors:
             return self._calibrate(executors)
 
     def at_declared_target(
         self, earlier_baselines: Sequence[Baseline] = ()
     ) -> tuple[Baseline, ...]:
-        """The baselines, each tuned, rerun and timed, at the target that the workload declares.
+        """Tune, rerun and time the baselines, and evaluate them at the declared target.
 
-        Those that are known already are timed again, so that all times are of one machine and day.
+        Earlier baselines are timed again, so that all times are from the same machine and day.
         """
         names = self.effort.baselines
         with self._executors() as executors:
@@ -121,7 +122,7 @@ class Calibration:
         )
 
     def retime(self, summary: Summary) -> Summary:
-        """A summary with the reference and all its baselines timed now, and the budget from it."""
+        """A summary with new times of the reference and all baselines, and the resulting budget."""
         with self._executors() as executors:
             reference = self._stopwatch(executors).reference()
             baselines = tuple(self._retime(one, executors) for one in summary.baselines)
@@ -195,7 +196,7 @@ class Calibration:
         return self._summary(noise, bests, reports, self._stopwatch(executors).reference())
 
     def _whole_studies(self, executors: Executors) -> tuple[float | None, ...]:
-        """Whole studies of the first baseline, so that the target is within a user's reach."""
+        """Whole studies of the first baseline, which ensure that a user can reach the target."""
         submission, effort = resolve(self.effort.baselines[0]), self.effort
         steps = round(effort.horizon_steps / HORIZON_FRACTION)
         trials = registry.suite(self.request.suite).rulesets["external"].trials
@@ -266,7 +267,7 @@ class Calibration:
     def _tune(
         self, submission: ResolvedSubmission, executors: Executors
     ) -> tuple[Point, list[TriedPoint]]:
-        """Successive halving: the best point, and all that was tried."""
+        """Successive halving: the best point, and all tried points."""
         candidates = list(
             enumerate(points_of(submission, self.request, self.effort.points), start=1)
         )
@@ -287,14 +288,14 @@ class Calibration:
 
     @property
     def _shared_options(self) -> RunOptions:
-        """The options of a trial that shares the machine's threads with others."""
+        """The options of a trial that shares the machine's CPU threads with others."""
         return replace(self.options, threads=max(1, self.options.threads // self.jobs))
 
 
 def _rank(
     candidates: Sequence[tuple[int, Point]], finals: Iterable[float | None], direction: Direction
 ) -> list[tuple[int, Point]]:
-    """Points from the best final metric to the worst; those that have none come last."""
+    """Points from best to worst final metric; those without a final metric come last."""
     sign = -1.0 if direction == "maximize" else 1.0
     keys = [
         ((final is None, sign * (final or 0.0), number), (number, point))

@@ -1,4 +1,4 @@
-"""What a calibration leaves behind: `workloads/<name>/calibration/<suite>.json`."""
+"""The summary of a calibration: `workloads/<name>/calibration/<suite>.json`."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ from workloads.spec import (
 
 
 def six_digits(value: SupportsFloat) -> float:
-    """A number as a summary keeps it, with six significant digits."""
+    """A number rounded to six significant digits, as summaries store it."""
     return float(f"{float(value):.6g}")
 
 
 class TriedPoint(Frozen):
-    """A point in one rung of successive halving."""
+    """A point trained in one rung of successive halving."""
 
     point: dict[str, Scalar]
     rung_steps: Count
     final: float | None
-    """The metric after the rung's last step; None if the trial did not get there."""
+    """The metric after the rung's last step; None if the trial ended earlier."""
 
 
 class Speed(Frozen):
-    """How fast a baseline trained alone."""
+    """The speed of a baseline that trains alone on the machine."""
 
     step_s: Positive
-    """The median seconds a step over the grid intervals of all timing trials."""
+    """The median seconds per step over the grid intervals of all timing trials."""
     trials: Count
     threads: Count
     hardware: str
 
 
 class Baseline(Frozen):
-    """One baseline: how it was tuned and what its best point does on fresh seeds."""
+    """A baseline: its tuning, and the results of its best point on fresh seeds."""
 
     submission: str
     content_hash: str
@@ -61,15 +61,15 @@ class Baseline(Frozen):
     final_deviation: float | None
     """The standard deviation of the final metric over seeds."""
     speed: Speed | None
-    """None where it was not timed."""
+    """None if it was not timed."""
     at_target: Noise | None = None
-    """How it fares at the target; None before there is one."""
+    """How reliably it reaches the target; None before a target is chosen."""
 
     def times_s(self, target: Target) -> tuple[float, ...]:
-        """Seconds to a target of each seed, at the baseline's own speed; infinite where missed.
+        """Each seed's seconds to a target, at the baseline's own speed; infinite if it misses.
 
         Raises:
-            HarnessError: some seed reaches it and the baseline was not timed.
+            HarnessError: a seed reaches the target, but the baseline was not timed.
         """
         steps = [steps_to(curve, target) for curve in self.curves]
         if not any(steps):
@@ -83,7 +83,7 @@ class Baseline(Frozen):
 
 
 class Check(Frozen):
-    """Whole studies under the new budget and target."""
+    """The check of whole studies under the new budget and target."""
 
     submission: str
     framework: Framework
@@ -91,11 +91,11 @@ class Check(Frozen):
     trials_a_study: Count
     reached: int
     times_s: tuple[float | None, ...]
-    """Each study's best time to the target; None if no trial reached it."""
+    """Each study's best time to the target, in seconds; None if no trial reached it."""
 
 
 class Summary(Frozen):
-    """Everything that the target and the budget were computed from."""
+    """All data from which target and budget were computed."""
 
     workload: str
     suite: str
@@ -107,41 +107,44 @@ class Summary(Frozen):
     rule: Rule
     target: Noise
     reference: ReferenceSpeed
-    """The speed of reference training in torch, as `harness.speed.reference_training` has it."""
+    """The speed of reference training in torch, as measured by `harness.speed.reference_training`.
+    """
     budget_s: Positive
     study_bests: tuple[float | None, ...]
-    """The best value of each whole study of the first baseline, counted in steps."""
+    """The best value of each whole study of the first baseline, with budgets in steps."""
     baselines: tuple[Baseline, ...]
-    """The first one set target and budget."""
+    """The baselines; the first one set target and budget."""
     checks: tuple[Check, ...] = ()
-    """One of a framework."""
+    """At most one per framework."""
     band: Band | None = None
-    """Where the best of the baselines reach the target; see `harness.calibration.band`."""
+    """The convergence band; see `harness.calibration.band`."""
 
     def with_baselines(self, baselines: Iterable[Baseline]) -> Summary:
-        """The same with more baselines; one of a name that is there takes its place."""
+        """The summary with more baselines; one with an existing name replaces it."""
         by_name = {baseline.submission: baseline for baseline in (*self.baselines, *baselines)}
         return self.model_copy(update={"baselines": tuple(by_name.values())})
 
     def with_check(self, check: Check) -> Summary:
-        """The same with a framework's check, in place of one that was there."""
+        """The summary with a framework's check, which replaces an earlier one."""
         others = (one for one in self.checks if one.framework != check.framework)
         return self.model_copy(update={"checks": (*others, check)})
 
 
 def budget_of(horizon_steps: int, reference: ReferenceSpeed) -> float:
-    """The budget in seconds, rounded up to a tenth: horizon / 0.75 steps and the start-up."""
+    """The budget in seconds, rounded up to a tenth: that of horizon / 0.75 steps, plus the
+    start-up.
+    """
     runtime_s = horizon_steps / HORIZON_FRACTION * reference.step_s + reference.startup_s
     return math.ceil(runtime_s * 10.0) / 10.0
 
 
 def summary_path(folder: Path, suite: str) -> Path:
-    """Where a workload keeps the summary of one suite's calibration."""
+    """The path of the summary of a workload's calibration in one suite."""
     return calibration_file(folder, suite)
 
 
 def write_summary(path: Path, summary: Summary) -> None:
-    """Write a summary as JSON, a list of numbers on one line."""
+    """Write a summary as JSON, with each list of numbers on one line."""
     text = json.dumps(summary.model_dump(mode="json"), indent=1)
     flat = re.sub(r"\[[^\[\]{}]*\]", lambda numbers: re.sub(r"\s+", " ", numbers[0]), text)
     write_whole(path, flat + "\n")
@@ -151,7 +154,7 @@ def read_summary(path: Path) -> Summary:
     """Read a summary.
 
     Raises:
-        HarnessError: there is none yet.
+        HarnessError: there is no summary yet.
     """
     if not path.is_file():
         raise HarnessError(

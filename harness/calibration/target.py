@@ -1,4 +1,4 @@
-"""The rule that turns twenty curves of a tuned AdamW into a target; a pure function of them."""
+"""The rule that chooses a target from twenty curves of a tuned AdamW: a pure function."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Direction = Literal["maximize", "minimize"]
 
 
 class Curve(Frozen):
-    """What one training run reached: a metric after numbers of steps (None where it was NaN)."""
+    """A training run's metric after given numbers of steps (None for NaN)."""
 
     instance_seed: str
     steps: tuple[int, ...]
@@ -23,22 +23,23 @@ class Curve(Frozen):
 
 
 class Rule(Frozen):
-    """When a value may be the target."""
+    """The conditions that a target must fulfil."""
 
     reached_fraction: Fraction = 0.9
-    """The fraction of the seeds that must reach it by the horizon: 18 of 20."""
+    """The fraction of seeds that must reach it by the horizon: 18 of 20."""
     studies_fraction: Fraction = 0.8
-    """The fraction of whole studies, at points drawn as a user's are, that must reach it."""
+    """The fraction of whole studies, with points drawn as for a user, that must reach it."""
     max_variation: float = 0.10
-    """The greatest coefficient of variation of the steps to it, among seeds that reach it."""
+    """The maximum coefficient of variation of the steps to it, over the seeds that reach it."""
     latest_fraction: Fraction = 1.0
-    """The fraction of the horizon by which the median seed must be there: below 1, on the slope."""
+    """The fraction of the horizon by which the median seed must reach it: below 1, where the curve
+    is still steep."""
     resolution: float = 0.001
-    """Targets are multiples of it: a step that evaluation noise cannot tell apart is of no use."""
+    """Targets are multiples of this: evaluation noise hides smaller differences."""
 
 
 class Noise(Frozen):
-    """A value and how surely, how soon and how evenly it is reached."""
+    """A value, and how reliably, how soon and how uniformly the seeds reach it."""
 
     value: float
     reached: int
@@ -47,12 +48,12 @@ class Noise(Frozen):
     variation: float | None
     """The coefficient of variation (standard deviation over mean) of the steps to the value.
 
-    This and the median are None where no seed reaches the value.
+    This and the median are None if no seed reaches the value.
     """
 
 
 def steps_to(curve: Curve, target: Target) -> int | None:
-    """The steps of the first observation at the target or beyond it; None if there is none."""
+    """The steps at the first observation that meets the target; None if there is none."""
     for step, value in zip(curve.steps, curve.values, strict=True):
         if value is not None and target.is_met_by(value):
             return step
@@ -60,7 +61,7 @@ def steps_to(curve: Curve, target: Target) -> int | None:
 
 
 def noise_of(curves: Sequence[Curve], target: Target) -> Noise:
-    """How surely and how evenly curves reach a target."""
+    """How reliably and uniformly curves reach a target."""
     steps_of_hits = [steps for curve in curves if (steps := steps_to(curve, target)) is not None]
     if not steps_of_hits:
         return Noise(
@@ -83,14 +84,14 @@ def target_of(
     direction: Direction,
     rule: Rule | None = None,
 ) -> Noise:
-    """The best value that enough curves reach evenly enough, and enough studies at all.
+    """The best value that enough curves reach, uniformly enough, and that enough studies reach.
 
     Args:
-        curves: one a seed, up to the horizon, at the tuned point.
-        study_bests: the best value that any trial of each whole study reached in its budget.
+        curves: one curve per seed, up to the horizon, at the tuned point.
+        study_bests: the best value of any trial within the budget, for each whole study.
         metric: the validation metric's name.
-        direction: whether more or less of it is better.
-        rule: what "enough" and "evenly" mean.
+        direction: whether larger or smaller values are better.
+        rule: the required fractions and the maximum variation.
 
     Raises:
         HarnessError: no value fulfils the rule.

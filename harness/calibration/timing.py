@@ -1,4 +1,4 @@
-"""Seconds a step in a calibration: of reference training and of a baseline at its best point."""
+"""Measure seconds per step for a calibration: of reference training, and of a baseline."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from harness.submission.resolution import ResolvedSubmission
 from workloads.spec import ReferenceSpeed
 
 TRIALS, MOST_STEPS = 3, 1000
-"""A median needs no more."""
+"""The number of timing trials, and the maximum of their steps: enough for a median."""
 
 
 @dataclass(frozen=True)
 class Stopwatch:
-    """Times training alone on the machine, with all threads of a scored trial.
+    """Times training that runs alone on the machine, with all threads of a scored trial.
 
     Args:
-        factory: of the calibration's trials.
-        store: the folder of their records.
-        executor: runs one trial after the other.
-        options: of a trial that runs alone.
-        reference_s: how long one reference training takes.
-        say: shows a line.
+        factory: makes the calibration's trials.
+        store: the folder of the trials' records.
+        executor: runs one trial at a time.
+        options: the options of a trial that runs alone.
+        reference_s: the duration of one reference training, in seconds.
+        say: prints a line.
     """
 
     factory: TrialFactory
@@ -44,7 +44,7 @@ class Stopwatch:
     say: Callable[[str], None]
 
     def reference(self) -> ReferenceSpeed:
-        """The speed of reference training here: medians of several measurements."""
+        """The speed of reference training on this machine: medians of several measurements."""
         request, numbers = self.factory.request, range(1, TRIALS + 1)
         trials = [reference_trial(request, self.reference_s, number) for number in numbers]
         self.executor.run(trials, self.options)
@@ -62,7 +62,7 @@ class Stopwatch:
         """The speed of a baseline at its best point.
 
         Raises:
-            HarnessError: it made no step.
+            HarnessError: the baseline made no step.
         """
         from harness.machine.hardware import fingerprint
 

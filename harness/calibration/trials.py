@@ -1,10 +1,10 @@
-"""The trials of a calibration: counted in steps, so that any machine finds the same target.
+"""The trials of a calibration: budgets in steps, so that every machine finds the same target.
 
-A trial that is to end at s steps has a budget of s steps and the point's `horizon` set to 1, which
-gives step for step the schedule of a budget of s / 0.75 with a horizon of 0.75, without the last
-quarter, in which nothing is learned any more. So a rung of successive halving is a whole training
-run with a short schedule, not the beginning of a long one: cut runs with a high learning rate
-rank points by how little they have decayed.
+A trial of s steps has a budget of s steps and the point's `horizon` set to 1. This is step for step
+the schedule of a budget of s / 0.75 steps with a horizon of 0.75, without the last quarter, in
+which nothing more is learned. A rung of successive halving is thus a complete training run with a
+short schedule, not the beginning of a long one; among truncated runs, those with a high learning
+rate would rank too low, because their rate has not decayed yet.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from workloads.spec import HORIZON_FRACTION, Grid, SuiteWorkload
 
 ROUND_SEED = "calibration"
 HANG_LIMIT_S = 3600.0
-"""Bounds a worker that hangs; a trial that is counted in steps ends long before."""
+"""Time limit for a worker that hangs, in seconds; trials with a budget in steps end long before."""
 TUNING_GRID = Grid(even=10, look_from=1.0)
-"""Only the end is evaluated; the snapshots between stop a trial that has diverged."""
+"""Only the end is evaluated; earlier snapshots stop a trial that has diverged."""
 CURVE_GRID = Grid(first=0.05, ratio=1.05, kept=1)
-"""Every point is evaluated: sixty, as fine everywhere as a target's noise is to be known."""
+"""All sixty points are evaluated, so that noise is known equally well at any target."""
 TIMED_GRID = Grid(even=50, look_from=1.0)
-"""Equal rounds, of whose seconds a step the median counts."""
+"""Equal rounds; the median of their seconds per step counts."""
 SEEDS_STUDY, TIMING_STUDY, WHOLE_STUDY = 100, 200, 300
-"""Numbers of the studies that hold the reruns and the timing, and of the first whole study; rungs
-are the studies from 1 on."""
+"""The study numbers of the reruns, of the timing trials, and of the first whole study; rungs are
+studies from 1 on."""
 
 
 class RunSpec(NamedTuple):
-    """How long a trial of a calibration is, on which instance, and how it is observed."""
+    """The length, instance and evaluation grid of a calibration's trial."""
 
     steps: int
     instance_seed: str
@@ -48,7 +48,7 @@ class RunSpec(NamedTuple):
 
 @dataclass(frozen=True)
 class TrialFactory:
-    """What all trials of one calibration share."""
+    """Makes the trials of one calibration."""
 
     request: PlanRequest
     size: SuiteWorkload
@@ -60,13 +60,13 @@ class TrialFactory:
         rung: int,
         steps: int,
     ) -> tuple[Trial, ...]:
-        """One trial a point, all on the rung's one instance, so that points are compared in pairs.
+        """One trial per point, all on the same instance, so that comparisons of points are paired.
 
         Args:
             submission: the baseline.
-            points: numbered from 1.
-            rung: its number, from 1.
-            steps: the length of its trials.
+            points: (number, point) pairs, numbered from 1.
+            rung: the rung's number, from 1.
+            steps: the budget of its trials, in steps.
         """
         seed = self._instance(rung, 1)
         return tuple(
@@ -79,7 +79,7 @@ class TrialFactory:
     def seeds(
         self, submission: ResolvedSubmission, point: Point, steps: int, count: int
     ) -> tuple[Trial, ...]:
-        """The best point on fresh instances, observed closely enough to choose a target by."""
+        """The best point on fresh instances, on a grid fine enough to choose a target from."""
         return self._on_fresh_instances(
             submission, point, steps, count, study=SEEDS_STUDY, grid=CURVE_GRID
         )
@@ -87,7 +87,7 @@ class TrialFactory:
     def timing(
         self, submission: ResolvedSubmission, point: Point, steps: int, count: int
     ) -> tuple[Trial, ...]:
-        """The best point on the same instances, to be run alone."""
+        """The best point on the same instances, for trials that run alone."""
         return self._on_fresh_instances(
             submission, point, steps, count, study=TIMING_STUDY, grid=TIMED_GRID
         )
@@ -95,13 +95,13 @@ class TrialFactory:
     def whole_studies(
         self, submission: ResolvedSubmission, steps: int, studies: int, trials: int
     ) -> tuple[Trial, ...]:
-        """Studies as a user runs them: new points drawn in each, the point's own horizon.
+        """Studies as a user runs them: each draws new points, which keep their own horizon.
 
         Args:
             submission: the baseline.
-            steps: the whole budget.
-            studies: how many.
-            trials: how many points each has.
+            steps: the budget of a trial, in steps.
+            studies: the number of studies.
+            trials: the number of points per study.
         """
         all_trials = []
         for study in range(WHOLE_STUDY, WHOLE_STUDY + studies):
@@ -121,7 +121,7 @@ class TrialFactory:
         study: int,
         grid: Grid,
     ) -> tuple[Trial, ...]:
-        """The best point on instances on which it was not tuned: those of the seeds' study."""
+        """The best point on instances not used for tuning: those of the seeds' study."""
         instances = ((n, self._instance(SEEDS_STUDY, n)) for n in range(1, count + 1))
         return tuple(
             self._trial(submission, _to_the_end(point), (study, n), RunSpec(steps, seed, grid))
@@ -153,10 +153,10 @@ def _to_the_end(point: Point) -> Point:
 def points_of(
     submission: ResolvedSubmission, request: PlanRequest, count: int
 ) -> tuple[Point, ...]:
-    """The points that a baseline is tuned over.
+    """The candidate points of a baseline.
 
     Raises:
-        HarnessError: its schedule has no horizon to end at.
+        HarnessError: its schedule does not end at a horizon.
     """
     if "horizon" not in submission.space.default:
         raise HarnessError(
@@ -169,14 +169,14 @@ def points_of(
 
 
 def final_of(record: TrialRecord, store: Path) -> float | None:
-    """The validation metric after a trial's last step; None if the trial did not get there."""
+    """The validation metric after a trial's last step; None if the trial ended earlier."""
     curve = curve_of(record, store)
     is_whole = bool(curve.steps) and curve.steps[-1] == record.trial.budget.steps
     return curve.values[-1] if is_whole else None
 
 
 def study_bests(records: Sequence[TrialRecord], direction: Direction) -> tuple[float | None, ...]:
-    """The best value that any trial of each study reached, by the studies' numbers."""
+    """The best value of any trial, for each study in order of its number."""
     pick = max if direction == "maximize" else min
     by_study: dict[int, list[float]] = {record.trial.study: [] for record in records}
     for record in records:
@@ -186,7 +186,7 @@ def study_bests(records: Sequence[TrialRecord], direction: Direction) -> tuple[f
 
 
 def curve_of(record: TrialRecord, store: Path) -> Curve:
-    """The validation metric of a trial's evaluations."""
+    """The values of the validation metric in a trial's evaluations."""
     events = evaluations(store / record.trial.folder)
     metric = record.trial.target.metric
     values = [evaluation.validation[metric] for evaluation in events]

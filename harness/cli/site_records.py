@@ -106,7 +106,7 @@ class _Folders:
             name = _name(store)
             self.gaps.append(Gap(name, str(error).replace(str(store), name)))
             return []
-        self.rows.extend(reading.beside)
+        self.rows.extend(reading.gatherer)
         self.frames.append(_from_inside(reading.results, store))
         self.evidence = self.evidence.join(reading.evidence)
         return list(reading.audits)

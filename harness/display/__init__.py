@@ -1,1 +1,1 @@
-"""What a user sees while trials run."""
+"""Progress displays for running trials."""

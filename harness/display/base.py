@@ -1,4 +1,4 @@
-"""What a user sees while trials run: a live line in a terminal, plain lines elsewhere."""
+"""Progress displays: a live line in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from harness.record.schema import ToldEvent
 
 
 class Display(Protocol):
-    """A back-end: hears of each trial and of the events inside it."""
+    """A display: is told of each trial and of the events within it."""
 
     def note(self, text: str) -> None:
-        """Something is done before the trials start."""
+        """Show a remark, for example on preparations before the trials."""
         ...
 
     def begin(self, number: int, total: int, trial: Trial) -> None:
@@ -28,5 +28,5 @@ class Display(Protocol):
         ...
 
     def close(self) -> None:
-        """Nothing more will be shown."""
+        """End the display; nothing is shown after this."""
         ...

@@ -1,4 +1,4 @@
-"""One line for each trial that has ended, for runs in which several train at once."""
+"""One line per ended trial, for runs with concurrent trials."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from harness.record.schema import ToldEvent
 
 
 class EndingsDisplay:
-    """Says how each trial ended, and nothing of what comes before.
+    """Reports how each trial ended, and nothing before that.
 
     Args:
-        say: shows a line.
+        say: prints a line.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
 
     def note(self, text: str) -> None:
-        """Let it pass."""
+        """Show nothing."""
 
     def begin(self, number: int, total: int, trial: Trial) -> None:
-        """Let it pass."""
+        """Show nothing."""
 
     def event(self, event: ToldEvent) -> None:
-        """Let it pass."""
+        """Show nothing."""
 
     def finish(self, record: TrialRecord) -> None:
-        """Say how it ended."""
+        """Report how the trial ended."""
         trial, result = record.trial, record.result
         if result is not None:
             place = f"{trial.submission.name} {trial.study}.{trial.trial}"
             self._say(f"  {place}: {ending(trial, result)}")
 
     def close(self) -> None:
-        """Let it pass."""
+        """Show nothing."""
 
 
 class RemoteDisplay(EndingsDisplay):
-    """Says what the engine does with trials, too."""
+    """Also reports what the engine does with trials."""
 
     def note(self, text: str) -> None:
-        """Say it on a line."""
+        """Print the remark on a line."""
         self._say(text)

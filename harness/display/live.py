@@ -1,4 +1,4 @@
-"""A line that moves, in a terminal."""
+"""A live line, in a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.record.schema import ToldEvent
 
 
 class LiveDisplay:
-    """One line that moves for the running trial, one that stays for each finished one."""
+    """A live line for the running trial, and a permanent one for each finished trial."""
 
     def __init__(self, console: PlainConsole) -> None:
         self._console = console
@@ -22,31 +22,31 @@ class LiveDisplay:
         self._live = Live(console=console, auto_refresh=False, transient=True)
 
     def note(self, text: str) -> None:
-        """Show it on the moving line."""
+        """Show the remark on the live line."""
         self._live.start()
         self._live.update(_style(text, "cyan"), refresh=True)
 
     def begin(self, number: int, total: int, trial: Trial) -> None:
-        """Start the line of a trial."""
+        """Start the live line of a trial."""
         self._progress = Progress(number, total, trial)
         self._live.start()
         self._show()
 
     def event(self, event: ToldEvent) -> None:
-        """Move the line."""
+        """Update the live line."""
         if self._progress is not None:
             self._progress.hear(event)
             self._show()
 
     def finish(self, record: TrialRecord) -> None:
-        """Leave one line that stays."""
+        """Print a permanent line on how the trial ended."""
         if record.result is None or self._progress is None:
             return
         colour = "green" if record.result.state == "reached" else "yellow"
         self._console.print(_style(self._progress.last_line(record.result), colour))
 
     def close(self) -> None:
-        """Take the moving line away."""
+        """Remove the live line."""
         self._live.stop()
 
     def _show(self) -> None:

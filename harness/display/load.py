@@ -1,4 +1,4 @@
-"""The display that suits a console."""
+"""Choose the display for a console."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from harness.display.plain import PlainDisplay
 
 
 def display_for(console: PlainConsole) -> Display:
-    """The back-end that suits a console."""
+    """The live display in a terminal, plain lines elsewhere."""
     return LiveDisplay(console) if console.is_terminal else PlainDisplay(console)

@@ -1,4 +1,4 @@
-"""What a store's records say at a moment: how far its trials are. Nothing is locked or written."""
+"""The current progress of a store's trials, from its records; nothing is locked or written."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from harness.record.store import EVENTS_FILE, read_record, record_paths
 
 @dataclass(frozen=True)
 class TrialView:
-    """One trial, as its record stands."""
+    """A trial and its record so far."""
 
     record: TrialRecord
     changed_s: float
-    """When its record grew last, in seconds since the epoch."""
+    """When its record last changed, in seconds since the epoch."""
     progress: Progress | None = None
-    """Of one that has begun and not ended; it trains, or was interrupted."""
+    """The progress of a trial that is training or was interrupted; None otherwise."""
     values: tuple[float, ...] = ()
-    """The target's metric so far, in the order of training."""
+    """The values of the target's metric so far, in order of time."""
 
 
 @dataclass(frozen=True)
 class EntryView:
-    """The trials of a submission on a workload."""
+    """The trials of one submission on one workload."""
 
     workload: str
     submission: str
@@ -39,22 +39,22 @@ class EntryView:
 
     @property
     def changed_s(self) -> float:
-        """When one of them grew last."""
+        """When one of their records last changed, in seconds since the epoch."""
         return max(view.changed_s for view in self.trials)
 
     @property
     def ended_count(self) -> int:
-        """How many have a result."""
+        """The number of trials with a result."""
         return sum(view.record.result is not None for view in self.trials)
 
     def count(self, state: str) -> int:
-        """How many ended in a state."""
+        """The number of trials that ended in this state."""
         results = [view.record.result for view in self.trials]
         return sum(result is not None and result.state == state for result in results)
 
     @property
     def best_s(self) -> float:
-        """The least time to the target, infinite if none has reached it."""
+        """The shortest time to the target, in seconds; infinite if no trial has reached it."""
         results = [view.record.result for view in self.trials]
         times = [result.time_to_target_s for result in results if result is not None]
         return min((time_s for time_s in times if time_s is not None), default=math.inf)
@@ -62,20 +62,20 @@ class EntryView:
 
 @dataclass
 class StoreReader:
-    """Reads a store again and again; trials that have ended are read once.
+    """Reads a store repeatedly; ended trials are read only once.
 
     Args:
-        store: a folder, as `harness run` wrote it.
+        store: the folder of the records, as `harness run` writes it.
     """
 
     store: Path
     _ended_views: dict[Path, TrialView] = field(default_factory=dict)
 
     def read(self) -> tuple[EntryView, ...]:
-        """Its entries, those that changed last first.
+        """The store's entries, most recently changed first.
 
         Raises:
-            HarnessError: it holds no trial, or one cannot be read.
+            HarnessError: the store holds no trial, or one cannot be read.
         """
         views = [self._view(path) for path in record_paths(self.store)]
         if not views:
@@ -119,7 +119,7 @@ def _by_entry(views: Iterable[TrialView]) -> dict[tuple[str, str], list[TrialVie
 
 
 def ago(changed_s: float) -> str:
-    """How long ago something was, in the largest unit that it fills."""
+    """A duration since some moment as text, in the largest whole unit."""
     seconds = max(0.0, time.time() - changed_s)
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:

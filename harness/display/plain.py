@@ -8,11 +8,11 @@ from harness.plan.trial import Trial, TrialRecord
 from harness.record.schema import Evaluation, ToldEvent
 
 EVALUATION_LINES = 5
-"""How many evaluations of a trial the plain display shows, evenly spread over its budget."""
+"""The number of evaluations shown per trial, evenly spread over its budget."""
 
 
 class PlainDisplay:
-    """Lines for a log: the start and end of each trial and a few evaluations between."""
+    """Lines for a log: the start and end of each trial, and a few evaluations in between."""
 
     def __init__(self, console: PlainConsole) -> None:
         self._console = console
@@ -20,17 +20,17 @@ class PlainDisplay:
         self._line_count = 0
 
     def note(self, text: str) -> None:
-        """Say it on a line."""
+        """Print the remark on a line."""
         self._line(text)
 
     def begin(self, number: int, total: int, trial: Trial) -> None:
-        """Say which trial starts."""
+        """Report which trial starts."""
         self._progress = Progress(number, total, trial)
         self._line_count = 0
         self._line(f"{self._progress.head}: study {trial.study} trial {trial.trial}, started")
 
     def event(self, event: ToldEvent) -> None:
-        """Say how far the trial is, at most `EVALUATION_LINES` times."""
+        """Report the trial's progress, at most `EVALUATION_LINES` times."""
         progress = self._progress
         if progress is None:
             return
@@ -43,12 +43,12 @@ class PlainDisplay:
             self._line(f"  step {progress.step}, {progress.metric_text}, {progress.remaining}")
 
     def finish(self, record: TrialRecord) -> None:
-        """Say how the trial ended."""
+        """Report how the trial ended."""
         if record.result is not None and self._progress is not None:
             self._line(self._progress.last_line(record.result))
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: there is no line to remove."""
 
     def _line(self, text: str) -> None:
         self._console.print(text, soft_wrap=True)

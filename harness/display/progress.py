@@ -1,4 +1,4 @@
-"""How far a trial is, from its events, and one line on how it ended."""
+"""A trial's progress, from its events, and a line on how it ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.record.schema import (
 
 
 class Progress:
-    """What is known of the trial that runs."""
+    """The progress of the running trial."""
 
     def __init__(self, number: int, total: int, trial: Trial) -> None:
         self.number = number
@@ -27,7 +27,7 @@ class Progress:
         self.metric: float | None = None
 
     def hear(self, event: ToldEvent) -> None:
-        """Take in an event."""
+        """Update the progress with an event."""
         is_glance = isinstance(event, SnapshotTaken) and not event.is_look
         if not is_glance:  # nothing stops for one
             self.phase = _PHASES.get(event.kind, self.phase)
@@ -45,7 +45,7 @@ class Progress:
 
     @property
     def remaining(self) -> str:
-        """What is left of the budget."""
+        """The remaining budget as text."""
         budget = self.trial.budget
         if budget.steps:
             return f"{round(budget.steps * (1.0 - self.fraction))} steps left"
@@ -53,18 +53,18 @@ class Progress:
 
     @property
     def head(self) -> str:
-        """Which trial of how many."""
+        """The trial's number and the total as text."""
         return f"trial {self.number} of {self.total}"
 
     @property
     def metric_text(self) -> str:
-        """The target's metric beside the target."""
+        """The target's metric next to the target, as text."""
         target = self.trial.target
         now = "-" if self.metric is None else f"{self.metric:.4g}"
         return f"{target.metric} {now} (target {target.short})"
 
     def last_line(self, result: Result) -> str:
-        """How the trial ended, and whether it had the processors to itself."""
+        """How the trial ended, and whether other programs disturbed it."""
         line = f"{self.head}: {ending(self.trial, result)}"
         if not result.contention:
             return line
@@ -83,7 +83,7 @@ _PHASES = {
 
 
 def ending(trial: Trial, result: Result) -> str:
-    """One line on how a trial ended."""
+    """A line on how a trial ended."""
     best = "-" if result.best_metric is None else f"{result.best_metric:.4g}"
     if result.state == "reached" and result.time_to_target_s is not None:
         return (

@@ -1,4 +1,4 @@
-"""The table at the end of a run, and why trials ended early."""
+"""The result table at the end of a run, and the reasons why trials ended early."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from harness.submission.reference import Scalar
 from workloads.targets import BaselineTarget
 
 SHOWN_LINES = 6
-"""Of a worker's log: a compiler, say, tells at its end what has failed."""
+"""Lines shown of a worker's log: a compiler, for example, reports its error at the end."""
 
 
 def results_table(records: Sequence[TrialRecord]) -> Table:
-    """The table at the end of a run, narrow enough for 80 columns."""
+    """The result table of a run, at most 80 columns wide."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("study", "trial"):
         table.add_column(name, justify="right")
@@ -33,7 +33,7 @@ def results_table(records: Sequence[TrialRecord]) -> Table:
 
 
 def _searched_names(records: Sequence[TrialRecord]) -> tuple[str, ...]:
-    """The hyperparameters that differ between trials; all, if none does."""
+    """The names of the hyperparameters that differ between trials; all of them if none differs."""
     values: dict[str, set[Scalar]] = {}
     for record in records:
         for name, value in record.trial.point.items():
@@ -54,7 +54,7 @@ def _row(record: TrialRecord, names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _point_text(trial: Trial, names: Iterable[str]) -> str:
-    """A point on few lines: `name=value`, numbers to four digits."""
+    """Hyperparameters as `name=value`, numbers to four significant digits, on few lines."""
     values = ((name, trial.point[name]) for name in names if name in trial.point)
     return " ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
@@ -63,7 +63,7 @@ def _point_text(trial: Trial, names: Iterable[str]) -> str:
 
 
 def workloads_table(records: Iterable[Sequence[TrialRecord]]) -> Table:
-    """The table at the end of a run on several workloads: a line for the records of each."""
+    """The result table of a run on several workloads, one line per workload."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("workload", no_wrap=True)
     for name in ("trials at target", "studies at target", "time (s)"):
@@ -86,13 +86,13 @@ def workloads_table(records: Iterable[Sequence[TrialRecord]]) -> Table:
 
 
 def _time_of(record: TrialRecord) -> float:
-    """Seconds to the target, infinite if it was not reached."""
+    """Seconds to the target; infinite if it was not reached."""
     time_s = record.result.time_to_target_s if record.result is not None else None
     return math.inf if time_s is None else time_s
 
 
 def describe_misses(records: Sequence[TrialRecord]) -> str:
-    """That no trial reached the target, and how near the best came; "" if one did."""
+    """A remark on how close the best trial came to the target; "" if a trial reached it."""
     results = [record.result for record in records if record.result is not None]
     if not results or any(result.state == "reached" for result in results):
         return ""
@@ -106,7 +106,7 @@ def describe_misses(records: Sequence[TrialRecord]) -> str:
 
 
 def reasons(records: Iterable[TrialRecord]) -> tuple[str, ...]:
-    """Why trials ended neither at target nor at budget, and what flagged them, each once."""
+    """The distinct reasons why trials ended before target and budget, and their flags."""
     texts: dict[str, str] = {}
     for record in records:
         result = record.result
@@ -121,11 +121,11 @@ def reasons(records: Iterable[TrialRecord]) -> tuple[str, ...]:
 
 
 def log_end(records: Iterable[TrialRecord], store: Path) -> tuple[str, ...]:
-    """The last lines of the worker's log of the first trial that crashed; none if it has none.
+    """The last lines of the worker's log of the first crashed trial; empty if there are none.
 
     Args:
-        records: of trials.
-        store: the folder that they lie in.
+        records: the trials' records.
+        store: the folder of the records.
     """
     for record in records:
         if record.result is None or record.result.state != "crashed":

@@ -1,4 +1,4 @@
-"""A store as a terminal of 80 columns shows it: what trains, and what has ended."""
+"""A view of a store for a terminal of 80 columns: running and ended trials."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from harness.display.overview import EntryView, TrialView, ago
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 LATEST = 24
-"""How many of a trial's evaluations are drawn."""
+"""The number of a trial's evaluations that are drawn."""
 BAR = 20
 
 
 def store_view(name: str, entries: Sequence[EntryView]) -> RenderableType:
-    """What trains now, and below it a line for each entry.
+    """The trials in progress, and below them a line for each entry.
 
     Args:
-        name: of the store.
-        entries: in their order.
+        name: the store's name.
+        entries: the entries, in the order of display.
     """
     trials = sum(len(entry.trials) for entry in entries)
     ended_count = sum(entry.ended_count for entry in entries)
@@ -36,7 +36,7 @@ def store_view(name: str, entries: Sequence[EntryView]) -> RenderableType:
 
 
 def _trial_lines(view: TrialView) -> list[Text]:
-    """Three lines on a trial that has begun and not ended."""
+    """Three lines on a trial in progress."""
     trial, progress = view.record.trial, view.progress
     assert progress is not None
     blocks = round(BAR * progress.fraction)
@@ -56,7 +56,7 @@ def _trial_lines(view: TrialView) -> list[Text]:
 
 
 def spark(values: Sequence[float]) -> str:
-    """The latest values as blocks between their least and their greatest."""
+    """The latest values as block characters, scaled between their minimum and maximum."""
     finite = [value for value in values[-LATEST:] if math.isfinite(value)]
     if not finite:
         return ""

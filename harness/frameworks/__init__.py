@@ -1,1 +1,1 @@
-"""What a framework must offer the benchmark, and how torch and jax offer it."""
+"""The framework interface, and its implementations in torch and jax."""

@@ -1,8 +1,8 @@
-"""The border between the benchmark and a framework: what its referee and its worker ask of one.
+"""The framework interface: what the referee and the worker need from torch or jax.
 
 The referee holds an `EvaluationBackend`, the worker a `TrainingBackend`; neither imports torch or
-jax itself. What crosses the border towards them is numpy or an array that they only pass on; what
-crosses it towards a submission is the framework's own.
+jax itself. They receive numpy arrays, or framework arrays that they only pass on; a submission
+receives the framework's own types.
 """
 
 from __future__ import annotations
@@ -31,45 +31,45 @@ from harness.submission.state import ArrayT, HostArray, StateDict
 from workloads.spec import Augmentation
 
 SECOND_ORDER = ("sharpness", "curvature")
-"""Diagnostics of which a framework says itself whether it computes them."""
+"""Optional diagnostics: each framework declares which of them it computes."""
 LARGEST_CURVATURE = 1500
-"""Parameters of the largest model whose curvature matrices are computed."""
+"""The largest model whose curvature matrices are computed, in parameters."""
 
 
 class EvaluationLoss(Loss[ArrayT], Protocol[ArrayT]):
-    """A loss as the referee sees it; each framework has a table of them by name."""
+    """A loss as the referee uses it; each framework has a table of them by name."""
 
     def per_target(self, logits: ArrayT, targets: ArrayT) -> ArrayT:
-        """The loss of each target, of which `value` is the mean."""
+        """The loss of each target; `value` is their mean."""
         ...
 
     def metrics(self, logits: ArrayT, targets: ArrayT) -> dict[str, ArrayT]:
-        """Each metric of `workloads.losses`, as what its mean over all targets is taken of."""
+        """Per-target values of the metrics of `workloads.losses`; a metric is their mean."""
         ...
 
 
 class Evaluator(Protocol):
-    """The referee's evaluation of a snapshot; it owns its model and its copy of the data.
+    """Evaluates snapshots for the referee, with its own model and its own copy of the data.
 
-    A snapshot holds the model's parameters and then its buffers, by name.
+    A snapshot holds the model's parameters, then its buffers, by name.
     """
 
     def batches(
         self, parameters: Parameters, split: str, start: int = 0
     ) -> Iterator[ExampleMetrics]:
-        """What the workload's loss offers (`workloads.losses`) of each example, in order.
+        """The metrics of the workload's loss (`workloads.losses`) for each example, in order.
 
-        A batch is evaluated when it is asked for, so whoever has enough need not pay for the rest.
+        Lazy: each batch is evaluated when the iterator reaches it, so a caller can stop early.
 
         Args:
             parameters: the snapshot.
-            split: which examples.
-            start: from which on, the first of a batch.
+            split: the name of the split.
+            start: index of the first example, a multiple of the evaluation batch size.
         """
         ...
 
     def metrics(self, parameters: Parameters, split: str) -> dict[str, float]:
-        """The means of these over a whole split."""
+        """The mean of each metric over a whole split."""
         ...
 
     def probe(self, parameters: Parameters) -> dict[str, float]:
@@ -94,7 +94,7 @@ class Evaluator(Protocol):
 
 
 class EvaluationBackend(Protocol):
-    """What a framework does for the referee, on one device."""
+    """A framework's services for the referee, on one device."""
 
     def pin(self) -> None:
         """Set threads, determinism and precision flags to the declared ones."""
@@ -116,7 +116,7 @@ class EvaluationBackend(Protocol):
 
 
 class TrainingProblem(Problem[ArrayT], Protocol[ArrayT]):
-    """A problem as the worker sees it."""
+    """What the worker needs from a problem."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -124,7 +124,7 @@ class TrainingProblem(Problem[ArrayT], Protocol[ArrayT]):
         ...
 
     def note_passes(self, forward: int, backward: int, examples: int) -> None:
-        """Count passes that nothing else counts; `examples` were sent forward in all."""
+        """Add passes that are not counted automatically; `examples` is the total sent forward."""
         ...
 
     def recompute_statistics(
@@ -135,17 +135,17 @@ class TrainingProblem(Problem[ArrayT], Protocol[ArrayT]):
 
 
 class TrainingStream(Stream[ArrayT], Protocol[ArrayT]):
-    """A stream as the worker sees it."""
+    """What the worker needs from a training stream."""
 
     def seek(self, position: int) -> None:
-        """Go on from another position."""
+        """Continue from another position."""
         ...
 
 
 class TrainingBackend(Protocol[ArrayT]):
-    """What a framework does for the worker, on one device, with arrays of its own.
+    """A framework's services for the worker, on one device, with its own array type.
 
-    It is given back the problems that it made, and no others.
+    The problems passed to its methods are always ones that it created.
     """
 
     def pin(self) -> None:
@@ -157,27 +157,27 @@ class TrainingBackend(Protocol[ArrayT]):
         ...
 
     def pace(self, earlier: SupportsFloat | None) -> None:
-        """Let no more than two steps be queued, so that a snapshot does not wait for many.
+        """Keep at most two steps queued on the device, so that a snapshot does not wait for many.
 
         Args:
-            earlier: the loss of the step before the last one; all work is waited for if the
-                submission returns none.
+            earlier: the loss of the step before the last one; None if the submission returns no
+                loss, in which case all queued work is awaited.
         """
         ...
 
     def problem(self, config: ProblemConfig) -> TrainingProblem[ArrayT]:
-        """The submission's view of the workload, its parameters still zero."""
+        """The submission's view of the workload; its parameters are still zero."""
         ...
 
     def load(self, problem: Problem[ArrayT], parameters: Parameters) -> None:
-        """Put parameters and buffers in place; seed every generator from the problem's seed."""
+        """Load parameters and buffers; seed every generator from the problem's seed."""
         ...
 
     def without_gradients(
         self, problem: Problem[ArrayT], names: Collection[str]
     ) -> AbstractContextManager[None] | None:
-        """Within it, passes leave some parameters without a gradient, as where a loss does not
-        depend on them; None in a framework where every parameter always has one.
+        """A context in which passes give these parameters no gradient, as if the loss did not
+        depend on them; None in a framework where every parameter always has a gradient.
         """
         ...
 
@@ -192,11 +192,12 @@ class TrainingBackend(Protocol[ArrayT]):
         ...
 
     def submission(self, location: str, hyperparameters: Hyperparameters) -> Submission[ArrayT]:
-        """Import a submission, whichever way it is written; `setup` is still to be called.
+        """Import a submission of any supported kind; `setup` has not been called yet.
 
         Args:
             location: the path of a folder or a file, `module:Class`, or `algoperf:` and a path.
-            hyperparameters: its point; `learning_rate` and `weight_decay` for `module:Class`.
+            hyperparameters: its values by name; `learning_rate` and `weight_decay` for
+                `module:Class`.
 
         Raises:
             HarnessError: the location holds no submission for this framework.
@@ -204,7 +205,7 @@ class TrainingBackend(Protocol[ArrayT]):
         ...
 
     def passes(self, problem: Problem[ArrayT]) -> Sequence[tuple[object, str]]:
-        """The functions in which forward and backward passes happen, as owner and name."""
+        """The functions that run forward and backward passes, as (owner, attribute name)."""
         ...
 
     def export(self, parameters: Mapping[str, ArrayT]) -> dict[str, npt.NDArray[np.float32]]:
@@ -217,27 +218,27 @@ class TrainingBackend(Protocol[ArrayT]):
         shapes: Mapping[str, tuple[int, ...]],
         slot: npt.NDArray[np.float32],
     ) -> None:
-        """Write parameters into one array, as float32, one behind the other; returns when done.
+        """Write parameters into one array as contiguous float32; returns when the copy is complete.
 
         Args:
             parameters: by name, in any order.
-            shapes: what they must be, in the order in which they are written.
-            slot: where to.
+            shapes: their expected shapes, in the order in which they are written.
+            slot: the array to write to.
 
         Raises:
-            HarnessError: a name or a shape is another.
+            HarnessError: a name or a shape differs from the expected one.
         """
         ...
 
     def to_host(self, value: object) -> tuple[HostArray, str] | None:
-        """An array of the framework's or numpy's as numpy's, with a mark; None for what is none.
+        """A framework or numpy array as a numpy array and a type mark; None for any other value.
 
         It may share memory with the value.
         """
         ...
 
     def from_host(self, array: HostArray, mark: str) -> ArrayT | HostArray | np.generic:
-        """What `to_host` gave, as it was, on the device: a copy."""
+        """The inverse of `to_host`: a copy, on the device."""
         ...
 
     def random_state(self, problem: Problem[ArrayT]) -> StateDict[ArrayT]:
@@ -245,23 +246,23 @@ class TrainingBackend(Protocol[ArrayT]):
         ...
 
     def set_random_state(self, problem: Problem[ArrayT], state: StateDict[ArrayT]) -> None:
-        """Put them back."""
+        """Restore these states."""
         ...
 
 
 @dataclass(frozen=True)
 class Place:
-    """One of the processes that train together, or the only one, with all devices."""
+    """One training process: a rank among several, or the only one, which has all devices."""
 
     world_size: int
-    """How many devices train; one a process, or all of them in this one."""
+    """The number of training devices: one per process, or all of them in this one."""
     rank: int = 0
     rendezvous: str = ""
-    """A file of the worker's own that all processes open to find each other; not there before."""
+    """Path of a file, not yet existing, through which the processes find each other."""
 
 
 ALONE = Place(world_size=1)
-"""One process with one device."""
+"""A single process with a single device."""
 
 
 @dataclass(frozen=True)
@@ -269,16 +270,17 @@ class Parallel(Generic[ArrayT]):
     """How a framework trains on several devices."""
 
     training: Callable[[str, int, Place], TrainingBackend[ArrayT]]
-    """The worker's backend, from a device's name, CPU threads a device, and a place.
+    """Makes the worker's backend from a device name, CPU threads per device, and a place.
 
-    The batches of its streams are those of one device: a process has its slice of each, or a device
-    has where one process has all of them; and so are the losses that are means over a batch.
+    Its streams yield the same global batches as on one device, divided among processes or, where
+    one process has all devices, among devices. Losses are means over the local slice of a process,
+    or over the whole batch in a single process.
     """
     has_processes: bool
-    """Whether each device has a process of its own, a rank; they meet on this machine's loopback.
+    """Whether each device has its own process (rank); they communicate over the loopback interface.
     """
     draws_whole_masks: bool
-    """Whether dropout draws masks for a whole batch, as on one device, and not for each slice."""
+    """Whether dropout masks are drawn for the whole batch, as on one device, not for each slice."""
 
 
 @dataclass(frozen=True)
@@ -288,10 +290,10 @@ class Backends(Generic[ArrayT]):
     evaluation: Callable[[str, int], EvaluationBackend]
     training: Callable[[str, int], TrainingBackend[ArrayT]]
     preloads: tuple[str, ...] = ()
-    """Slow modules that submissions import; the parent of workers has them ready."""
+    """Modules slow to import that submissions use; the process that forks workers preloads them."""
     cuda: Callable[[], str | None] = lambda: None
-    """The version of CUDA that the installed wheel is built for; None for processors alone."""
+    """The CUDA version of the installed wheel; None for a CPU-only one."""
     parallel: Parallel[ArrayT] | None = None
     """How it trains on several devices; None if it does not."""
     diagnostics: tuple[str, ...] = ()
-    """Those of `SECOND_ORDER` that its evaluator computes."""
+    """The members of `SECOND_ORDER` that its evaluator computes."""

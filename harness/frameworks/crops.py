@@ -12,29 +12,29 @@ from harness.frameworks.order import Order
 from workloads.spec import Augmentation
 
 PADDING_VALUE = 128
-"""Mid-grey, what an image is padded with."""
+"""The pixel value of the padding: mid-grey."""
 
 
 class Crops(NamedTuple):
-    """Where each image of an epoch is cut out, by its place in the epoch: three arrays (n,)."""
+    """The crop of each image of an epoch, in the epoch's order: three arrays (examples,)."""
 
     top: npt.NDArray[np.int32]
-    """The first row, in the padded image."""
+    """The first row of the crop, in the padded image."""
     left: npt.NDArray[np.int32]
-    """The first column."""
+    """The first column of the crop."""
     flips: npt.NDArray[np.bool_]
-    """Whether the columns run backwards."""
+    """Whether the image is mirrored left to right."""
 
 
 def epoch_crops(seed: str, epoch: int, examples: int, side: int, how: Augmentation) -> Crops:
     """The crops of one epoch, counted from 0.
 
     Args:
-        seed: the instance's.
-        epoch: each has its own stream of words, `crops-e`.
-        examples: the length of an epoch.
-        side: the images' height and width before padding.
-        how: padding, size and mirroring.
+        seed: the instance's seed.
+        epoch: its number; each epoch draws from its own random stream, `crops-<epoch>`.
+        examples: the number of examples in an epoch.
+        side: the images' height and width before padding, in pixels.
+        how: padding, crop size and mirroring.
     """
     words = philox(seed, f"crops-{epoch}").random_raw(examples)
     places = np.uint64(side + 2 * how.crop_padding - crop_side(side, how) + 1)
@@ -47,7 +47,7 @@ def epoch_crops(seed: str, epoch: int, examples: int, side: int, how: Augmentati
 
 
 def crops_at(order: Order, position: int, count: int, side: int, how: Augmentation) -> Crops:
-    """The crops of the images at some positions of the stream, over the ends of epochs."""
+    """The crops at `count` stream positions from `position`, across epoch ends."""
     parts = []
     while count > 0:
         epoch, offset = divmod(position, order.examples)
@@ -59,12 +59,12 @@ def crops_at(order: Order, position: int, count: int, side: int, how: Augmentati
 
 
 def crop_side(side: int, how: Augmentation | None) -> int:
-    """The side of an image that the model sees."""
+    """Height and width of the images that the model receives, in pixels."""
     return side if how is None or how.crop_to is None else how.crop_to
 
 
 def centre(side: int, how: Augmentation | None) -> slice:
-    """The rows and columns of a held-out image that are evaluated."""
+    """The rows (and columns) of a held-out image's centre crop."""
     width = crop_side(side, how)
     begin = (side - width) // 2
     return slice(begin, begin + width)

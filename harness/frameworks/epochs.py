@@ -1,4 +1,4 @@
-"""The training stream as far as it is the same in every framework."""
+"""The part of the training stream that all frameworks share."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from harness.submission.state import ArrayT
 
 
 class EpochStream(ABC, Generic[ArrayT]):
-    """Endless batches; what comes next depends on the position alone, not on batch sizes.
+    """Endless batches; the next examples depend on the position alone, not on batch sizes.
 
-    Each epoch's permutation goes to the device once.
+    Each epoch's permutation is copied to the device once.
 
     Args:
-        order: of the examples.
-        batch_size: of `next()`.
-        world_size: on how many devices a batch is divided, in equal slices. Whoever has its own
-            slice alone says so in the methods below; positions and counts are of the whole batch.
+        order: the order of the examples.
+        batch_size: the default number of examples of `next()`.
+        world_size: the number of devices that a batch is divided among, in equal slices. Positions
+            and counts are those of the whole batch; a subclass that yields only its own slice does
+            so in the abstract methods.
     """
 
     def __init__(self, order: Order, batch_size: int, world_size: int = 1) -> None:
@@ -31,7 +32,7 @@ class EpochStream(ABC, Generic[ArrayT]):
         self._examples = order.examples
         self._epoch = -1
         self._offset = self._examples
-        """Where the next batch begins in the epoch."""
+        """The position of the next batch within the epoch."""
 
     def __iter__(self) -> Self:
         return self
@@ -40,10 +41,10 @@ class EpochStream(ABC, Generic[ArrayT]):
         return self.next()
 
     def next(self, batch_size: int | None = None) -> Batch[ArrayT]:
-        """The next examples: as many as asked for, or the workload's batch size.
+        """The next `batch_size` examples; by default the workload's batch size.
 
         Raises:
-            HarnessError: they cannot be divided equally among the devices.
+            HarnessError: the batch cannot be divided equally among the devices.
         """
         count = self.batch_size if batch_size is None else batch_size
         if count % self._world_size:
@@ -59,19 +60,19 @@ class EpochStream(ABC, Generic[ArrayT]):
         return batch
 
     def seek(self, position: int) -> None:
-        """Go on from another position."""
+        """Continue from another position."""
         epoch, self._offset = divmod(position, self._examples)
         self._enter_epoch(epoch)
         self.position = position
 
     @abstractmethod
     def _within_epoch(self, count: int) -> Batch[ArrayT]:
-        """The next examples, none of which lies beyond the epoch's end; moves the offset."""
+        """The next examples, all within the current epoch; advances the offset."""
 
     @abstractmethod
     def _across_epochs(self, count: int) -> Batch[ArrayT]:
-        """The next examples over the ends of epochs; moves epoch and offset."""
+        """The next examples across epoch ends; advances epoch and offset."""
 
     @abstractmethod
     def _enter_epoch(self, epoch: int) -> None:
-        """Bring an epoch's permutation, and its crops, to the device."""
+        """Copy an epoch's permutation, and its crops, to the device."""

@@ -1,4 +1,4 @@
-"""The states of numpy's and python's global generators, which a submission may draw from."""
+"""The states of numpy's and Python's global random generators, which a submission may use."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy.typing as npt
 from harness.submission.state import ArrayT, HostArray, StateDict
 
 NumpyState: TypeAlias = tuple[str, npt.NDArray[np.uint32], int, int, float]
-"""The generator's kind, its words, the position in them, and a normal number kept or not."""
+"""numpy's state: algorithm, words, position, whether a normal sample is cached, the sample."""
 PythonState: TypeAlias = tuple[int, npt.NDArray[np.uint64], float | None]
-"""The generator's version, its words, and a normal number kept or not."""
+"""Python's state: version, words, and the cached normal sample, if any."""
 
 
 def global_state() -> dict[str, NumpyState | PythonState]:
-    """Both states as numbers and arrays."""
+    """Both states as numbers and arrays, for a checkpoint."""
     kind, words, position, has_normal, normal = np.random.get_state(legacy=True)
     version, internal, normal_of_python = random.getstate()
     return {
@@ -27,7 +27,7 @@ def global_state() -> dict[str, NumpyState | PythonState]:
 
 
 def set_global_state(state: StateDict[ArrayT]) -> None:
-    """Put both back."""
+    """Restore both states."""
     # They are what `global_state` gave, among other entries.
     kind, words, position, has_normal, normal = cast("NumpyState", state["numpy"])
     np.random.set_state((kind, np.asarray(words), position, has_normal, normal))
@@ -36,12 +36,12 @@ def set_global_state(state: StateDict[ArrayT]) -> None:
 
 
 def plain_array(value: object) -> tuple[HostArray, str] | None:
-    """A numpy array or scalar as an array and the mark by which it comes back as one."""
+    """A numpy array or scalar as an array, and a mark that tells which of the two it was."""
     if isinstance(value, np.ndarray | np.generic) and value.dtype != object:
         return np.asarray(value), "numpy" if isinstance(value, np.ndarray) else "numpy scalar"
     return None
 
 
 def plain_value(array: HostArray, mark: str) -> HostArray | np.generic:
-    """What `plain_array` gave, back."""
+    """The inverse of `plain_array`."""
     return array.copy() if mark == "numpy" else array[()]

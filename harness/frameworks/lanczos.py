@@ -1,11 +1,11 @@
-"""The largest eigenvalue of a symmetric matrix that is known by its products alone, by Lanczos.
+"""Lanczos iteration for the largest eigenvalue of a symmetric matrix given by its products.
 
     beta_k q_{k+1} = A q_k - alpha_k q_k - beta_{k-1} q_{k-1},   alpha_k = q_k^T A q_k
 
 The largest eigenvalue of the tridiagonal matrix of alpha and beta is the estimate theta; with s the
 last entry of its eigenvector, an eigenvalue of A lies within beta_k |s| of it, which ends the
-iteration. Every q is kept orthogonal to all before it, twice, for rounding undoes the recurrence's
-own orthogonality (Parlett, 1998, section 6.9).
+iteration. Every q is orthogonalised twice against all earlier ones, because rounding destroys the
+orthogonality of the recurrence (Parlett, 1998, section 6.9).
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ import numpy.typing as npt
 Vector = npt.NDArray[np.float64]
 ITERATIONS = 60
 TOLERANCE = 1e-3
-"""Of beta |s| relative to theta."""
+"""The iteration ends once beta |s| falls below this fraction of theta."""
 
 
 def largest_eigenvalue(product: Callable[[Vector], Vector], size: int) -> float:
-    """The largest eigenvalue; NaN where a product is not finite.
+    """The largest eigenvalue; NaN if a product is not finite.
 
     Args:
-        product: v -> A v, both (size,).
-        size: rows of the matrix, at least 1.
+        product: the map v -> A v; both have shape (size,).
+        size: number of rows of the matrix, at least 1.
     """
     start = np.random.default_rng(0).standard_normal(size)
     basis = [start / np.linalg.norm(start)]

@@ -1,4 +1,4 @@
-"""The backends of a framework, by its name."""
+"""Load a framework's backends by its name."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from harness.providers.table import FRAMEWORKS
 
 
 def evaluation_backend(framework: str, device: str, threads: int) -> EvaluationBackend:
-    """What a framework does for the referee; imports the framework.
+    """A framework's backend for the referee; imports the framework.
 
     Args:
         framework: its name, such as `torch`.
         device: `cpu`, `cuda` or `cuda:N`.
-        threads: how many CPU threads one operation may use.
+        threads: the number of CPU threads that one operation may use.
     """
     return _backends(framework).evaluation(device, threads)
 
@@ -33,16 +33,16 @@ def evaluation_backend(framework: str, device: str, threads: int) -> EvaluationB
 def training_backend(
     framework: str, device: str, threads: int, place: Place = ALONE
 ) -> TrainingBackend[Any]:
-    """What a framework does for the worker; imports the framework.
+    """A framework's backend for the worker; imports the framework.
 
     Args:
         framework: its name, such as `torch`.
         device: `cpu`, `cuda` or `cuda:N`.
-        threads: how many CPU threads one operation of one device may use.
-        place: which of the processes that train together this is, and on how many devices.
+        threads: the number of CPU threads that one operation of one device may use.
+        place: this process's rank, and the number of training devices.
 
     Raises:
-        HarnessError: the framework does not train on several devices.
+        HarnessError: the framework does not support training on several devices.
     """
     if place.world_size == 1:
         return _backends(framework).training(device, threads)
@@ -53,28 +53,28 @@ def training_backend(
 
 
 def has_ranks(framework: str, devices: int) -> bool:
-    """Whether each of these devices has a process of its own, a rank."""
+    """Whether each of these devices has its own process (rank)."""
     parallel = parallel_of(framework) if devices > 1 else None
     return parallel is not None and parallel.has_processes
 
 
 def parallel_of(framework: str) -> Parallel[Any] | None:
-    """How a framework trains on several devices, None if it does not; imports the framework."""
+    """A framework's multi-device training, None if unsupported; imports the framework."""
     return _backends(framework).parallel
 
 
 def diagnostics_of(framework: str) -> tuple[str, ...]:
-    """Those of `SECOND_ORDER` that a framework computes; imports the framework."""
+    """The members of `SECOND_ORDER` that a framework computes; imports the framework."""
     return _backends(framework).diagnostics
 
 
 def cuda_of_wheel(framework: str) -> str | None:
-    """The CUDA that a framework's installed wheel is built for; imports the framework."""
+    """The CUDA version of a framework's installed wheel; imports the framework."""
     return _backends(framework).cuda()
 
 
 def preload(framework: str) -> None:
-    """Import a framework and what its submissions are slow to import; runs none of it."""
+    """Import a framework and its `preloads`, without running anything on a device."""
     for name in _backends(framework).preloads:
         importlib.import_module(name)
 

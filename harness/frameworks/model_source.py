@@ -1,4 +1,4 @@
-"""What a workload's `model.py` says, by the name of its package."""
+"""What a workload's package declares of its model, looked up by the package's name."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def buffers_of(source: ModelSource) -> dict[str, BufferSpec]:
 
 
 def shapes_of(source: ModelSource) -> dict[str, tuple[int, ...]]:
-    """The shapes of what a snapshot holds: parameters, then buffers."""
+    """The shapes of a snapshot's arrays: parameters, then buffers."""
     specs: list[Spec] = [*specs_of(source).values(), *buffers_of(source).values()]
     return {spec.name: spec.shape for spec in specs}
 
 
 def layers_of(source: ModelSource) -> tuple[LayerSpec, ...]:
-    """The layers that can be captured."""
+    """The layers whose inputs and output gradients can be captured."""
     layers: tuple[LayerSpec, ...] = importlib.import_module(f"{source.package}.model").layers(
         source.sizes
     )
@@ -42,7 +42,7 @@ def layers_of(source: ModelSource) -> tuple[LayerSpec, ...]:
 
 
 def diagnostics_of(source: ModelSource) -> Callable[[Parameters], dict[str, float]] | None:
-    """What the workload's `diagnostics.py` says of parameters; None if there is no such file."""
+    """The parameter diagnostics of the workload's `diagnostics.py`; None without such a file."""
     name = f"{source.package}.diagnostics"
     if spec_of(name) is None:
         return None
@@ -50,7 +50,7 @@ def diagnostics_of(source: ModelSource) -> Callable[[Parameters], dict[str, floa
 
 
 def build(source: ModelSource, framework: str) -> object:
-    """The model of `<package>.model_<framework>`."""
+    """The model defined in `<package>.model_<framework>`."""
     module = importlib.import_module(f"{source.package}.model_{framework}")
     model: object = module.build(source.sizes)
     return model
@@ -64,10 +64,10 @@ def with_dropout(source: ModelSource, rate: float) -> ModelSource:
 def check_shapes(
     declared_shapes: Mapping[str, tuple[int, ...]], shapes: Mapping[str, tuple[int, ...]], what: str
 ) -> None:
-    """Refuse parameters and buffers whose names or shapes are not the declared ones.
+    """Check that parameters and buffers have the declared names and shapes.
 
     Raises:
-        HarnessError: names the first parameter that is missing, unknown or of another shape.
+        HarnessError: one is missing, unknown or has another shape; the message names the first.
     """
     for name in [*declared_shapes, *shapes]:
         have = tuple(shapes[name]) if name in shapes else None

@@ -11,10 +11,10 @@ Indices = npt.NDArray[np.int64]
 
 
 class Order:
-    """Endless epochs, each a permutation of all examples, the same on every machine.
+    """Endless epochs, each a permutation of all examples, identical on every machine.
 
     Position p is example p mod n of epoch p div n; see `harness.core.seeds.permutation`. The last
-    epoch is kept, so that walking forward draws each once.
+    permutation is cached, so that a sequential reader draws each one once.
     """
 
     def __init__(self, seed: str, examples: int) -> None:

@@ -1,4 +1,4 @@
-"""What a problem is in every framework: the facts of a trial, and the counts of its passes."""
+"""The part of a problem that all frameworks share: a trial's facts and its pass counts."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from harness.submission.algoperf.workload import has_rate
 from harness.submission.interface import BudgetView
 
 STATISTICS_BATCHES = 4
-"""Batches whose mean statistics an average of weights is evaluated with; they are the first
-ones.
+"""The number of batches, from the start of the stream, over which batch statistics are averaged
+before averaged weights are evaluated.
 """
 
 
 class NoBudget:
-    """A budget of which nothing is ever spent: the referee's own evaluations have no clock."""
+    """A budget that is never spent, for the referee's own evaluations, which are not timed."""
 
     fraction = 0.0
 
@@ -27,16 +27,16 @@ class NoBudget:
 
 @dataclass(frozen=True)
 class ProblemConfig:
-    """What a problem is made from."""
+    """The settings that a problem is built from."""
 
     source: ModelSource
     budget: BudgetView
     batch_size: int
-    """The workload's."""
+    """The workload's training batch size."""
     train_examples: int
-    """How many there are."""
+    """The number of training examples."""
     seed: int
-    """Of the submission's own random choices."""
+    """The seed of the submission's own random choices."""
     step_hint: int = 1
     """See `harness.submission.interface.Problem`."""
     budget_s: float = 1.0
@@ -44,7 +44,7 @@ class ProblemConfig:
 
 
 class CountedProblem:
-    """The facts of `harness.submission.interface.Problem`, and how many passes were made."""
+    """The attributes of `harness.submission.interface.Problem`, and the pass counts."""
 
     def __init__(self, config: ProblemConfig) -> None:
         self.specs = specs_of(config.source)
@@ -73,7 +73,7 @@ class CountedProblem:
         self._forwards = self._backwards = self._examples = 0
 
     def note_passes(self, forward: int, backward: int, examples: int) -> None:
-        """Count passes that nothing else counts; `examples` were sent forward in all."""
+        """Add passes that are not counted automatically; `examples` is the total sent forward."""
         self._forwards += forward
         self._backwards += backward
         self._examples += examples

@@ -1,8 +1,8 @@
-"""The probe of a device: matrix products, as many as take a while on a GPU.
+"""The probe of a device's speed: matrix products, enough to take a measurable time on a GPU.
 
-A GPU that two processes use gives each of them slices of a few milliseconds. A computation that is
-over within one says nothing of the other, so the probe takes several; and clocks that have come to
-rest rise only under load, so it is sized on a GPU that has been heated.
+A GPU shared by two processes is time-sliced between them, a few milliseconds each. A computation
+shorter than one slice would not reveal the other process, so the probe spans several slices.
+Because idle clocks rise only under load, the number of products is chosen on a warmed-up GPU.
 """
 
 from __future__ import annotations
@@ -11,27 +11,27 @@ import time
 from collections.abc import Callable
 
 LEAST_S = {"cpu": 0.0, "cuda": 0.02}
-"""How long the probe takes on an idle device of a kind, at least."""
+"""Minimum duration of the probe on an otherwise idle device, by device kind, in seconds."""
 HEATING_S = {"cpu": 0.0, "cuda": 0.2}
 SIDE = {"cpu": 64, "cuda": 2048}
 """Rows and columns of the matrices."""
 
 
 class Products:
-    """A fixed number of products, which the first call finds.
+    """Runs a fixed number of matrix products; the first call determines the number.
 
     Args:
-        multiply: makes so many products of matrices of a side, and waits for the last.
-        kind: the device's.
+        multiply: (side, count) runs `count` products of square matrices and waits for the last.
+        kind: the device's kind, `cpu` or `cuda`.
     """
 
     def __init__(self, multiply: Callable[[int, int], None], kind: str) -> None:
         self._multiply, self._kind = multiply, kind
         self.count = 0
-        """How many products a call makes; 0 before the first."""
+        """Products per call; 0 before the first call."""
 
     def __call__(self) -> None:
-        """Make the products; the first call takes longer."""
+        """Run the products; the first call takes longer."""
         if self.count == 0:
             self.count = self._calibrate()
         self._multiply(SIDE[self._kind], self.count)

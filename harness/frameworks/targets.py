@@ -1,4 +1,4 @@
-"""Targets as a loss wants them, in every framework."""
+"""Checks of targets against the loss, for every framework."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from workloads.losses import LOSSES
 
 
 def check_targets(loss: str, splits: Mapping[str, Examples]) -> None:
-    """Refuse splits whose targets are not of the type that a loss takes.
+    """Check that every split's targets have the dtype kind that the loss takes.
 
     Raises:
-        HarnessError: names the split, the type of its targets and the one that is wanted.
+        HarnessError: a split's targets have another dtype; the message names both.
     """
     wants_classes = LOSSES[loss].targets == "classes"
     for name, split in splits.items():
@@ -29,10 +29,10 @@ def check_targets(loss: str, splits: Mapping[str, Examples]) -> None:
 
 
 def check_same_shape(predictions: Sequence[int], targets: Sequence[int]) -> None:
-    """Refuse real targets that are not shaped as the predictions and would be broadcast.
+    """Check that real targets have the predictions' shape, so that they are not broadcast.
 
     Raises:
-        HarnessError: names both shapes.
+        HarnessError: the shapes differ; the message names both.
     """
     if tuple(predictions) != tuple(targets):
         raise HarnessError(

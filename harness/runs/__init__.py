@@ -1,1 +1,1 @@
-"""From a request to finished records, for the command line and for programs."""
+"""Carry out requests: from planning to finished records, for the command line and programs."""

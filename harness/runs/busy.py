@@ -1,4 +1,4 @@
-"""Whether other programs keep this machine busy, looked at before the first trial of a run."""
+"""Check before a run's first trial whether other programs keep this machine busy."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from harness.machine.processes import wait_for_exits
 
 LOOK_S = 0.3
 BUSY_FRACTION = 0.1
-"""What others may take of the processors before a run says so."""
+"""The fraction of the CPUs that other programs may use before a run reports it."""
 
 
 def busy_remark() -> str:
-    """What others take of the processors, in a sentence; empty if it is little."""
+    """The CPU use of other programs in a sentence; empty if it is low."""
     wait_for_exits()
     others_fraction, stolen_fraction = busy_fractions(LOOK_S)
     if others_fraction + stolen_fraction <= BUSY_FRACTION:

@@ -1,7 +1,7 @@
-"""Conformance of a submission: what is wrong with it, in under a minute and before any trial.
+"""Conformance checks of a submission, in under a minute and before any trial.
 
-A worker like any other, in the sandbox that is asked for, makes a few steps on the model of each
-workload (`harness.worker.conformance`). The shipped `adamw` is timed beside it.
+An ordinary worker, in the requested sandbox, runs a few steps on each workload's model
+(`harness.worker.conformance`). The shipped `adamw` is timed for comparison.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from workloads.spec import Frozen
 
 TIMEOUT_S = 120.0
 STEPS = 1000
-"""The budget that schedules see: in steps, so that two runs see the same."""
+"""The budget that schedules see, in steps, so that repeated checks see the same one."""
 MENDS: dict[CheckName, str] = {
     "steps": "the error names the line; `step` makes one update and returns the loss or None",
     "updates": "look at which parameters the rule takes: problem.specs has their roles and shapes",
@@ -35,39 +35,39 @@ MENDS: dict[CheckName, str] = {
     "large_rate": "let a diverging trial go on: its end is the referee's to see",
     "no_network": "keep what it needs in its folder: a trial has no network (docs/TRUST.md)",
 }
-"""What each check's finding asks for."""
+"""The hint shown with each check's finding."""
 
 
 class WorkloadCheck(Frozen):
-    """What all checks found on one workload."""
+    """The results of all checks on one workload."""
 
     workload: str
     findings: tuple[Finding, ...]
     first_step_s: float
     step_s: float
-    """The median of the later steps; 0 if there were none."""
+    """The median duration of the later steps, in seconds; 0 if there were none."""
     reference_step_s: float
-    """The same of the shipped adamw."""
+    """The same for the shipped adamw."""
     memory_bytes: int
-    """The most that its worker's process held, libraries included."""
+    """Peak memory of the worker process, libraries included, in bytes."""
     reference_memory_bytes: int
-    """The same of the shipped adamw."""
+    """The same for the shipped adamw."""
 
     @property
     def has_failed(self) -> bool:
-        """Whether a check failed."""
+        """Whether any check failed."""
         return any(finding.verdict == "fail" for finding in self.findings)
 
 
 def check_submission(
     requests: tuple[PlanRequest, ...], options: RunOptions, say: Callable[[str], None]
 ) -> Iterator[WorkloadCheck]:
-    """Check a submission on workloads, one after the other.
+    """Check a submission on several workloads, one after another.
 
     Args:
-        requests: one for each workload.
+        requests: one request per workload.
         options: sandbox, threads and folders.
-        say: hears what is being checked.
+        say: receives a line on what is being checked.
 
     Raises:
         HarnessError: a request cannot be planned.
@@ -90,7 +90,7 @@ def check_submission(
 
 
 def _trial(request: PlanRequest, options: RunOptions) -> ResolvedTrial:
-    """A trial at the default point, in a budget of steps."""
+    """A trial with the default hyperparameters and a budget in steps."""
     (trial,) = plan(replace(request, ruleset="self", studies=1, trials=None)).trials
     budget = trial.budget.model_copy(update={"steps": STEPS})
     return resolve_trial(trial.model_copy(update={"budget": budget}), options)

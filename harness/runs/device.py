@@ -1,4 +1,4 @@
-"""The device of a run, made ready on the machine where its trials run."""
+"""Prepare the device of a run on the machine where its trials run."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from workloads.spec import SuiteWorkload
 def ready_device(
     device: str, framework: str, sizes: Sequence[SuiteWorkload], say: Callable[[str], None]
 ) -> str:
-    """The device under the name that referee and worker know it by; it is ready for trials.
+    """Prepare a device for trials; returns the name by which referee and worker address it.
 
-    A GPU is then the only one that is shown to them. A claim on it is each trial's own affair.
+    A GPU becomes the only visible one. Each trial claims it separately.
 
     Args:
-        device: as `choose_device` gives it.
-        framework: what is to run there.
-        sizes: the workloads at their suite's sizes.
-        say: hears in a line which GPU it is.
+        device: a result of `choose_device`.
+        framework: the trials' framework.
+        sizes: the workloads in the suite's sizes.
+        say: receives a line that names the GPU.
 
     Raises:
-        HarnessError: no trial can run there; the message says why and what to do.
+        HarnessError: no trial can run on it; the message says why and what to do.
     """
     if device == "cpu":
         return device

@@ -1,4 +1,4 @@
-"""What a run takes, before any of it trains: trials, time, memory, disk and price."""
+"""Estimates a run before it trains: number of trials, time, memory, disk space and price."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ from harness.referee.checkpoint import state_limit
 from workloads.data.cache import LIMIT_BYTES
 
 RECORD_BYTES = 2**20
-"""Of one trial: events, TensorBoard's, log; those of quick's `mlp` take 100 KiB."""
+"""Disk space for one trial's events, TensorBoard file and log; quick's `mlp` needs 100 KiB."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Upper bounds of what the missing trials of a run take, one after the other."""
+    """Upper bounds for the missing trials of a run, run one after another."""
 
     trials: int
-    """How many are planned."""
+    """The number of planned trials."""
     pending: int
-    """How many have no finished record."""
+    """The number of trials without a finished record."""
     steps: int
-    """Of those that are counted in steps, whose seconds nobody plans."""
+    """The number of missing trials whose budget is in steps, and duration therefore unknown."""
     timed_s: float
-    """Seconds on the clock of the others, if none reaches its target."""
+    """Training time of the other missing trials if none reaches its target, in seconds."""
     longest_s: float
-    """The same with every warm-up used up; evaluation is extra."""
+    """The same plus the longest permitted warm-ups, in seconds; excludes evaluation."""
     memory_gib: float
-    """What the largest worker may use; its referee needs the held-out data and a model beside."""
+    """The largest worker's memory limit; the referee also needs the held-out data and a model."""
     disk_bytes: int
-    """Records, the largest checkpoint, and the cache of prepared data at its limit."""
+    """Disk space for records, the largest checkpoint, and the full cache of prepared data."""
 
     def price(self, rate: float) -> float:
-        """What it costs at most.
+        """The maximum price.
 
         Args:
-            rate: of one machine, an hour.
+            rate: the price of one machine per hour.
         """
         return self.longest_s / 3600.0 * rate
 
 
 def estimate(trials: Sequence[Trial], store: Path) -> Estimate:
-    """What the trials of a plan that have no finished record take at most.
+    """An upper bound for the trials of a plan that have no finished record.
 
     Raises:
         HarnessError: nothing is planned.
@@ -80,7 +80,7 @@ def _disk_bytes(pending: Iterable[Trial]) -> int:
 
 
 def _checkpoint_bytes(trial: Trial) -> int:
-    """The largest checkpoint: the worker's state, and the snapshots that wait for a look."""
+    """The largest checkpoint in bytes: the worker's state and snapshots awaiting evaluation."""
     workload = registry.workload(trial.workload)
     sizes = workload.sizes(trial.suite, trial.variant)
     source = ModelSource(workload.package, sizes, workload.spec.loss, trial.precision, False)

@@ -1,4 +1,4 @@
-"""Planning for machines other than this one: with their speed, and on one of them."""
+"""Planning for remote machines: on one of them, and with its speed."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from harness.speed.factor import machine_speed
 
 @dataclass(frozen=True)
 class Preparation:
-    """What a machine of those that trials will run on says before the first of them."""
+    """The report of one of the machines that trials will run on, before the first trial."""
 
     plans: tuple[Plan, ...]
-    """Their budgets are scaled by that machine's speed."""
+    """The plans, with budgets scaled by that machine's speed."""
     fingerprint: str
-    """Of its hardware; no other may run the trials, whose budgets would not be its own."""
+    """Hash of its hardware. Only such machines may run the trials, since budgets fit no other."""
     notes: tuple[str, ...]
-    """What was measured, in lines."""
+    """The measurements, as lines of text."""
 
 
 def prepare_there(
@@ -38,18 +38,18 @@ def prepare_there(
     place: RemoteExecutor,
     say: Callable[[str], None],
 ) -> tuple[tuple[Plan, ...], RunOptions]:
-    """The plans of requests for the machines of an executor, and the options of their trials.
+    """Plan requests for the machines of an executor; returns plans and options of their trials.
 
     Args:
-        requests: what is to be run.
+        requests: the requests to plan.
         options: the trials' threads and folders.
-        speeds: the speeds that trials of the same store were planned with.
-        place: reaches the machines.
-        say: hears in a line what is done and measured.
+        speeds: the machine speeds with which earlier trials of the same store were planned.
+        place: the connection to the machines.
+        say: receives lines on progress and measurements.
 
     Raises:
         HarnessError: the requests are for different devices, one cannot be planned, or its
-            submission not make its first steps there.
+            submission fails its first steps there.
     """
     _check_alike(requests)
     for request in requests:
@@ -70,7 +70,7 @@ def prepare_there(
 
 
 def _check_alike(requests: Sequence[PlanRequest]) -> None:
-    """Check that one machine can plan all requests, and its like run them.
+    """Check that all requests are for the same kind of device, so that one machine can plan them.
 
     Raises:
         HarnessError: their devices differ.
@@ -91,7 +91,7 @@ def _check_alike(requests: Sequence[PlanRequest]) -> None:
 def prepare(
     requests: Sequence[PlanRequest], options: RunOptions, speeds: Sequence[MachineSpeed]
 ) -> Preparation:
-    """Plan on the machine where this runs, and let submissions make their first steps on it.
+    """Plan on the machine that executes this, and test the submissions' first steps on it.
 
     Raises:
         HarnessError: as `prepare_there`.

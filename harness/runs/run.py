@@ -1,4 +1,4 @@
-"""One benchmark run: plan with this machine's speed, write the plan down, run what is missing."""
+"""One benchmark run: plan with this machine's speed, write the plan, run the missing trials."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from harness.speed.factor import machine_speed, planned_speeds
 def plan_here(
     request: PlanRequest, options: RunOptions, store: Path, say: Callable[[str], None]
 ) -> Plan:
-    """The plan of a request, its budgets scaled by this machine's speed.
+    """Plan a request with budgets scaled by this machine's speed.
 
     Args:
-        request: what is to be run; its speed is filled in.
+        request: the request; its speed is filled in.
         options: the trials' threads and folders.
-        store: where their records will lie.
-        say: hears in a line that and why something is measured.
+        store: the folder of their records.
+        say: receives a line that says what is measured and why.
 
     Raises:
         HarnessError: as `plan` and `machine_speed`.
@@ -43,15 +43,15 @@ def plan_here(
 
 
 def rehearse_plan(plan: Plan, store: Path, options: RunOptions) -> str:
-    """Let a submission make its first steps, if no trial of the plan has a finished record.
+    """Test a submission's first steps, unless a trial of the plan has a finished record.
 
-    So one that cannot make a step leaves no trial behind.
+    A submission that fails at once thus leaves no trial in the store.
 
     Returns:
-        which hyperparameters it has not looked up, in a sentence; empty if there are none.
+        The hyperparameters that it did not read, in a sentence; empty if it read all.
 
     Raises:
-        HarnessError: it cannot; or the store holds trials of another version.
+        HarnessError: the first steps fail, or the store holds trials of another version.
     """
     if len(unfinished_trials(plan.trials, store)) == len(plan.trials):
         return rehearse(resolve_trial(plan.trials[0], options), options)
@@ -61,7 +61,7 @@ def rehearse_plan(plan: Plan, store: Path, options: RunOptions) -> str:
 def run_plan(
     plan: Plan, store: Path, options: RunOptions, place: Executor
 ) -> tuple[TrialRecord, ...]:
-    """Write a plan down and run those of its trials that have no finished record.
+    """Write a plan to the store, and run its trials that have no finished record.
 
     Raises:
         HarnessError: the store cannot be written, or holds trials of another version.
@@ -80,18 +80,18 @@ def run(
     profile: Path | None = None,
     display: Display | None = None,
 ) -> tuple[TrialRecord, ...]:
-    """Run what a request asks for and return its records, as `harness run` does.
+    """Carry out a request and return its trials' records, as `harness run` does.
 
-    Re-running skips finished trials and resumes interrupted ones. The caller's main module must be
+    Finished trials are skipped and interrupted ones resumed. The caller's main module must be
     importable without side effects (`if __name__ == "__main__":`), as for `multiprocessing`.
 
     Args:
         request: workload, submission, suite, framework, ruleset, seed, device and counts.
         out: the folder of the records.
         options: sandbox, folders and threads; by default those of `RunOptions`.
-        executor: what places the trials.
-        profile: the TOML file that says how to ask an engine for machines.
-        display: hears of every trial; by default each ending is printed in a line.
+        executor: the name of the executor that runs the trials.
+        profile: the TOML file with the resource requests for the executor's engine.
+        display: shows the trials' progress; by default a line is printed as each trial ends.
 
     Raises:
         HarnessError: the request cannot be planned or run; the message says what to do.

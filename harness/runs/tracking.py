@@ -1,4 +1,4 @@
-"""Ended trials go to experiment trackers while no trial trains: nothing can slow or stop one."""
+"""Send ended trials to experiment trackers between trials, so that none is slowed or stopped."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from harness.sandboxes import start
 
 TIMEOUT_S = 60.0
 SHOWN_LENGTH = 400
-"""Characters of a tracker's error."""
+"""The maximum length of a reported tracker error, in characters."""
 
 
 class Outbox:
-    """Sends ended trials, each once: a file `NAME.sent` in its folder says which attempt was sent.
+    """Sends each ended trial once: a file `NAME.sent` in its folder identifies the attempt sent.
 
-    A tracker that fails is not asked again by this process; the next run sends what is missing.
+    After a failure this process does not use the tracker again; the next run sends the rest.
 
     Args:
         store: the folder of the records.
-        trackers: their names.
-        say: hears in a line why something was not sent.
-        timeout_s: how long one trial may take.
+        trackers: the trackers' names.
+        say: receives a message that says why a trial was not sent.
+        timeout_s: time limit for sending one trial, in seconds.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Outbox:
         self._timeout_s = timeout_s
 
     def send(self, trials: Iterable[Trial]) -> None:
-        """Send those of some trials that have ended and were not sent."""
+        """Send the given trials that have ended and were not sent yet."""
         if not self._trackers:
             return
         for folder in [(self._store / trial.folder).absolute() for trial in trials]:
@@ -92,18 +92,18 @@ def _error_of(tracker: str, folder: Path, timeout_s: float) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all that it has started."""
+    """Kill a process and all processes of its group."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 class TrackedDisplay:
-    """A display beside which each ended trial is sent, before the next begins or at the close.
+    """Wraps a display, and sends each ended trial before the next one begins or at the close.
 
     Args:
-        display: is told everything.
-        outbox: sends.
+        display: the display that every call is forwarded to.
+        outbox: sends the trials.
     """
 
     def __init__(self, display: Display, outbox: Outbox) -> None:
@@ -111,25 +111,25 @@ class TrackedDisplay:
         self._ended_trials: list[Trial] = []
 
     def note(self, text: str) -> None:
-        """Pass it on."""
+        """Forward the call."""
         self._display.note(text)
 
     def begin(self, number: int, total: int, trial: Trial) -> None:
-        """Send what has ended, and pass it on."""
+        """Send ended trials, and forward the call."""
         self._flush()
         self._display.begin(number, total, trial)
 
     def event(self, event: ToldEvent) -> None:
-        """Pass it on."""
+        """Forward the call."""
         self._display.event(event)
 
     def finish(self, record: TrialRecord) -> None:
-        """Pass it on; others may train still."""
+        """Forward the call; nothing is sent, since others may still be training."""
         self._ended_trials.append(record.trial)
         self._display.finish(record)
 
     def close(self) -> None:
-        """Send what has ended, and pass it on."""
+        """Send ended trials, and forward the call."""
         self._flush()
         self._display.close()
 

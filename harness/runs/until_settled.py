@@ -1,4 +1,4 @@
-"""Studies of two submissions, added in turn until it is settled which is faster."""
+"""Run studies of two submissions until it is settled which one is faster."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from scoring.sequential import SequentialTest, compare_sequentially
 from scoring.standing import HELD_RULE
 
 MOST = 12
-"""Studies of each at most, where the user says nothing."""
+"""The default maximum number of studies per submission."""
 FIRST_LOOK = 2
-"""Studies of each before the first look, as one gives no noise."""
+"""Studies per submission before the first look: a single one gives no noise estimate."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """What the studies up to some number say."""
+    """The result of the studies so far."""
 
     test: SequentialTest
     flags: tuple[str, ...]
-    """What a scoreboard of these trials would be flagged with."""
+    """The flags that a scoreboard of these trials would have."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two submissions on the same workloads and instances, planned up to the last study."""
+    """Two submissions on the same workloads and instances; all studies are planned."""
 
     mine: tuple[Plan, ...]
     theirs: tuple[Plan, ...]
@@ -53,19 +53,19 @@ class Pair:
 
     @property
     def names(self) -> tuple[str, str]:
-        """The names of the two."""
+        """The names of the two submissions."""
         mine, theirs = (plans[0].trials[0].submission.name for plans in (self.mine, self.theirs))
         return mine, theirs
 
     @property
     def most(self) -> int:
-        """The last study that is planned."""
+        """The number of the last planned study."""
         return max(trial.study for trial in self.mine[0].trials)
 
     def study(self, number: int) -> Iterator[Plan]:
-        """The plans of one study: on each workload both, the first of them in turn.
+        """The plans of one study: both submissions on each workload, alternating which goes first.
 
-        So a machine that becomes slower or faster from trial to trial favours neither.
+        A machine whose speed drifts from trial to trial thus favours neither.
         """
         for pair in zip(self.mine, self.theirs, strict=True):
             for plan in pair if number % 2 else reversed(pair):
@@ -73,7 +73,7 @@ class Pair:
                 yield replace(plan, trials=trials)
 
     def look(self, store: Path, last: int) -> Look:
-        """What all studies up to the last say, whatever else the store holds.
+        """The result of the studies up to `last`, regardless of other trials in the store.
 
         Raises:
             HarnessError: the trials break a rule of `scoring.refusals`.
@@ -94,18 +94,19 @@ class Pair:
 
 
 def run_until_settled(pair: Pair, store: Path, run: Callable[[Plan], None]) -> Iterator[Look]:
-    """Run study after study of both, and look after each.
+    """Run one study of both after another, and test the difference after each.
 
     Args:
-        pair: the two, planned up to the last study that may be run.
-        store: folder of the records; what of the studies is there already is not run again.
+        pair: the two submissions, planned up to the maximum number of studies.
+        store: folder of the records; trials finished there are not run again.
         run: runs the trials of a plan.
 
     Yields:
-        What each study from the second on leads to; the last is settled, or of the last study.
+        The result after each study from the second on; the last one is settled, or that of the last
+        study.
 
     Raises:
-        HarnessError: after the first study already, if the two do not belong on one board.
+        HarnessError: the two cannot share a scoreboard; raised after the first study.
     """
     for number in range(1, pair.most + 1):
         for plan in pair.study(number):
@@ -118,10 +119,10 @@ def run_until_settled(pair: Pair, store: Path, run: Callable[[Plan], None]) -> I
 
 
 def find_rival(name: str, store: Path) -> str:
-    """What to run as the other submission: it itself, or where its trials in a store say it lay.
+    """The other submission's location: its name, or the location recorded by trials in a store.
 
     Raises:
-        UnknownNameError: neither a submission nor trials in the store are called so.
+        UnknownNameError: neither a submission nor a trial in the store has this name.
     """
     try:
         resolve(name)
@@ -135,10 +136,10 @@ def find_rival(name: str, store: Path) -> str:
 
 
 def most_studies(studies: int | None) -> int:
-    """How many studies of each may be run.
+    """The maximum number of studies per submission.
 
     Raises:
-        HarnessError: too few are asked for to look even once.
+        HarnessError: the requested number is too low for a single look.
     """
     if studies is not None and studies < FIRST_LOOK:
         raise HarnessError(

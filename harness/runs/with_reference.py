@@ -1,7 +1,7 @@
-"""A plan with trials of the reference before and after each study of a submission.
+"""Plan trials of the reference submission before and after each study of a submission.
 
-How fast they step says how fast this machine was meanwhile, so that the submission's seconds can be
-put into another machine's (`scoring.normalise`).
+Their step times measure this machine's speed at that time, so that the submission's seconds can be
+converted into seconds of another machine (`scoring.normalise`).
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from scoring.normalise import MOST_BETWEEN, Bracket, brackets
 
 
 def with_reference(own: Plan, request: PlanRequest, store: Path) -> Plan:
-    """The plan of a submission on one workload with the reference's trials in between.
+    """Interleave a submission's plan on one workload with trials of the reference.
 
-    There are as many studies of the reference as of the submission, or more where its trials would
-    not be enough. Trials that have ended come first; what is missing follows in its order.
+    The reference has as many studies as the submission, or more if it needs more trials. Ended
+    trials come first; missing trials follow in the order in which they will run.
 
     Args:
-        own: the submission's trials.
-        request: what they were planned by.
+        own: the plan of the submission's trials.
+        request: the request of that plan.
         store: the folder of their records.
 
     Raises:
-        HarnessError: the submission is called like the reference, or trials of it have ended that
-            can no longer lie between two of the reference's.
+        HarnessError: the submission has the reference's name, or ended trials of it cannot be
+            enclosed by trials of the reference any more.
     """
     name = own.trials[0].submission.name
     if name == REFERENCE:
@@ -55,7 +55,7 @@ def with_reference(own: Plan, request: PlanRequest, store: Path) -> Plan:
 
 
 def _parts(pending: Sequence[Trial]) -> list[list[Trial]]:
-    """Missing trials in parts that may run between two of the reference's."""
+    """Groups of missing trials, each short enough to run between two trials of the reference."""
 
     def part(trial: Trial) -> tuple[int, int]:
         return trial.study, (trial.trial - 1) // MOST_BETWEEN
@@ -64,10 +64,10 @@ def _parts(pending: Sequence[Trial]) -> list[list[Trial]]:
 
 
 def _brackets(own: Plan, pending: Sequence[Trial], store: Path) -> list[Bracket]:
-    """What ran around those of the submission's trials that have ended.
+    """The trials of the reference around each ended trial of the submission.
 
     Raises:
-        HarnessError: one of them can no longer lie between two of the reference's.
+        HarnessError: one of them is not enclosed by trials of the reference.
     """
     identities = {trial.identity for trial in own.trials if trial not in pending}
     if not identities:
@@ -94,7 +94,7 @@ def _brackets(own: Plan, pending: Sequence[Trial], store: Path) -> list[Bracket]
 def _reference_trials(
     own: Plan, request: PlanRequest, references_to_run: int, store: Path
 ) -> tuple[Trial, ...]:
-    """The reference's trials, of so many studies that enough of them are still to run."""
+    """The reference's trials, of as many studies as leave enough of them to run."""
     first = own.trials[0]
     reference_request = replace(
         request, submission=REFERENCE, space=None, settings={}, speed=first.budget.speed
@@ -110,7 +110,7 @@ def _reference_trials(
 def _in_turn(
     parts: Sequence[Sequence[Trial]], references: Sequence[Trial], references_to_run: int
 ) -> list[Trial]:
-    """A trial of the reference, a part, a trial of the reference, and so on; then its others."""
+    """Alternate trials of the reference with the groups; its remaining trials come last."""
     order = list(references[:1]) if references_to_run else []
     for number, part in enumerate(parts, start=1):
         order += [*part, references[number]]

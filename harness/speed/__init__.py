@@ -1,1 +1,1 @@
-"""How fast this machine trains, and what that makes of a budget."""
+"""This machine's training speed, by which budgets are scaled."""

@@ -1,14 +1,14 @@
-"""The machine's speed, measured by what trains: AdamW steps of the workload's own model.
+"""The machine's speed, measured by training: AdamW steps of the workload's own model.
 
-A budget means that tuned AdamW makes as many steps in it here as on the suite's reference machine.
-So the speed is that of a short reference training in the trial's framework, with its batch,
-precision and threads: the median over rounds of the seconds a step, and what the clock shows beside
-the steps. The workload declares the same of the reference machine in torch. Both frameworks are
-held against that, so a budget has as many steps in jax as in torch.
+A budget is scaled so that tuned AdamW makes as many steps within it here as on the suite's
+reference machine. The speed is therefore measured in a short reference training in the trial's
+framework, with its batch size, precision and threads: the median over rounds of the seconds per
+step, and the time spent outside steps. The workload declares both numbers for the reference machine
+in torch. Both frameworks are compared with these, so a budget has as many steps in jax as in torch.
 
-It is remembered under everything that can change it (`conditions`) and measured anew when that
-changes, or while other programs keep the processors busy: then it stands for this run alone. Trials
-that a store holds already were planned with a speed; others of their kind join them with the same.
+The speed is cached under everything that can affect it (`conditions`) and measured anew if one of
+these changes. While other programs keep the CPUs busy it is measured for this run only. Further
+trials of a store are planned with the speed of those that it already holds.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from harness.execution.base import RunOptions
 
 VERSION = 1
-"""Another version's measurements do not compare."""
+"""Version of the measurement; cached speeds of another version are ignored."""
 LARGEST = 20.0
 LOOK_S = 0.5
 
@@ -47,20 +47,20 @@ Say = Callable[[str], None]
 def machine_speed(
     request: PlanRequest, options: RunOptions, plan_speeds: Iterable[MachineSpeed], say: Say
 ) -> MachineSpeed | None:
-    """This machine's speed on a workload; None where budgets do not scale with it.
+    """This machine's speed on a workload; None if budgets do not scale with it.
 
-    An unscored budget is scaled by its flag alone.
+    An unscored budget is scaled only by its command-line flag.
 
     Args:
         request: suite, workload, framework and device.
         options: the trials' threads and folders.
-        plan_speeds: those that trials of the same store were planned with; one of this machine is
-            used again.
-        say: hears in a line that and why something is measured.
+        plan_speeds: the speeds with which trials of the same store were planned; one of this
+            machine is reused.
+        say: receives a line that says what is measured and why.
 
     Raises:
-        HarnessError: reference training failed, or the machine is over twenty times faster or
-            slower than the reference.
+        HarnessError: reference training failed, or the machine is more than twenty times faster or
+            slower than the reference machine.
     """
     if reference_speed(request) is None or request.budget_scale != 1.0:
         return None
@@ -73,16 +73,16 @@ def machine_speed(
 
 
 def remembered_speed(request: PlanRequest, options: RunOptions) -> MachineSpeed | None:
-    """The speed as far as it is known, without measuring."""
+    """The cached speed, without measuring; None if there is none."""
     return None if reference_speed(request) is None else read_speed(_key(request, options))
 
 
 def measured_speed(request: PlanRequest, options: RunOptions, say: Say) -> MachineSpeed:
-    """Measure the speed, and remember it if the machine is idle.
+    """Measure the speed, and cache it if the machine is idle.
 
     Raises:
-        HarnessError: as `machine_speed`; or the suite's hardware is of another kind than the
-            request's device.
+        HarnessError: as `machine_speed`; or the suite's hardware differs in kind from the request's
+            device.
     """
     reference = reference_speed(request)
     if reference is None:
@@ -114,8 +114,8 @@ def measured_speed(request: PlanRequest, options: RunOptions, say: Say) -> Machi
 def reference_speed(request: PlanRequest) -> ReferenceSpeed | None:
     """The declared speed of the suite's reference machine.
 
-    None where the workload declares none, the request's device is of another kind, or the reference
-    is not written for the request's framework.
+    None if the workload declares none, the request's device is of another kind, or the reference
+    submission does not support the request's framework.
     """
     device = registry.hardware_of(request.suite, request.workload).device
     if request.device.partition(":")[0] != device:
@@ -126,7 +126,7 @@ def reference_speed(request: PlanRequest) -> ReferenceSpeed | None:
 
 
 def conditions(request: PlanRequest, options: RunOptions) -> dict[str, Any]:
-    """Everything that a measurement depends on."""
+    """Everything that a measurement depends on, as the key of the cache."""
     values: dict[str, Any] = {
         "version": VERSION,
         "hardware": fingerprint(request.device),
@@ -155,7 +155,7 @@ def planned_speeds(store: Path) -> Iterator[MachineSpeed]:
 
 
 def _quiet_speed(key: str, say: Say) -> MachineSpeed | None:
-    """The speed that is known, unless other programs slow the machine now."""
+    """The cached speed, unless other programs are slowing the machine now."""
     speed = read_speed(key)
     if speed is None:
         return None
@@ -177,7 +177,7 @@ def _check_plausible(speed: MachineSpeed, request: PlanRequest) -> None:
 
 
 def _processor_quota() -> str:
-    """The control group's bound on processor time, which containers set; "" if there is none."""
+    """The CPU quota of the control group, as set by containers; "" if there is none."""
     try:
         return Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):

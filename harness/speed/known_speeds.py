@@ -1,4 +1,4 @@
-"""The speeds that this machine remembers: `speed.json` in the cache's folder."""
+"""The cached speeds of this machine: `speed.json` in the cache folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def read_speed(conditions: str) -> MachineSpeed | None:
-    """The speed that was measured under these conditions; None if none was."""
+    """The speed measured under these conditions; None if there is none."""
     try:
         return MachineSpeed.model_validate(_read_all()[conditions])
     except (KeyError, ValidationError):
@@ -25,7 +25,7 @@ def read_speed(conditions: str) -> MachineSpeed | None:
 
 
 def write_speed(speed: MachineSpeed) -> None:
-    """Remember a speed under its conditions.
+    """Cache a speed under its conditions.
 
     Raises:
         HarnessError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""Reference training: a few seconds of AdamW on a workload, in a worker like any other's."""
+"""Reference training: a few seconds of AdamW on a workload, in an ordinary worker."""
 
 from __future__ import annotations
 
@@ -25,22 +25,24 @@ if TYPE_CHECKING:
     from harness.execution.base import RunOptions
 
 REFERENCE = "adamw"
-"""The shipped submission that is timed, at its default point: a step costs the same at any."""
+"""The shipped submission that is timed, with default hyperparameters, which do not affect step
+time."""
 DURATIONS_S = (5.0, 20.0, 60.0)
-"""How long it trains: longer where a shorter time has too few rounds, or rounds that differ."""
+"""Training durations in seconds, tried in order while rounds are too few or differ too much."""
 FULL_STATES = ("budget", "reached")
-"""States in which it has trained for its whole budget, whether or not it met the target."""
+"""End states after training for the whole budget, whether or not the target was reached."""
 ROUNDS = 20
 FEWEST_ROUNDS = 4
 AGREEING = 0.10
-"""The interquartile range of the rounds over their median with which the shortest time is enough.
+"""The interquartile range of the rounds, relative to their median, at which the shortest duration
+suffices.
 
-The speed of a shared virtual machine drifts within seconds: five of them are too few to meet it.
+The speed of a shared virtual machine drifts within seconds; five seconds do not suffice there.
 """
 STEADY = 0.25
-"""The same on an idle machine, at most, whatever the time."""
+"""The maximum of the same ratio on an idle machine, for any duration."""
 IDLE = 0.10
-"""The fraction of the processors that other programs take on an idle machine, at most."""
+"""The maximum fraction of the CPUs that other programs use on an idle machine."""
 
 
 class TooFewRoundsError(HarnessError):
@@ -49,41 +51,41 @@ class TooFewRoundsError(HarnessError):
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one short reference training showed."""
+    """The measurements of one reference training."""
 
     step_s: float
-    """The median over rounds of the seconds a step."""
+    """The median over rounds of the seconds per step."""
     startup_s: float
-    """Seconds on the clock beside the steps."""
+    """Seconds of training time spent outside steps."""
     spread: float
-    """The interquartile range over the median."""
+    """The interquartile range of the rounds, relative to their median."""
     others: float
-    """The fraction of the processors that other programs took meanwhile."""
+    """The fraction of the CPUs that other programs used meanwhile."""
 
     @property
     def is_steady(self) -> bool:
-        """Whether its rounds agree."""
+        """Whether the rounds agree well enough."""
         return self.spread <= STEADY
 
     @property
     def is_of_an_idle_machine(self) -> bool:
-        """Whether it may be remembered."""
+        """Whether the measurement may be cached."""
         return self.is_steady and self.others <= IDLE
 
 
 def measure(request: PlanRequest, options: RunOptions, say: Callable[[str], None]) -> Measurement:
     """Train the reference for some seconds on the instance of the request's first trial.
 
-    Beside other programs a longer time would not be steadier: they would be there again.
+    If other programs are running, a longer duration would not be steadier, so it is not tried.
 
     Args:
         request: suite, workload, framework and device.
-        options: the trials' threads and folders; the worker runs under the sandbox `plain`.
-        say: hears in a line that and why it trains for longer.
+        options: the trials' threads and folders; the worker runs in the sandbox `plain`.
+        say: receives a line that says why training is extended.
 
     Raises:
-        HarnessError: it ended in another way than at the end of its budget, or made too few steps
-            even in the longest time.
+        HarnessError: it ended before its budget, or made too few steps even in the longest
+            duration.
     """
     *shorter_s, longest_s = DURATIONS_S
     for seconds, allowed_spread in zip(shorter_s, (AGREEING, STEADY), strict=False):
@@ -106,12 +108,12 @@ def _measure(request: PlanRequest, options: RunOptions, seconds: float) -> Measu
 
 
 def reference_trial(request: PlanRequest, seconds: float, number: int = 1) -> Trial:
-    """Reference training as a trial of some seconds.
+    """Reference training as a trial with a budget of some seconds.
 
     Args:
         request: suite, workload, framework and device.
-        seconds: how long it trains.
-        number: it has the instance of the first study's trial of this number.
+        seconds: the budget in seconds.
+        number: the trial number within the first study whose instance it uses.
     """
     request = replace(request, variant="base", ruleset="external", speed=None)
     reference = resolve(REFERENCE)
@@ -127,7 +129,7 @@ def reference_trial(request: PlanRequest, seconds: float, number: int = 1) -> Tr
 
 
 def measurement_of(attempt: Attempt | None, workload: str) -> Measurement:
-    """What an attempt at reference training shows.
+    """The measurements of one attempt at reference training.
 
     Raises:
         HarnessError: as `measure`.

@@ -1,4 +1,4 @@
-"""What `harness doctor` says of this machine and a suite, as rows of a name and a text."""
+"""The report of `harness doctor` on this machine and a suite, as (name, text) rows."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 LOOK_S = 1.0
 QUIET_FRACTION = 0.05
-"""Below this, what others take of the processors is not called a disturbance."""
+"""CPU use of other programs below this fraction is not reported as a disturbance."""
 OVERHEAD_S = 5.0
-"""What a trial takes beside clock and warm-up: start, data, evaluation. A rough figure."""
+"""Approximate time of a trial outside training and warm-up: start, data, evaluation; in seconds."""
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All that was found."""
+    """The findings about this machine."""
 
     rows: tuple[tuple[str, str], ...]
     differences: tuple[str, ...]
@@ -47,13 +47,13 @@ class Diagnosis:
 
 
 def diagnose(suite: Suite, device: str, options: RunOptions, say: Say | None = None) -> Diagnosis:
-    """Look at this machine for about two seconds; longer if its speed is to be measured.
+    """Inspect this machine for about two seconds; longer if its speed is to be measured.
 
     Args:
-        suite: what is to run here.
-        device: what its trials would run on.
-        options: their threads and folders.
-        say: if given, the speed is measured on each workload, and this hears of each in a line.
+        suite: the suite to run here.
+        device: the device of its trials.
+        options: the trials' threads and folders.
+        say: if given, the speed is measured on each workload, and this receives a line for each.
     """
     speeds = _speeds(suite, device, options, say)
     machine, gpu = hardware(device), gpus.state(device) if device.startswith("cuda") else None
@@ -104,7 +104,7 @@ def _differences(suite: Suite, machine: Hardware) -> Iterator[str]:
 def _speeds(
     suite: Suite, device: str, options: RunOptions, say: Say | None
 ) -> dict[tuple[str, Framework], MachineSpeed]:
-    """The speeds that are known, by workload and framework; measured anew if somebody listens."""
+    """The speeds by (workload, framework): cached ones, or measured anew if `say` is given."""
     speeds = {}
     for framework, name in product(resolve(REFERENCE).frameworks, suite.workloads):
         request = PlanRequest(name, REFERENCE, suite.name, framework, device=device)
@@ -139,7 +139,7 @@ def _budget_s(suite: Suite, workload: str, speed: MachineSpeed | None) -> float:
 
 
 def _cores(suite: Suite, device: str) -> str:
-    """How a trial would be pinned that began now."""
+    """How a trial starting now would be pinned to CPUs."""
     if device != "cpu":
         return "not pinned: trials run on another device"
     busy = taken_cores()
@@ -179,7 +179,7 @@ def _gpu_rows(device: str, gpu: GpuState | None) -> Iterator[tuple[str, str]]:
 
 
 def _why_no_gpu(device: str) -> str:
-    """Why no trial in the default framework could run on a GPU now; empty if one could."""
+    """Why a trial in the default framework could not run on a GPU now; empty if it could."""
     needs = Needs(
         DEFAULT_FRAMEWORK, cuda_of_wheel(DEFAULT_FRAMEWORK), memory_gib=0.0, is_compiled=True
     )

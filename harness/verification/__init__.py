@@ -1,1 +1,1 @@
-"""What checks a store and its claims: replay, audits and reruns."""
+"""Checks of a store and its claims: replay, audits and reruns."""

@@ -1,8 +1,8 @@
-"""Audits: a trial again, on an instance that its submission cannot have prepared for.
+"""Audits: repeat a trial on an instance that its submission cannot have prepared for.
 
-The point, the budget and the stop rule stay; the instance seed comes from the auditor's own text,
-and the variant may be a held-out one. What depends on the instance, such as weights shipped with a
-submission, or on the workload's shapes, such as a recognised workload, does not survive it.
+Point, budget and stop rule are unchanged; the instance seed is derived from a text of the auditor,
+and the variant may be a held-out one. Exploits that depend on the instance, such as weights shipped
+with a submission, or on recognising a workload by its shapes, then fail.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from harness.providers import registry
 from harness.record.schema.audited import AuditVerdict, TrialAudited
 
 TOLERANCE = 1.5
-"""The factor on a time to target that an audit accepts: about five times the spread over seeds of
-a workload whose coefficient of variation is at the 10 % that a calibrated target allows."""
+"""The largest ratio of times to target that an audit accepts: about five standard deviations over
+seeds on a workload with the 10 % coefficient of variation that a calibrated target allows."""
 
 
 @dataclass(frozen=True)
 class AuditedTrial:
-    """A trial and its repetition."""
+    """A trial and its rerun on another instance."""
 
     original: TrialRecord
     rerun: TrialRecord
 
     @property
     def ratio(self) -> float | None:
-        """The repetition's time to target over the trial's; None where one has none."""
+        """The rerun's time to target over the original's; None if one of them has none."""
         original_s, rerun_s = _time(self.original), _time(self.rerun)
         return rerun_s / original_s if original_s is not None and rerun_s is not None else None
 
     @property
     def verdict(self) -> AuditVerdict:
-        """Whether the repetition supports the trial's time."""
+        """Whether the rerun confirms the trial's time."""
         if _time(self.original) is None:
             return "nothing to compare"
         if self.ratio is None:
@@ -45,7 +45,7 @@ class AuditedTrial:
 
     @property
     def event(self) -> TrialAudited:
-        """What the log of whoever keeps the trial says of this."""
+        """The event that records this audit in a ledger or a board's log."""
         trial, rerun = self.original.trial, self.rerun.trial
         return TrialAudited(
             identity=self.original.identity,
@@ -68,7 +68,7 @@ def _time(record: TrialRecord) -> float | None:
 
 
 def fastest_trials(records: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """Of each entry on each workload the trial that reached its target first.
+    """The fastest trial of each entry on each workload.
 
     Raises:
         HarnessError: no trial reached its target.
@@ -93,12 +93,12 @@ def audit_trial(trial: Trial, seed: str, variant: str = "base") -> Trial:
     """The trial on another instance, and at another variant if one is named.
 
     Args:
-        trial: what was run.
-        seed: the auditor's text, unknown to whoever wrote the submission.
-        variant: `base` for the trial's own.
+        trial: the original trial.
+        seed: the auditor's text, unknown to the submission's author.
+        variant: a variant's name; `base` for that of the trial.
 
     Raises:
-        UnknownNameError: the workload has no variant of that name.
+        UnknownNameError: the workload has no variant of this name.
     """
     variants = registry.workload(trial.workload).at(trial.suite).variants
     if variant not in ("base", *variants):

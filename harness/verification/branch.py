@@ -1,4 +1,4 @@
-"""Whether a branch began where its trunk ended."""
+"""Check that a branch began where its trunk ended."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from harness.verification.replay import MismatchError
 
 
 def check_trunk(trial: Trial, log: TrialLog, store: Path) -> None:
-    """Check the checkpoint that each attempt of a branch says it began with.
+    """Check the checkpoint that each attempt of a branch claims to have started from.
 
-    It must be one that the trunk's log, in the same store, names at the trunk's last grid point.
-    A trial that is no branch must not name any.
+    It must be one that the trunk's log, in the same store, recorded at the trunk's last grid point.
+    A trial that is not a branch must not name any.
 
     Raises:
-        MismatchError: the first thing that does not fit.
+        MismatchError: names the first mismatch.
     """
     begins = [attempt.begin for attempt in log.attempts if isinstance(attempt.begin, Begin)]
     if trial.branch is None:

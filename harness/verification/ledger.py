@@ -1,4 +1,4 @@
-"""Whether a store's ledger has what the events of a trial have, and they what it has."""
+"""Check that a store's ledger and the events of a trial agree."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ ENTRY_TYPES: tuple[tuple[type[EventData], type[AttemptEntry]], ...] = (
     (End, AttemptEnded),
     (Rerun, Reopened),
 )
-"""Events of a trial, and the entries that the ledger has for them."""
+"""Events of a trial, and the corresponding entries of the ledger."""
 
 
 def check_ledger(record: TrialRecord, log: TrialLog, ours: Sequence[LedgerEntry]) -> None:
-    """Check a trial's events against the ledger's entries on it; imported ones have none.
+    """Check a trial's events against its ledger entries; imported trials have no entries.
 
     Raises:
-        MismatchError: the first thing that does not fit.
+        MismatchError: names the first mismatch.
     """
     attempts = log.attempts
     if attempts and isinstance(attempts[0].begin, ImportedBegin):
@@ -51,7 +51,7 @@ def check_ledger(record: TrialRecord, log: TrialLog, ours: Sequence[LedgerEntry]
         raise MismatchError(f"{LEDGER_FILE} has it begin before it was planned")
     for entry in _missing_entries(attempts, ours):
         raise MismatchError(f"{LEDGER_FILE} lacks {entry}")
-    _check_lives(log.events, ours)
+    _check_attempts(log.events, ours)
     if record.result is None:
         return
     last = [entry.events for entry in ours if isinstance(entry, AttemptEnded)][-1]
@@ -59,8 +59,8 @@ def check_ledger(record: TrialRecord, log: TrialLog, ours: Sequence[LedgerEntry]
         raise MismatchError(f"{LEDGER_FILE} has another end of it")
 
 
-def _check_lives(events: list[Event], ours: Sequence[LedgerEntry]) -> None:
-    """What the ledger has of a trial and its events have not: an attempt that was thrown away."""
+def _check_attempts(events: list[Event], ours: Sequence[LedgerEntry]) -> None:
+    """Check that attempts begin once, and that every recorded end has its event."""
     numbers = [entry.attempt for entry in ours if isinstance(entry, AttemptBegun)]
     if duplicate := next((n for n in numbers if numbers.count(n) > 1), None):
         raise MismatchError(
@@ -75,7 +75,7 @@ def _check_lives(events: list[Event], ours: Sequence[LedgerEntry]) -> None:
 
 
 def _missing_entries(attempts: list[Attempt], ours: Sequence[LedgerEntry]) -> Iterator[str]:
-    """What the events of a trial have and the ledger's entries on it have not."""
+    """Descriptions of entries that a trial's events require and the ledger lacks."""
     for attempt in attempts:
         kinds = {type(event.data) for event in attempt.events}
         for event_type, entry_type in ENTRY_TYPES:

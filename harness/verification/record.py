@@ -1,4 +1,4 @@
-"""Whether the files of one trial fit each other: identity, place, attempts, result."""
+"""Check that a trial's files agree: identity, folder, attempts, result."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def check_file(folder: str, file: TrialFile) -> None:
     """Check a `trial.json`.
 
     Args:
-        folder: where it lies in its store.
-        file: what it says.
+        folder: the trial's folder, relative to the store.
+        file: the file's content.
 
     Raises:
-        MismatchError: the first thing that does not fit.
+        MismatchError: names the first mismatch.
     """
     record, name = file.record, file.path.name
     if record.identity != record.trial.identity:
@@ -34,12 +34,12 @@ def check_events(record: TrialRecord, log: TrialLog, *, replays: bool) -> None:
     """Check a trial's events against its record.
 
     Args:
-        record: what `trial.json` says.
-        log: the events.
-        replays: whether results are recomputed from them.
+        record: the content of `trial.json`.
+        log: the trial's events.
+        replays: whether results are recomputed from the events.
 
     Raises:
-        MismatchError: the first thing that does not fit.
+        MismatchError: names the first mismatch.
     """
     trial, attempts = record.trial, log.attempts
     if log.events and not attempts:

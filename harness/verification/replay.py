@@ -1,4 +1,4 @@
-"""A trial's result computed again from its raw events, by the rules that the referee goes by."""
+"""Recompute a trial's result from its raw events, by the referee's own rules."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from harness.referee.target_search import HeldSnapshot, TargetSearch
 
 
 class MismatchError(HarnessError):
-    """Recorded events do not fit each other, or the rules."""
+    """Recorded events contradict each other or the rules."""
 
 
 class _RefereeFailedError(Exception):
-    """The referee failed before it had evaluated what was due."""
+    """The referee failed before an evaluation that was due."""
 
 
 class Replay:
-    """One ended attempt, gone through once more.
+    """Replays one ended attempt.
 
     Args:
-        trial: what was run.
+        trial: the trial.
         attempt: its events from `begin` to `end`.
-        end: how it ended.
+        end: its end event.
     """
 
     def __init__(self, trial: Trial, attempt: Attempt, end: End) -> None:
@@ -61,10 +61,10 @@ class Replay:
         self._search = TargetSearch(trial.grid, trial.target, self._value, limit_s)
 
     def result(self) -> Result:
-        """What the events say about the trial's end.
+        """The result that follows from the events.
 
         Raises:
-            MismatchError: they do not fit each other.
+            MismatchError: the events contradict each other or the rules.
         """
         counted_snapshots = (
             self._snapshots[:-1] if self._recorded_result.state == "diverged" else self._snapshots
@@ -97,7 +97,7 @@ class Replay:
                 raise MismatchError(f"grid point {snapshot.grid}: its evaluation is due") from None
 
     def _check_place(self, snapshot: SnapshotTaken, previous: SnapshotTaken | None) -> None:
-        """Grid point, step, time and fraction of a snapshot against the one before it."""
+        """Check a snapshot's grid point, step, time and fraction against the previous snapshot."""
         place = f"grid point {snapshot.grid}"
         expected = (previous.grid if previous else 0) + 1
         if previous and (snapshot.step < previous.step or snapshot.timed_s < previous.timed_s):
@@ -115,7 +115,7 @@ class Replay:
             )
 
     def _check_completed(self, point: int) -> None:
-        """The other splits are evaluated of the hit and of the last snapshot, and of no other."""
+        """Check that the other splits were evaluated at the hit and the last snapshot only."""
         hit, last = self._search.hit, self._snapshots[-1] if self._snapshots else None
         due_points = [hit.snapshot.grid] if hit else []
         if last and point >= self._schedule.points and last.grid not in due_points:
@@ -126,7 +126,7 @@ class Replay:
             raise MismatchError(f"other splits of grid points {points}; {due_points} are due")
 
     def _value(self, snapshot: HeldSnapshot, *, until: Certainty) -> Measurement:
-        """The recorded value of the evaluation that is due now."""
+        """The recorded value of the evaluation that is due next."""
         evaluation = next(self._evaluations, None)
         if evaluation is None and self._has_referee_failed:
             raise _RefereeFailedError
@@ -146,7 +146,7 @@ class Replay:
         return Measurement(value, self._certainty(evaluation.part, value, place, until))
 
     def _certainty(self, part: Part, value: float, place: str, until: Certainty) -> Certainty:
-        """How certain an outcome is of which a part of the validation split was evaluated."""
+        """The certainty of an outcome based on a part of the validation split."""
         target = self._trial.target
         if not 0 < part.examples < part.of:
             raise MismatchError(f"{place} of {part.of} are no part")

@@ -1,4 +1,4 @@
-"""Reruns: an ended trial is opened again by explicit command alone, and both logs say so."""
+"""Reruns: an ended trial is reopened only by an explicit command, which both logs record."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from harness.record.store import EVENTS_FILE, lock_trial, read_record, record_pa
 
 
 def chosen_records(store: Path, names: tuple[str, ...], *, with_flagged: bool) -> list[TrialRecord]:
-    """The ended trials that are named, or flagged for interference.
+    """The ended trials selected by name, or by an interference flag.
 
     Args:
-        store: the folder of all records.
-        names: ends of folder names, or first digits of identities; each must name one trial.
-        with_flagged: whether those flagged are meant too.
+        store: the folder of the records.
+        names: endings of folder names, or first digits of identities; each must match one trial.
+        with_flagged: whether to add all trials flagged for interference.
 
     Raises:
-        HarnessError: a name fits no trial or several, one has not ended, or none is chosen.
+        HarnessError: a name matches no trial or several, a trial has not ended, or none is chosen.
     """
     records = [read_record(path) for path in record_paths(store)]
     selection = [_find(records, name) for name in names]
@@ -47,7 +47,7 @@ def chosen_records(store: Path, names: tuple[str, ...], *, with_flagged: bool) -
 
 
 def _is_open(store: Path, record: TrialRecord) -> bool:
-    """Whether `harness run` would go on with a trial that has no result."""
+    """Whether `harness run` would continue a trial that has no result."""
     log = store / record.trial.folder / EVENTS_FILE
     is_broken = log.exists() and log.stat().st_size > 0 and not _readable(log)
     return not is_broken and Ledger(store).end_of(record.identity) is None
@@ -66,10 +66,10 @@ def _find(records: list[TrialRecord], name: str) -> TrialRecord:
 
 
 def open_again(store: Path, record: TrialRecord, reason: str) -> None:
-    """Mark an ended trial as to be run again, in the ledger and in its own events.
+    """Mark an ended trial for a rerun, in the ledger and in its own events.
 
-    Events that are gone, or do not fit their chain, are lost: the ledger says so, and what is left
-    of them is set aside.
+    Events that are missing or break their hash chain are lost: the ledger records this, and the
+    rest of them is moved aside.
 
     Raises:
         HarnessError: the reason is empty, another process runs the trial, or a file cannot be
@@ -127,7 +127,7 @@ def _mark_lost(log: Path, ledger: Ledger, record: TrialRecord, reason: str) -> N
 
 
 def _readable(log: Path) -> list[Event]:
-    """A log's events; none if they are lost."""
+    """The events of a log; empty if they are lost."""
     try:
         return read_events(log) if log.exists() else []
     except (BrokenChainError, SchemaError):

@@ -1,9 +1,9 @@
-"""Whether a store fits itself: chains, identities, results, ledger.
+"""Check a store's consistency: hash chains, identities, results, ledger.
 
-What is checked is evidence: `trial.json`, `events.jsonl` and `ledger.jsonl`, to the last byte.
-`worker.log` and `tensorboard/` are no evidence: nothing is computed from them. A score checks the
-same of what it reads, as it reads it, without replaying trials, which is most of the work. The
-chains find accidents and careless changes, not an author who recomputes all of them.
+The evidence is checked to the last byte: `trial.json`, `events.jsonl` and `ledger.jsonl`.
+`worker.log` and `tensorboard/` are not evidence: nothing is computed from them. A score makes the
+same checks as it reads records, except replaying trials, which is most of the work. The chains
+reveal accidents and careless changes, but not an author who recomputes all hashes.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that does not fit, and where."""
+    """A mismatch and its location."""
 
     place: str
     what: str
     is_missing: bool = False
-    """Whether it is a trial that is not there."""
+    """Whether it is a missing trial."""
 
     def __str__(self) -> str:
         return f"{self.place}: {self.what}"
@@ -59,31 +59,31 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found in a store."""
+    """The results of checking a store."""
 
     trials: int
     records: tuple[TrialRecord, ...]
-    """Those without a finding."""
+    """The records of trials without a finding."""
     findings: tuple[Finding, ...]
     unfinished: int
     reruns: int
     texts: tuple[str, ...]
-    """Where several texts of a submission ran under one content hash, in words."""
+    """Sentences on submissions of which several texts ran under one content hash."""
     missing: tuple[str, ...]
-    """Folders of trials that the ledger planned and that are not there; each is a finding too."""
+    """Folders of planned trials that are missing; each is a finding, too."""
 
     @property
     def mismatches(self) -> tuple[str, ...]:
-        """In words, the findings on what is there."""
+        """The findings on existing files, in words."""
         return tuple(str(finding) for finding in self.findings if not finding.is_missing)
 
 
 def verify_store(store: Path, *, replays: bool = True) -> Verification:
-    """Check every record of a store, and the ledger against them.
+    """Check all records of a store, and its ledger against them.
 
     Args:
-        store: the folder of all records.
-        replays: whether results are recomputed from the raw events, too.
+        store: the folder of the records.
+        replays: whether to recompute results from the raw events, too.
 
     Raises:
         HarnessError: the folder holds no trial.
@@ -109,27 +109,27 @@ def verify_store(store: Path, *, replays: bool = True) -> Verification:
 
 @dataclass
 class CheckedTrials:
-    """What came of the trials that were checked; pickled, where another process checked them."""
+    """Results of checked trials; pickled when another process has checked them."""
 
     findings: list[Finding] = field(default_factory=list)
     folders: set[str] = field(default_factory=set)
-    """Inside the store."""
+    """Paths relative to the store."""
     runs: set[tuple[str, str, str]] = field(default_factory=set)
-    """What their attempts ran, as `several_texts` takes it."""
+    """The submissions' texts that their attempts ran, for `several_texts`."""
 
     def add(self, other: CheckedTrials) -> None:
-        """Add what came of other trials of the store."""
+        """Add the results of other trials of the store."""
         self.findings += other.findings
         self.folders |= other.folders
         self.runs |= other.runs
 
 
 class StoreCheck:
-    """Checks the trials of a store one by one, against its ledger as it was at the beginning.
+    """Checks the trials of a store one by one against the ledger as read at construction.
 
     Args:
-        store: the folder of all records.
-        replays: whether results are recomputed from the raw events, too.
+        store: the folder of the records.
+        replays: whether to recompute results from the raw events, too.
     """
 
     def __init__(self, store: Path, *, replays: bool = True) -> None:
@@ -137,7 +137,7 @@ class StoreCheck:
         self.checked = CheckedTrials()
         entries, why = _read_ledger(store)
         self.audits = [entry for entry in entries if isinstance(entry, TrialAudited)]
-        """Those in the ledger, in the order in which they were made."""
+        """The audits in the ledger, oldest first."""
         self._why = why
         self._entries = [] if why else entries
         self._by_identity = _entries_by_identity(self._entries)
@@ -145,11 +145,11 @@ class StoreCheck:
     def record(
         self, path: Path, contents: tuple[TrialFile, TrialLog] | None = None
     ) -> TrialRecord | None:
-        """Check one trial; its record, or None if something does not fit.
+        """Check one trial; returns its record, or None on a mismatch.
 
         Args:
-            path: its `trial.json`.
-            contents: what its files say, if they have been read; else they are read here.
+            path: the path of its `trial.json`.
+            contents: the content of its files if already read; otherwise they are read here.
         """
         folder = str(path.parent.relative_to(self._store))
         self.checked.folders.add(folder)
@@ -166,9 +166,9 @@ class StoreCheck:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Folders of trials that the ledger planned and of which none was checked.
+        """Folders of trials that are planned in the ledger but were not among those checked.
 
-        A withdrawn plan may be missing, if it has never begun.
+        A withdrawn trial that never began may be missing.
         """
         has_begun = {e.identity for e in self._entries if isinstance(e, AttemptBegun)}
         withdrawn_identities = {
@@ -180,7 +180,7 @@ class StoreCheck:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """All that does not fit: in the ledger, in trials; what is missing comes last."""
+        """All mismatches: in the ledger, then in trials, then missing trials."""
         ledger = [Finding(LEDGER_FILE, self._why)] if self._why else []
         missing = (
             Finding(LEDGER_FILE, f"{folder} was planned and is not there", is_missing=True)
@@ -190,12 +190,12 @@ class StoreCheck:
 
     @property
     def reruns(self) -> int:
-        """How many trials were opened again by command."""
+        """The number of trials reopened by command."""
         return sum(isinstance(entry, Reopened) for entry in self._entries)
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Where several texts of a submission ran under one content hash, in words."""
+        """Sentences on submissions of which several texts ran under one content hash."""
         return several_texts(self.checked.runs)
 
     def _check_log(self, record: TrialRecord, log: TrialLog) -> None:
@@ -213,14 +213,14 @@ class StoreCheck:
 
 
 def _runs_of(trial: Trial, log: TrialLog) -> Iterator[tuple[str, str, str]]:
-    """What each attempt of a trial ran, as `several_texts` takes it."""
+    """The submission's text in each attempt of a trial, for `several_texts`."""
     for attempt in log.attempts:
         submission = trial.submission
         yield submission.name, submission.content_hash, attempt.begin.submission_files
 
 
 def _entries_by_identity(entries: Iterable[LedgerEntry]) -> dict[str, list[LedgerEntry]]:
-    """The entries of a ledger on each trial, in order."""
+    """The ledger's entries by trial, in order."""
     by_identity: dict[str, list[LedgerEntry]] = {}
     for entry in entries:
         by_identity.setdefault(entry.identity, []).append(entry)
@@ -228,7 +228,7 @@ def _entries_by_identity(entries: Iterable[LedgerEntry]) -> dict[str, list[Ledge
 
 
 def _read_ledger(store: Path) -> tuple[list[LedgerEntry], str]:
-    """The entries of a store's ledger, and what does not fit in it."""
+    """The entries of a store's ledger, and its mismatches."""
     path = store / LEDGER_FILE
     if not path.exists():
         return [], ""
@@ -242,7 +242,9 @@ def _read_ledger(store: Path) -> tuple[list[LedgerEntry], str]:
 
 
 def _describe_torn_end(name: str) -> str:
-    """That a log has a torn end, which is a mismatch, too, though an interruption may leave one."""
+    """A finding that a log ends in an incomplete line: a mismatch, too, although an interruption
+    may cause it.
+    """
     return f"{name}: the last line is torn; if an interruption left it, run the trial again"
 
 

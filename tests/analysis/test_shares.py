@@ -75,7 +75,7 @@ def test_what_a_site_shows_is_the_same(store: Path, set_processes: SetProcesses)
     result = []
     for count in (1, 3):
         set_processes(count)
-        result.append(gather(store, SiteRows).beside)
+        result.append(gather(store, SiteRows).gatherer)
     one, three = result
     assert len(one.details) == 4
     assert (one.details, one.trials, one.machines) == (three.details, three.trials, three.machines)

@@ -1,1 +1,1 @@
-"""Submissions to begin with, one for each framework and each way to write one."""
+"""Submission templates, one for each framework and kind of submission."""

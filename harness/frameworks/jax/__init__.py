@@ -1,1 +1,1 @@
-"""JAX behind the protocol of `harness.frameworks.base`."""
+"""JAX implementation of the interface in `harness.frameworks.base`."""

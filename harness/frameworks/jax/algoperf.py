@@ -1,7 +1,7 @@
-"""AlgoPerf's workload in jax, and what its submissions import besides.
+"""AlgoPerf's workload interface in jax, and the other modules that its submissions import.
 
-From version 0.6 on an update is compiled by `jax.jit` with shardings; before that, and in some
-submissions since, by `jax.pmap`, whose arrays have a leading axis of devices: here there is one.
+Since version 0.6, updates are compiled by `jax.jit` with shardings. Earlier submissions, and some
+later ones, use `jax.pmap`, whose arrays have a leading device axis; it has length 1 here.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ from harness.submission.state import StateDict, arrays_of, leaves_of, state_of
 
 CHEX_TYPES = ("Array", "ArrayDType", "ArrayTree", "Numeric", "PRNGKey", "Scalar")
 STAND_INS: dict[str, dict[str, object]] = {"chex": dict.fromkeys(CHEX_TYPES, Any), "jraph": {}}
-"""For what submissions import and hardly use: types for annotations, and nothing at all."""
+"""Stand-ins for packages that submissions import: types used in annotations, and an empty module.
+"""
 
 
 def load_algoperf(location: str, device: jax.Device) -> AlgoPerfSubmission[Array]:
-    """The submission that is written for AlgoPerf, not yet set up."""
+    """Load a submission written for AlgoPerf; it is not set up yet."""
     file = entry_file(location)
     enter_old_names()
     utilities = {"jax_sharding_utils": sharding_utilities(device)}
@@ -48,7 +49,7 @@ def _uses_pmap(file: Path) -> bool:
 
 
 def sharding_utilities(device: jax.Device) -> dict[str, object]:
-    """AlgoPerf's `jax_sharding_utils` over one device."""
+    """AlgoPerf's `jax_sharding_utils` for a single device."""
     mesh = Mesh(np.array([device]), ("batch",))
     replicas = NamedSharding(mesh, PartitionSpec())
     batch_slices = NamedSharding(mesh, PartitionSpec("batch"))
@@ -61,10 +62,10 @@ def sharding_utilities(device: jax.Device) -> dict[str, object]:
 
 
 class JaxWorkload(AlgoPerfWorkload[Array]):
-    """Passes as pure functions of parameters, and the loss of their logits.
+    """Forward passes as pure functions of the parameters, and the loss of logits.
 
     Attributes:
-        traced: how many passes `model_fn` was called for; a compiled update calls it when traced.
+        traces: how often `model_fn` was called; a compiled update calls it only when traced.
     """
 
     def __init__(self, problem: JaxProblem, point: Hyperparameters) -> None:
@@ -119,10 +120,10 @@ class JaxWorkload(AlgoPerfWorkload[Array]):
         return {"summed": losses.sum(), "n_valid_examples": valid, "per_example": losses}
 
     def _static(self, rate: Any) -> float | None:
-        """A rate as a number. One that is traced is the point's, if the point has one.
+        """A dropout rate as a number; for a traced value, the rate among the hyperparameters.
 
         Raises:
-            HarnessError: it is traced and the point has none; a model is built for a number.
+            HarnessError: the rate is traced and no hyperparameter gives it; a model needs a number.
         """
         if rate is None or not isinstance(rate, jax.core.Tracer):
             return None if rate is None else float(rate)
@@ -138,7 +139,7 @@ class JaxBridge:
     """`harness.submission.algoperf.adapter.Bridge` in jax: the container is a dictionary.
 
     Args:
-        has_device_axis: whether parameters, state and batches have a leading axis of devices.
+        has_device_axis: whether parameters, state and batches have a leading device axis.
     """
 
     def __init__(self, *, has_device_axis: bool) -> None:
@@ -154,10 +155,10 @@ class JaxBridge:
         return self._workload, *self._outward(self._problem.parameters, self._problem.buffers)
 
     def watch(self, optimizer_state: Any) -> None:
-        """Nothing: all that it holds is saved."""
+        """Does nothing: the whole optimizer state is saved."""
 
     def random(self, step: int) -> tuple[Any, Any, Any]:
-        """Raw keys, arrays of two words."""
+        """Raw keys: arrays of two 32-bit words."""
         keys: tuple[Array, Array, Array] = _keys(self._problem.key, step)
         return keys
 
@@ -169,13 +170,13 @@ class JaxBridge:
         return {"inputs": batch.inputs, "targets": batch.targets}
 
     def take_update(self, container: Any, model_state: Any) -> None:
-        """The problem's parameters and buffers are those returned: the earlier may be donated."""
+        """Adopt the returned parameters and buffers; the previous ones may have been donated."""
         self._problem.parameters = self._inward(container)
         self._problem.buffers = self._inward(model_state or {})
         self._count()
 
     def _count(self) -> None:
-        """Count the passes of an update: as many as it was compiled with."""
+        """Count an update's passes: as many as were traced when it was compiled."""
         if not self._examples:  # no batch was drawn: an evaluation was prepared
             return
         self._passes, self._workload.traces = self._workload.traces or self._passes, 0
@@ -183,19 +184,21 @@ class JaxBridge:
         self._examples = 0
 
     def parameters(self, container: Any) -> Mapping[str, Array]:
-        """Copies, which the next update cannot take the memory of."""
+        """Copies, whose memory the next update cannot reuse by donation."""
         copies: dict[str, Array] = _copy(self._inward(container))
         return copies
 
     def state_dict(self, optimizer_state: Any) -> StateDict[Array]:
-        """The leaves of the optimizer's state, None for functions."""
+        """The leaves of the optimizer's state; None in place of functions."""
         leaves = jax.tree.leaves(optimizer_state)
         return {"leaves": [None if callable(leaf) else leaf for leaf in leaves]}
 
     def load_state_dict(
         self, optimizer_state: Any, container: Any, state: StateDict[Array]
     ) -> tuple[Any, Any, Any]:
-        """The saved leaves in the structure of a new start's state, functions as they are there."""
+        """The saved leaves in the structure of a freshly initialised state, which provides
+        functions.
+        """
         del container
         fresh, structure = jax.tree.flatten(optimizer_state)
         saved_leaves = leaves_of(state_of(state, "optimizer"), "leaves")

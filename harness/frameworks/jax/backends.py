@@ -1,4 +1,4 @@
-"""What the load table names."""
+"""The backends that the table of frameworks refers to."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from harness.frameworks.jax.evaluation import JaxEvaluationBackend
 from harness.frameworks.jax.training import JaxTrainingBackend
 
 PLUGINS = {"jax-cuda13-plugin": "13", "jax-cuda12-plugin": "12"}
-"""Jax's way to a GPU: a package of its own, one for each major version of CUDA."""
+"""Jax's CUDA plug-ins: a separate package for each major CUDA version."""
 
 
 def cuda_of_wheel() -> str | None:
-    """The version of CUDA that the installed plug-in is built for."""
+    """The CUDA version of the installed plug-in."""
     return next((cuda for name, cuda in PLUGINS.items() if _is_installed(name)), None)
 
 

@@ -1,7 +1,7 @@
-"""Cross-entropy of logits below float32, raised to float32 a bounded number of rows at a time.
+"""Cross-entropy of low-precision logits, cast to float32 a bounded number of rows at a time.
 
-Logits are a language model's largest array. Raised to float32 whole, they and what softmax makes of
-them would take several times as much.
+Logits are a language model's largest array; casting all of them to float32, with the softmax's
+intermediate results, would need several times their memory.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 
 PART_BYTES = 2**28
-"""What the rows of one part take in float32, at most, unless a single row takes more."""
+"""Maximum size of a part in float32, in bytes, unless a single row is larger."""
 
 ResultT = TypeVar("ResultT")
 
@@ -22,7 +22,7 @@ ResultT = TypeVar("ResultT")
 def mean_cross_entropy(logits: Array, targets: Array) -> Array:
     """The mean cross-entropy of targets (...) under logits (..., classes), in float32.
 
-    Nothing but its arguments is kept for a backward pass, which takes the softmax again.
+    Only the arguments are saved for the backward pass, which recomputes the softmax.
     """
 
     @jax.checkpoint
@@ -36,7 +36,7 @@ def mean_cross_entropy(logits: Array, targets: Array) -> Array:
 
 
 def by_parts(function: Callable[[Array, Array], ResultT], logits: Array, targets: Array) -> ResultT:
-    """What a function makes of parts of the rows, one after the other, stacked."""
+    """Apply a function to equal parts of the rows, one after another, and stack the results."""
     classes, rows = logits.shape[-1], targets.size
     parts = count_of(rows, classes)
     whole = logits.reshape(parts, rows // parts, classes), targets.reshape(parts, rows // parts)
@@ -45,6 +45,6 @@ def by_parts(function: Callable[[Array, Array], ResultT], logits: Array, targets
 
 
 def count_of(rows: int, classes: int) -> int:
-    """The least number of equal parts that take `PART_BYTES` in float32 each, at most."""
+    """The smallest number of equal parts of at most `PART_BYTES` each in float32."""
     least = max(1, -(-4 * rows * classes // PART_BYTES))
     return next(count for count in range(min(least, rows), rows + 1) if rows % count == 0)

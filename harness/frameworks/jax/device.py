@@ -1,4 +1,4 @@
-"""Jax on one device."""
+"""Device settings, synchronisation and the speed probe of jax."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from harness.frameworks.products import Products
 
 
 class JaxDevice:
-    """A device, its settings and its queue of work; or several devices of one kind.
+    """A device, its settings and its work queue; or several devices of one kind.
 
-    Platform, memory and threads are read when jax first looks for devices, so they are set on
-    construction: on `cpu` no other platform is opened, no GPU memory is taken before it is used,
-    and XLA's thread pool has `threads` threads for each device. Several processors are parts of
-    this one, of which jax makes as many as are asked for.
+    Jax reads the settings of platform, memory and threads when it first looks for devices, so the
+    constructor makes them: on `cpu` no other platform is initialised, GPU memory is not
+    preallocated, and XLA's thread pool has `threads` threads per device. Several CPU devices are
+    virtual devices of this machine's CPU.
 
     Args:
         device: `cpu`, `cuda` or `cuda:N`.
-        threads: CPU threads of one device.
-        devices: how many there are, counted from the first; batches are divided among them.
+        threads: CPU threads per device.
+        devices: the number of devices, starting from the first; batches are divided among them.
     """
 
     def __init__(self, device: str, threads: int, devices: int = 1) -> None:
@@ -47,17 +47,17 @@ class JaxDevice:
 
     @property
     def device(self) -> jax.Device:
-        """The device, or the first of several; the first look opens it."""
+        """The device, or the first of several; the first access initialises it."""
         return jax.local_devices(backend=self.kind)[self._number]
 
     @property
     def everywhere(self) -> jax.Device | NamedSharding:
-        """Where parameters and data lie: on the device, or on each of several as a copy."""
+        """The placement of parameters and data: the device, or a copy on each of several."""
         return self.device if self.count == 1 else NamedSharding(self._mesh, PartitionSpec())
 
     @property
     def slices(self) -> NamedSharding | None:
-        """Where a batch lies: a slice of it on each of several devices; None for one."""
+        """The placement of a batch: sliced over several devices; None for a single device."""
         return None if self.count == 1 else NamedSharding(self._mesh, PartitionSpec("batch"))
 
     @property
@@ -65,10 +65,10 @@ class JaxDevice:
         return _mesh(self.kind, self.count)
 
     def pin(self) -> None:
-        """Fix the device and full float32 products; XLA's CPU code is deterministic.
+        """Set the default device and full float32 matrix products; XLA's CPU code is deterministic.
 
-        What is compiled during the warm-up is kept in a folder of this process's own, because a
-        submission that is set up again traces new functions, which jax would compile again.
+        Programs compiled during the warm-up go to an on-disk cache private to this process, because
+        a submission that is set up again traces new functions, which jax would otherwise recompile.
         """
         jax.config.update("jax_compilation_cache_dir", _compilation_cache())
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
@@ -77,12 +77,12 @@ class JaxDevice:
         jax.config.update("jax_default_device", self.device)
 
     def synchronize(self) -> None:
-        """Wait for every live array and for one computation queued after all others."""
+        """Wait for every live array, and for one computation queued after all others."""
         jax.block_until_ready(_live_arrays())
         jax.block_until_ready(jnp.add(jnp.zeros((), device=self.device), 1.0))
 
     def probe(self) -> None:
-        """Some matrix products, until the device has finished them."""
+        """Run some matrix products and wait until the device has finished them."""
         self._products()
 
     def _multiply(self, side: int, count: int) -> None:
@@ -94,7 +94,7 @@ class JaxDevice:
 
 @cache
 def _mesh(kind: str, count: int) -> Mesh:
-    """The first devices of a kind in a row, which an array's first axis may run along."""
+    """The first `count` devices of a kind as a one-dimensional mesh, for an array's first axis."""
     return Mesh(np.array(jax.local_devices(backend=kind)[:count]), ("batch",))
 
 

@@ -1,4 +1,4 @@
-"""What jax does for the referee."""
+"""Jax's backend for the referee."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.frameworks.jax.evaluator import JaxEvaluator
 
 
 class JaxEvaluationBackend(JaxDevice):
-    """`harness.frameworks.base.EvaluationBackend` in jax."""
+    """Implements `harness.frameworks.base.EvaluationBackend` in jax."""
 
     def evaluator(
         self,
@@ -21,7 +21,7 @@ class JaxEvaluationBackend(JaxDevice):
     ) -> JaxEvaluator:
         """An evaluator with its own model and its own copy of the splits on the device.
 
-        On a GPU it has evaluated before any worker can take the memory that this needs.
+        It evaluates once, so that on a GPU its memory is reserved before a worker can take it.
         """
         evaluator = JaxEvaluator(source, splits, probe, eval_config, self.device)
         if self.kind != "cpu":

@@ -27,7 +27,7 @@ Tree = Mapping[str, Array]
 
 
 class JaxEvaluator:
-    """Metrics and probes of parameters on data that no worker sees or can change."""
+    """Evaluates parameters on data that no worker can read or change."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class JaxEvaluator:
         self._evaluate = jax.jit(self._values)
 
     def rehearse(self) -> None:
-        """Evaluate zeros, so that memory is reserved and programs are compiled."""
+        """Evaluate all-zero parameters, so that memory is reserved and programs are compiled."""
         parameters = {name: np.zeros(shape, np.float32) for name, shape in self._shapes.items()}
         for split in self._splits:
             self.metrics(parameters, split)
@@ -59,7 +59,7 @@ class JaxEvaluator:
     def batches(
         self, parameters: Parameters, split: str, start: int = 0
     ) -> Iterator[ExampleMetrics]:
-        """What the loss offers of each example, in float64; a batch is evaluated when asked for."""
+        """The loss's metrics of each example, in float64, evaluated lazily batch by batch."""
         if split not in self._splits:
             raise UnknownNameError("split", split, self._splits)
         arrays, size = self._place(parameters), self._eval_config.batch
@@ -72,7 +72,7 @@ class JaxEvaluator:
             }
 
     def metrics(self, parameters: Parameters, split: str) -> dict[str, float]:
-        """The means over a whole split."""
+        """The mean of each metric over a whole split."""
         return means(concatenate(list(self.batches(parameters, split))))
 
     def probe(self, parameters: Parameters) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The ways to write a submission in jax: an optax function, a `build` function, a class."""
+"""Load a jax submission of any kind: an optax function, a `build` function, a class."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from harness.submission.state import (
 from harness.submission.step_rules import StepRules, progress_of, refuse_rules, step_rules
 
 Step = Callable[..., tuple[Values, optax.OptState, Values, Array]]
-"""`_train_step`'s."""
+"""The type of the function that `_train_step` returns."""
 
 jax.tree_util.register_pytree_node(  # as any dictionary, which an author may pass to what is traced
     ReadPoint,
@@ -58,7 +58,7 @@ jax.tree_util.register_pytree_node(  # as any dictionary, which an author may pa
 
 
 def assign(problem: Problem[Array], values: Mapping[str, Array]) -> None:
-    """Put values in the place of the problem's parameters."""
+    """Replace the values of the problem's parameters."""
     problem = jax_problem(problem)
     problem.parameters = {
         name: jax.device_put(jnp.array(values[name]), problem.everywhere) for name in problem.specs
@@ -66,10 +66,10 @@ def assign(problem: Problem[Array], values: Mapping[str, Array]) -> None:
 
 
 class OptimizerSubmission:
-    """An optax transformation, with a schedule if wished, as a submission.
+    """A submission made of an optax transformation and an optional schedule.
 
-    Gradient and update are one compiled function. The schedule's factor at the fraction of the
-    horizon spent multiplies the whole update, decoupled weight decay included.
+    Gradient and update are compiled as one function. The schedule's factor at the current fraction
+    of the horizon multiplies the whole update, decoupled weight decay included.
     """
 
     def __init__(self, build: Build, place: str, rules: Collection[str]) -> None:
@@ -82,7 +82,7 @@ class OptimizerSubmission:
 
     @property
     def averages_weights(self) -> bool:
-        """Whether the transformation has parameters of its own to be evaluated."""
+        """Whether the transformation has separate evaluation parameters, such as an average."""
         return self._parts.eval_parameters is not None
 
     def setup(self, problem: Problem[Array], hyperparameters: Hyperparameters) -> None:
@@ -125,7 +125,7 @@ class OptimizerSubmission:
         )
 
     def step(self, stream: Stream[Array]) -> Array:
-        """One batch, one update; the loss before it, still being computed."""
+        """One batch, one update; returns the loss before it, whose computation may be pending."""
         batch = stream.next()
         loss: Array
         problem = self._problem
@@ -147,14 +147,14 @@ class OptimizerSubmission:
         return loss
 
     def eval_parameters(self) -> Mapping[str, Array]:
-        """The live parameters, or those that the transformation has to be evaluated."""
+        """The live parameters, or the transformation's evaluation parameters."""
         if self._eval_parameters is None:
             return self._parameters
         eval_parameters: Mapping[str, Array] = self._eval_parameters(self._state, self._parameters)
         return eval_parameters
 
     def learning_rate(self) -> float | None:
-        """The point's rate times the schedule's last factor."""
+        """The learning rate times the schedule's latest factor."""
         rate: float | None = self._point.get("learning_rate")
         if rate is None or self._factor is None:
             return rate
@@ -170,7 +170,7 @@ class OptimizerSubmission:
         }
 
     def load_state_dict(self, state: StateDict[Array]) -> None:
-        """Put all back."""
+        """Restore all of these."""
         self._passes = count_of(state, "passes")
         load_schedule_state(self._schedule, state_of(state, "schedule"))
         structure, leaves = jax.tree.structure(self._state), leaves_of(state, "optimizer")
@@ -178,14 +178,14 @@ class OptimizerSubmission:
         self._place_on_device(arrays_of(state, "parameters"), tree)
 
     def _place_on_device(self, parameters: Mapping[str, Array], state: optax.OptState) -> None:
-        """Explicitly, as a step's results are: else the second step would compile once more."""
+        """Place arrays explicitly, as a step's results are; else the second step recompiles."""
         copies = {name: jnp.copy(value) for name, value in parameters.items()}
         self._parameters = jax.device_put(copies, self._problem.everywhere)
         self._state = jax.device_put(state, self._problem.everywhere)
 
 
 def _whole(result: object) -> Built:
-    """What `build` returned as one kind; an optax transformation is a tuple of its own."""
+    """The result of `build` as a `Built`; an optax transformation is itself a named tuple."""
     if isinstance(result, Built):
         return result
     if isinstance(result, tuple) and not isinstance(result, optax.GradientTransformation):
@@ -194,7 +194,7 @@ def _whole(result: object) -> Built:
 
 
 def _schedule_free_state(state: object) -> ScheduleFreeState | None:
-    """The state of optax's schedule-free wrapper in that of a chain; None if it is not there."""
+    """The state of optax's schedule-free wrapper within a chain's state; None if absent."""
     if isinstance(state, ScheduleFreeState):
         return state
     parts = state if isinstance(state, tuple) else ()
@@ -202,7 +202,7 @@ def _schedule_free_state(state: object) -> ScheduleFreeState | None:
 
 
 def _schedule_free_average(state: optax.OptState, parameters: Values) -> Values:
-    """The average x, which is to be evaluated; what is trained is y (Defazio et al. 2024)."""
+    """The evaluation parameters: the average x; training runs at y (Defazio et al. 2024)."""
     own_state = cast("optax.OptState", _schedule_free_state(state))
     return cast("Values", schedule_free_eval_params(own_state, parameters))
 
@@ -261,7 +261,9 @@ def _train_step(
 
 
 def _builder_of(factory: object, hyperparameters: Hyperparameters) -> Build | None:
-    """What builds the transformation of the function, if it is one."""
+    """A `build` function around a function that returns an optax transformation; None if it does
+    not.
+    """
     if not callable(factory) or (isinstance(factory, type) and hasattr(factory, "step")):
         return None
     keywords = arguments(factory, hyperparameters, "learning_rate")

@@ -1,4 +1,4 @@
-"""Losses in jax, as functions of what the model returns."""
+"""Losses in jax, as functions of the model's output."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CrossEntropy:
     """
 
     def value(self, logits: Array, targets: Array) -> Array:
-        """The mean loss in nats, a scalar; logits below float32 are raised to it part by part."""
+        """The mean loss in nats, a scalar; low-precision logits are cast part by part."""
         if logits.dtype != jnp.float32:
             return mean_cross_entropy(logits, targets)
         return self.per_target(logits, targets).mean()
@@ -86,7 +86,7 @@ LOSSES: dict[str, type[EvaluationLoss[Array]]] = {
 
 
 def loss_of(name: str) -> EvaluationLoss[Array]:
-    """The loss of a name."""
+    """The loss with this name."""
     if name not in LOSSES:
         raise UnknownNameError("loss", name, LOSSES)
     return LOSSES[name]()

@@ -1,4 +1,4 @@
-"""Names that jax has had, for submissions that were written then; entered in their worker alone."""
+"""Removed jax names, restored for older submissions, only in the worker that runs them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jax import Array
 
 
 def enter_old_names() -> None:
-    """Give jax back `jax.tree_map` (until 0.4.25) and the arguments of `jnp.clip` (until 0.6)."""
+    """Restore `jax.tree_map` (until 0.4.25) and the old arguments of `jnp.clip` (until 0.6)."""
     vars(jax).setdefault("tree_map", jax.tree.map)
     vars(jnp)["clip"] = _clip
 
@@ -23,7 +23,7 @@ _clip_now = jnp.clip
 def _clip(
     *arguments: Any, a: Any = None, a_min: Any = None, a_max: Any = None, **bounds: Any
 ) -> Array:
-    """`jnp.clip`, whose array and bounds were also called `a`, `a_min` and `a_max`."""
+    """`jnp.clip` that also accepts the argument names `a`, `a_min` and `a_max`."""
     old = {"min": a_min, "max": a_max}
     bounds |= {name: bound for name, bound in old.items() if bound is not None}
     array = arguments if a is None else (a, *arguments)

@@ -1,4 +1,4 @@
-"""What a pass through a jax model needs: its precision, and zeros where layers are captured."""
+"""Helpers of a pass through a jax model: casts to its precision, and zeros for captures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ Tree = TypeVar("Tree")
 
 
 def in_precision(dtype: jnp.dtype) -> Callable[[Tree], Tree]:
-    """A function that casts a tree's floating arrays; integers, such as tokens, stay."""
+    """A function that casts a tree's floating-point arrays; integers, such as tokens, stay as they
+    are.
+    """
 
     def cast(value: Array) -> Array:
         return value.astype(dtype) if jnp.issubdtype(value.dtype, jnp.floating) else value
@@ -38,10 +40,10 @@ def zero_offsets(
     parameters: Mapping[str, Array],
     inputs: Array,
 ) -> dict[str, Array]:
-    """Zeros shaped as the layers' outputs.
+    """Zeros in the shapes of the layers' outputs.
 
     Raises:
-        HarnessError: a layer is of a kind whose outputs are shaped otherwise.
+        HarnessError: the output shape of a layer of this kind is not known.
     """
     scalars = {layer.name: jnp.zeros(()) for layer in layers}
     layer_inputs = jax.eval_shape(
@@ -57,7 +59,7 @@ def zero_offsets(
 def _output_shape(
     layer: LayerSpec, weight: tuple[int, ...], input_shape: tuple[int, ...]
 ) -> tuple[int, ...]:
-    """The shape of a layer's output, from its weight's and its input's."""
+    """The shape of a layer's output, from the shapes of its weight and input."""
     if layer.kind == "convolution":
         batch, _, *sides = input_shape
         pairs = zip(sides, weight[2:], strict=True)

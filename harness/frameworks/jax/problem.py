@@ -28,24 +28,24 @@ CaptureResult = tuple[Evaluation[Array], dict[str, Array], dict[str, Capture[Arr
 class JaxProblem(CountedProblem):
     """Model, parameters, loss and budget of one trial (`harness.submission.interface.Problem`).
 
-    Counted are calls of `evaluate`, `value_and_grad` and `captured` on arrays. Inside a compiled
-    function there is nothing to count: a submission that compiles its own passes says how many it
-    made through `note_passes`.
+    Calls of `evaluate`, `value_and_grad` and `captured` on arrays are counted. Calls inside a
+    compiled function cannot be: a submission that compiles its own passes reports their number
+    through `note_passes`.
 
     Attributes:
         model: the pure function of `<package>.model_jax` (`workloads.functional_jax.Forward`).
-        parameters: the initial values by name, in the declared order. A class with `step` that
-            gives no `eval_parameters` keeps its live parameters here.
-        buffers: its running statistics by name; `value_and_grad` and `captured` move them,
-            `evaluate` does not.
+        parameters: the initial values by name, in the declared order. A submission class without
+            `eval_parameters` keeps its live parameters here.
+        buffers: the model's running statistics by name; `value_and_grad` and `captured` update
+            them, `evaluate` does not.
         key: a key for the submission's own draws, made from `seed`.
-        device: where all arrays lie, or the first of several devices.
-        everywhere: where parameters lie: `device`, or each of several; a batch is divided among
-            them and is one array all the same, so that every mean over it is the whole batch's.
-        evaluate: (parameters, batch, random) -> logits and loss, pure: to be transformed and
-            compiled at will.
-        loss_and_gradients: (parameters, batch, key) -> (loss, statistics), gradients; pure. One
-            compiled function a problem, so that what calls it is traced the sooner the second time.
+        device: the device of all arrays, or the first of several devices.
+        everywhere: the placement of parameters: `device`, or a copy on each of several. A batch
+            divided among devices is still one array, so a mean over it is that of the whole batch.
+        evaluate: pure function (parameters, batch, random) -> logits and loss, which may be
+            transformed and compiled.
+        loss_and_gradients: pure function (parameters, batch, key) -> (loss, statistics), gradients.
+            Compiled once per problem, so that tracing a second caller is faster.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class JaxProblem(CountedProblem):
         self._capture = jax.jit(self._captured_pass, static_argnames="names")
 
     def reset_counts(self) -> None:
-        """Start counting passes from zero, and the problem's own sequence of keys."""
+        """Reset the pass counts, and restart the problem's own sequence of keys."""
         super().reset_counts()
         self._draws = 0
 
@@ -84,13 +84,13 @@ class JaxProblem(CountedProblem):
     ) -> Evaluation[Array]:
         """Forward pass in the declared precision as a function of parameters and batch.
 
-        Batch normalisation uses the batch and leaves the running statistics as they are: a
-        submission that trains through this alone sets `averages_weights`.
+        Batch normalisation uses the batch's statistics and leaves the running statistics unchanged:
+        a submission that trains only through this method sets `averages_weights`.
 
         Args:
             parameters: values by name.
             batch: inputs (batch, ...) and targets.
-            random: a key for models that draw; None for no dropout.
+            random: a key for models with dropout; None for no dropout.
         """
         logits = self._train_pass(parameters, batch.inputs, random)[0].astype(jnp.float32)
         self._note_call(logits, batch, backward=0)
@@ -104,7 +104,8 @@ class JaxProblem(CountedProblem):
         Args:
             parameters: values by name.
             batch: inputs (batch, ...) and targets.
-            random: a key for models that draw; None for one of the problem's own sequence.
+            random: a key for models with dropout; None for the next key of the problem's own
+                sequence.
         """
         key = self.next_key() if random is None else random
         (loss, statistics), gradients = self.loss_and_gradients(dict(parameters), batch, key)
@@ -113,7 +114,7 @@ class JaxProblem(CountedProblem):
         return loss, gradients
 
     def next_key(self) -> Array:
-        """The next key of the problem's own sequence, for a pass that draws."""
+        """The next key of the problem's own sequence, for a pass with dropout."""
         self._draws += 1
         return jax.random.fold_in(self.key, self._draws)
 
@@ -122,7 +123,7 @@ class JaxProblem(CountedProblem):
         return self.key, self._draws
 
     def set_random_state(self, state: tuple[Array, int]) -> None:
-        """Put both back."""
+        """Restore both."""
         self.key, self._draws = state
 
     def recompute_statistics(self, parameters: Tree, batches: Sequence[Batch[Array]]) -> None:
@@ -136,7 +137,7 @@ class JaxProblem(CountedProblem):
     def training_loss(
         self, parameters: Tree, batch: Batch[Array], key: Array | None
     ) -> tuple[Array, dict[str, Array]]:
-        """The mean loss and the batch's statistics; a pure function with one derivative."""
+        """The mean loss and the batch's statistics; a pure function, differentiable once."""
         logits, statistics = self.training_logits(parameters, batch.inputs, key)
         return self.loss.value(logits, batch.targets), statistics
 
@@ -144,13 +145,13 @@ class JaxProblem(CountedProblem):
         self, parameters: Tree, inputs: Array, key: Array | None, dropout_rate: float | None = None
     ) -> tuple[Array, dict[str, Array]]:
         """The logits in training mode, in the declared precision, and the batch's statistics; a
-        pure function with one derivative.
+        pure function, differentiable once.
 
         Args:
             parameters: values by name.
             inputs: (batch, ...).
-            key: for dropout; None for none.
-            dropout_rate: in place of the model's own; for models that have one.
+            key: the key for dropout; None for no dropout.
+            dropout_rate: replaces the model's own rate, in [0, 1), in models with dropout.
         """
         model = self.model if dropout_rate is None else self._model_at_dropout(dropout_rate)
         with differentiable_once():
@@ -170,17 +171,17 @@ class JaxProblem(CountedProblem):
         random: Array | None = None,
         names: tuple[str, ...] | None = None,
     ) -> CaptureResult:
-        """One compiled forward and backward pass that also returns what passed through layers.
+        """A compiled forward and backward pass that also returns layer inputs and output gradients.
 
         Args:
             parameters: values by name.
-            batch: inputs and targets; `Evaluation.loss` is theirs.
-            targets: what gradients and captures are taken for, in place of the batch's targets.
-            random: a key; those targets are then drawn from the model's own distribution.
-            names: the layers to capture; all by default.
+            batch: inputs and targets; `Evaluation.loss` is always the loss of these targets.
+            targets: used in place of the batch's targets for gradients and captures.
+            random: a key with which those targets are sampled from the model's predictions.
+            names: names of the layers to capture; all by default.
 
         Returns:
-            The evaluation, the gradients by parameter, the captures by layer.
+            The evaluation, the gradients by parameter name, the captures by layer name.
         """
         layer_names = tuple(layer.name for layer in self.layers)
         for name in names or ():
@@ -260,7 +261,7 @@ class JaxProblem(CountedProblem):
 
 
 def jax_problem(problem: Problem[Array]) -> JaxProblem:
-    """The problem as what it is: jax's part of the harness meets no other."""
+    """The problem, narrowed to its type: the jax backend creates no other kind."""
     if not isinstance(problem, JaxProblem):
         raise TypeError(f"a JaxProblem is wanted, not a {type(problem).__name__}")
     return problem
@@ -276,5 +277,5 @@ def move_buffers(buffers: Tree, statistics: Tree) -> dict[str, Array]:
 
 
 def key_of(seed: int) -> Array:
-    """A key of all bits of a seed; `jax.random.key` itself would take the lower 32."""
+    """A key that depends on all 64 bits of a seed; `jax.random.key` would use the lower 32 only."""
     return jax.random.fold_in(jax.random.key(seed % 2**32), seed >> 32)

@@ -1,4 +1,4 @@
-"""Rules for steps around an optax transformation; `harness.submission.step_rules` states them."""
+"""Step rules around an optax transformation; `harness.submission.step_rules` defines them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from harness.frameworks.jax.wrapper import Update, Values
 from harness.submission.step_rules import Progress, StepRules
 
 TINY, LARGEST = 1.1754944e-38, 3.4028235e38
-"""The smallest normal and the largest float32."""
+"""The smallest positive normal float32, and the largest."""
 
 
 class RuledState(NamedTuple):
-    """The optimizer's state, lookahead's slow weights, EMA-Nesterov's average (none without them)
-    and the steps made.
+    """The optimizer's state, lookahead's slow weights, EMA-Nesterov's average (each empty if not in
+    use) and the number of steps.
     """
 
     inner: optax.OptState
@@ -28,7 +28,7 @@ class RuledState(NamedTuple):
 
 
 class Place(NamedTuple):
-    """`Progress` of one step as arrays, for a compiled step."""
+    """`Progress` at one step as arrays, for a compiled step."""
 
     fraction: Array
     matrices: Array
@@ -36,12 +36,12 @@ class Place(NamedTuple):
 
     @property
     def factor(self) -> Array:
-        """F_t."""
+        """The schedule's factor F_t: the larger of the two factors."""
         return jnp.maximum(self.matrices, self.rest)
 
 
 class Numbers(NamedTuple):
-    """What a rule takes of one parameter: y_t, the optimizer's step u_t and the gradient."""
+    """A rule's inputs for one parameter: y_t, the optimizer's step u_t and the gradient."""
 
     start: Array
     step: Array
@@ -49,12 +49,12 @@ class Numbers(NamedTuple):
 
 
 def place_of(progress: Progress) -> Place:
-    """The same in float32."""
+    """A `Progress` as a `Place` in float32."""
     return Place(*(jnp.float32(x) for x in (progress.fraction, progress.matrices, progress.rest)))
 
 
 def looked_ahead(params: Values, state: RuledState, rules: StepRules, place: Place) -> Values:
-    """y_t, where the gradient is to be taken."""
+    """The point y_t at which the gradient is taken."""
     if not rules.nesterov.beta:
         return params
     ahead = _ahead(rules, place)
@@ -64,13 +64,13 @@ def looked_ahead(params: Values, state: RuledState, rules: StepRules, place: Pla
 def with_rules(
     inner: optax.GradientTransformation, rules: StepRules, takes_factor: bool
 ) -> optax.GradientTransformationExtraArgs:
-    """The transformation whose steps follow the rules; its `update` takes the step's `place`.
+    """Wrap a transformation so that its steps follow the rules; `update` takes the step's `place`.
 
-    Its parameters are y_t, those of `looked_ahead`.
+    The `params` passed to `update` are y_t, the result of `looked_ahead`.
 
     Args:
         inner: the optimizer.
-        rules: those of the point.
+        rules: the step rules that the hyperparameters set.
         takes_factor: whether the optimizer's `update` takes `factor`.
     """
     update = cast("Update", optax.with_extra_args_support(inner).update)
@@ -112,13 +112,13 @@ def _ahead(rules: StepRules, place: Place) -> Array:
 
 
 def _next_pace(pace: Array, change: Array, rules: StepRules, place: Place) -> Array:
-    """p, after w has moved from y_t by this change."""
+    """EMA-Nesterov's average p after w has moved from y_t by `change`."""
     displacement = change + _ahead(rules, place) * pace
     return pace + (1 - rules.nesterov.gamma) * (displacement - pace)
 
 
 def _next_value(name: str, numbers: Numbers, rules: StepRules, place: Place) -> Array:
-    """w_{t+1}."""
+    """The next weights w_{t+1} of one parameter."""
     start, step, gradient = numbers
     factor, floor = (place.matrices if name in rules.matrices else place.rest), rules.floor_of(name)
     if rules.has_rest_cooldown:
@@ -142,7 +142,7 @@ def _next_value(name: str, numbers: Numbers, rules: StepRules, place: Place) -> 
 
 
 def _length(values: Array) -> Array:
-    """The norm, of zeros the smallest number instead."""
+    """The norm, at least `TINY`, so that it can be divided by."""
     return jnp.maximum(jnp.linalg.norm(values), TINY)
 
 

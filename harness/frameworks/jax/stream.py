@@ -1,4 +1,4 @@
-"""The training stream in jax: examples gathered by the instance's order."""
+"""The training stream in jax: examples gathered in the instance's order."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from workloads.spec import Augmentation
 
 
 class JaxSplit:
-    """One split, on the device or memory-mapped on the host, from which batches are gathered.
+    """A split, on the device or memory-mapped on the host, from which batches are gathered.
 
-    Unsigned integers, tokens, and all integer targets are int32 on the device.
+    Unsigned inputs (tokens) and all integer targets are int32 on the device.
 
     Args:
-        examples: all of them.
-        device: where they lie: a device, or several with a copy on each.
-        slices: where batches lie: divided among several devices; None for as the examples do.
+        examples: the split's examples.
+        device: their placement: one device, or a copy on each of several.
+        slices: the placement of batches divided among several devices; None to place them as the
+            examples.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class JaxSplit:
             self.targets = _on_device(_as_targets(examples.targets), device)
 
     def take(self, index: np.ndarray) -> Batch[Array]:
-        """The examples at places (batch,)."""
+        """The examples with these indices (batch,)."""
         if self._mapped_examples is not None:
             return self._batch(
                 self._mapped_examples.inputs[index], self._mapped_examples.targets[index]
@@ -53,14 +54,14 @@ class JaxSplit:
         return Batch(*_gather(self.inputs, self.targets, index, slices=self._slices))
 
     def take_slice(self, permutation: Array, offset: int, count: int) -> Batch[Array]:
-        """The examples at the places that a run of a permutation (examples,) names."""
+        """The examples with the indices `permutation[offset : offset + count]`."""
         if self._mapped_examples is not None:
             return self.take(np.asarray(permutation[offset : offset + count]))
         gather = partial(_gather_slice, count=count, slices=self._slices)
         return Batch(*gather(self.inputs, self.targets, permutation, offset))
 
     def part(self, start: int, stop: int) -> Batch[Array]:
-        """The examples from a place to another."""
+        """The examples with indices from `start` to before `stop`."""
         if self._mapped_examples is not None:
             return self._batch(
                 self._mapped_examples.inputs[start:stop], self._mapped_examples.targets[start:stop]
@@ -93,7 +94,7 @@ def _is_token(array: HostArray) -> bool:
 
 
 class JaxStream(EpochStream[Array]):
-    """The stream in jax: a step is one compiled slice and gather."""
+    """The stream in jax: each batch takes one compiled slice and gather."""
 
     def __init__(
         self,
@@ -137,7 +138,7 @@ class JaxStream(EpochStream[Array]):
         return Batch(crop(batch.inputs, crops, start), batch.targets)
 
     def _compile(self, count: int) -> None:
-        """Compile the ways of drawing a batch now, since shapes differ from the warm-up's."""
+        """Compile the gathers now, since the shapes differ from those of the warm-up."""
         self._crop_batch(self._split.take_slice(self._permutation, 0, count), self._crops, 0)
         whole = self._split.take(np.zeros(self.batch_size, dtype=np.int32))
         if self._how is not None:  # over an epoch's end crops come by batch, not by epoch
@@ -167,17 +168,17 @@ def compile_ahead(
     *,
     slices: NamedSharding | None,
 ) -> None:
-    """Compile what a stream over another number of such examples will run.
+    """Compile the programs of a stream over a larger number of such examples.
 
-    The programs are kept in the folder of `JaxDevice.pin`, where that stream finds them.
+    The programs go to the cache of `JaxDevice.pin`, where that stream finds them.
 
     Args:
-        examples: a few, of the same form and types.
-        count: how many there will be.
-        batch_size: of the stream.
+        examples: a few examples of the same shape and dtypes.
+        count: the number of examples of that stream.
+        batch_size: the stream's batch size.
         how: the images' augmentation.
-        device: where its examples will lie.
-        slices: where its batches will lie, if it is divided among devices.
+        device: the placement of its examples.
+        slices: the placement of its batches, if they are divided among devices.
     """
     place = device if isinstance(device, NamedSharding) else SingleDeviceSharding(device)
 
@@ -235,7 +236,7 @@ def _crop(
     padding: int,
     slices: NamedSharding | None,
 ) -> Array:
-    """Crop images (batch, channels, height, width), the first of which is at a place."""
+    """Crop images (batch, channels, height, width), the first by the crop with index `start`."""
     count, channels = images.shape[:2]
     top, left, flips = (jax.lax.dynamic_slice(part, (start,), (count,)) for part in crops)
     run = jnp.arange(side)
@@ -250,5 +251,5 @@ def _crop(
 
 
 def _shard(batch: Array, slices: NamedSharding | None) -> Array:
-    """A batch (examples, ...), of which each device computes and holds a slice."""
+    """The batch (examples, ...), sharded so that each device computes and holds a slice."""
     return batch if slices is None else jax.lax.with_sharding_constraint(batch, slices)

@@ -1,4 +1,4 @@
-"""What jax does for the worker."""
+"""Jax's backend for the worker."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ from harness.submission.state import HostArray, StateDict
 from workloads.spec import Augmentation
 
 SPARE_BYTES = 5 * 2**30
-"""Of a GPU, left to the driver, to this process's own context, and to the referee: it makes some
-training passes of its own where averaged weights need batch statistics."""
+"""GPU memory left to the driver, to this process's own context, and to the referee, which runs some
+training passes where averaged weights need batch statistics."""
 
 
 class JaxTrainingBackend(JaxDevice):
-    """`harness.frameworks.base.TrainingBackend` in jax."""
+    """Implements `harness.frameworks.base.TrainingBackend` in jax."""
 
     _train_examples = 0
-    """The problem's, once there is one."""
+    """The problem's number of training examples, once there is a problem."""
 
     def __init__(self, device: str, threads: int, place: Place = ALONE) -> None:
         super().__init__(device, threads, place.world_size)
@@ -53,23 +53,25 @@ class JaxTrainingBackend(JaxDevice):
             os.environ["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{part:.3f}"
 
     def passes(self, problem: Problem[Array]) -> Sequence[tuple[object, str]]:
-        """Those that a submission calls; the passes of an optax step are compiled into it."""
+        """The methods that a submission may call; an optax step contains its passes, compiled."""
         return (problem, "evaluate"), (problem, "value_and_grad"), (problem, "captured")
 
     def pace(self, earlier: SupportsFloat | None) -> None:
-        """Wait for the step before the last: jax would queue up to 32, and none shows how many."""
+        """Wait for the step before the last: jax would queue up to 32 steps, and does not say how
+        many.
+        """
         if isinstance(earlier, Array) and not earlier.is_deleted():
             jax.block_until_ready(earlier)
         else:
             self.synchronize()
 
     def problem(self, config: ProblemConfig) -> JaxProblem:
-        """The submission's view of the workload, its parameters still zero."""
+        """The submission's view of the workload; its parameters are still zero."""
         self._train_examples = config.train_examples
         return JaxProblem(config, self.device, self.everywhere)
 
     def load(self, problem: Problem[Array], parameters: Parameters) -> None:
-        """Put parameters and buffers in place, drop counts, and seed every generator."""
+        """Load parameters and buffers, reset the counts, and seed every generator."""
         problem = jax_problem(problem)
         shapes = {name: value.shape for name, value in parameters.items()}
         model_shapes = {n: v.shape for n, v in (problem.parameters | problem.buffers).items()}
@@ -85,7 +87,7 @@ class JaxTrainingBackend(JaxDevice):
         random.seed(problem.seed)
 
     def without_gradients(self, problem: Problem[Array], names: Collection[str]) -> None:
-        """Nothing: `jax.grad` gives every parameter a gradient."""
+        """None: `jax.grad` gives every parameter a gradient."""
 
     def stream(
         self,
@@ -96,8 +98,8 @@ class JaxTrainingBackend(JaxDevice):
     ) -> JaxStream:
         """The training stream over the examples, from position 0.
 
-        If these are fewer than the problem's, as they are in a warm-up, the real stream's programs
-        are compiled, too, for later it is on the clock.
+        If there are fewer examples than the problem has, as in a warm-up, the real stream's
+        programs are compiled too, since later their compilation would be timed.
         """
         if len(examples.targets) < self._train_examples:
             count, place = self._train_examples, self.everywhere
@@ -106,13 +108,13 @@ class JaxTrainingBackend(JaxDevice):
         return JaxStream(examples, order, batch_size, place, augmentation, slices=self.slices)
 
     def submission(self, location: str, hyperparameters: Hyperparameters) -> Submission[Array]:
-        """Import a submission, whichever way it is written; `setup` is still to be called."""
+        """Import a submission of any supported kind; `setup` has not been called yet."""
         if is_algoperf(location):
             return load_algoperf(location, self.device)
         return LOADER.load(location, hyperparameters)
 
     def export(self, parameters: Mapping[str, Array]) -> dict[str, npt.NDArray[np.float32]]:
-        """Float32 arrays; on CPU views of jax's buffers, which nothing changes."""
+        """Float32 arrays; on CPU they are views of jax's buffers, which are immutable."""
         host = jax.device_get(dict(parameters))
         return {name: np.ascontiguousarray(host[name], dtype=np.float32) for name in parameters}
 
@@ -122,7 +124,7 @@ class JaxTrainingBackend(JaxDevice):
         shapes: Mapping[str, tuple[int, ...]],
         slot: npt.NDArray[np.float32],
     ) -> None:
-        """Write them one behind the other; on CPU from views of jax's buffers."""
+        """Write the parameters one after another; on CPU directly from jax's buffers."""
         given_shapes = {name: tuple(value.shape) for name, value in parameters.items()}
         check_shapes(shapes, given_shapes, "the parameters to be evaluated")
         host, start = jax.device_get(dict(parameters)), 0
@@ -132,7 +134,7 @@ class JaxTrainingBackend(JaxDevice):
             start = end
 
     def to_host(self, value: object) -> tuple[HostArray, str] | None:
-        """An array; of keys the words behind them."""
+        """A numpy array and a type mark; for random keys, the array of their raw words."""
         if not isinstance(value, Array):
             return plain_array(value)
         if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
@@ -140,7 +142,7 @@ class JaxTrainingBackend(JaxDevice):
         return np.asarray(value), "jax"
 
     def from_host(self, array: HostArray, mark: str) -> Array | HostArray | np.generic:
-        """An array of jax's on the device, or on each of several."""
+        """A jax array on the device, or a copy on each of several."""
         if mark.startswith("numpy"):
             return plain_value(array, mark)
         device_array: Array = jax.device_put(jnp.array(array), self.everywhere)
@@ -149,11 +151,11 @@ class JaxTrainingBackend(JaxDevice):
         return device_array
 
     def random_state(self, problem: Problem[Array]) -> StateDict[Array]:
-        """The problem's sequence of keys, numpy's generator and python's."""
+        """The problem's sequence of keys, and numpy's and Python's global generators."""
         return {"problem": jax_problem(problem).random_state(), **global_state()}
 
     def set_random_state(self, problem: Problem[Array], state: StateDict[Array]) -> None:
-        """Put them back."""
+        """Restore these states."""
         # It is what `random_state` gave.
         jax_problem(problem).set_random_state(cast("tuple[Array, int]", state["problem"]))
         set_global_state(state)

@@ -1,4 +1,4 @@
-"""What wraps any optax transformation: clipping, parametrisation, averages."""
+"""Clipping, parametrisation and averages around any optax transformation."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from harness.submission.parametrisation import Scaling, scalings
 Values = dict[str, Array]
 Update = Callable[..., tuple[Values, optax.OptState]]
 EvalParameters = Callable[[optax.OptState, Values], Values]
-"""From a transformation's state and the live parameters to those to be evaluated."""
+"""Maps a transformation's state and the live parameters to the evaluation parameters."""
 
 
 class JaxArithmetic:
-    """`harness.submission.averages.Arithmetic`, each operation compiled once."""
+    """Implements `harness.submission.averages.Arithmetic`; each operation is compiled once."""
 
     def copy(self, values: Mapping[str, Array]) -> Values:
-        """Copies that later steps, which may reuse their arguments' memory, do not change."""
+        """Copies, so that later steps that donate their arguments' memory do not change them."""
         return {name: jnp.copy(value) for name, value in values.items()}
 
     def towards(self, average: Values, values: Mapping[str, Array], weight: float) -> Values:
@@ -47,21 +47,21 @@ def _move(average: Values, values: Values, start: Values, weight: float) -> Valu
 
 
 def scale_start(problem: Problem[Array], by_name: Mapping[str, Scaling]) -> None:
-    """Multiply the parameters by a parametrisation's factors on their start."""
+    """Multiply the initial parameters by a parametrisation's factors."""
     for name, scaling in by_name.items():
         problem.parameters[name] = scaling.initial * problem.parameters[name]
 
 
 def prepare_class(problem: Problem[Array], hyperparameters: Hyperparameters) -> None:
-    """Give the parameters of an author's class the start that the point asks for."""
+    """Scale the initial parameters for an author's class as the hyperparameters ask."""
     scale_start(problem, scalings(problem.specs, hyperparameters))
 
 
 class OptimizerWrapper:
-    """Clipping and parametrisation around an optax transformation, whose state stays its own.
+    """Adds clipping and parametrisation to an optax transformation; its state is unchanged.
 
     Args:
-        problem: the problem; its parameters W are scaled to a parametrisation's start.
+        problem: the problem, whose initial parameters W are scaled by the parametrisation.
         hyperparameters: `clip`, the largest global norm of dL/dW (0 for none), and
             `parametrisation`.
     """
@@ -75,7 +75,7 @@ class OptimizerWrapper:
         scale_start(problem, by_name)
 
     def __call__(self, inner: optax.GradientTransformation) -> optax.GradientTransformation:
-        """The transformation of W that `inner` is in its own coordinates w, where W = A w."""
+        """The transformation of W that applies `inner` in the coordinates w, where W = A w."""
         if not self._clip and not self._multiplier:
             return inner
         # Optax knows trees of any kind; ours are dictionaries.
@@ -97,11 +97,11 @@ class OptimizerWrapper:
     def eval_parameters(
         self, evaluate: EvalParameters, state: optax.OptState, parameters: Values
     ) -> Values:
-        """What a transformation has to be evaluated, of W."""
+        """A transformation's evaluation parameters, in terms of W."""
         return self._times(evaluate(state, self.inward(parameters)))
 
     def inward(self, values: Values) -> Values:
-        """w of W."""
+        """The coordinates w = A^-1 W."""
         if not self._multiplier:
             return values
         return {name: value / self._multiplier[name] for name, value in values.items()}
@@ -112,7 +112,7 @@ class OptimizerWrapper:
         return {name: self._multiplier[name] * value for name, value in values.items()}
 
     def _translate(self, extra: Mapping[str, object]) -> dict[str, object]:
-        """What line searches among the transformations ask for, of w."""
+        """The extra arguments of line searches, in terms of w."""
         arguments = dict(extra)
         if "grad" in extra:
             arguments["grad"] = self._times(cast("Values", extra["grad"]))

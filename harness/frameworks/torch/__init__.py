@@ -1,1 +1,1 @@
-"""Torch behind the protocol of `harness.frameworks.base`."""
+"""Torch implementation of the interface in `harness.frameworks.base`."""

@@ -1,4 +1,4 @@
-"""AlgoPerf's workload in torch, and what its submissions import besides."""
+"""AlgoPerf's workload interface in torch, and the other modules that its submissions import."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from harness.submission.state import StateDict, arrays_of, state_of
 
 
 def load_algoperf(location: str, device: torch.device) -> AlgoPerfSubmission[Tensor]:
-    """The submission that is written for AlgoPerf, not yet set up."""
+    """Load a submission written for AlgoPerf; it is not set up yet."""
 
     def pytorch_setup() -> tuple[bool, int, torch.device, int]:
-        """No distribution, rank 0, the trial's device, and the number of GPUs."""
+        """Not distributed, rank 0, the trial's device, and the number of GPUs."""
         return False, 0, device, int(device.type == "cuda")
 
     utilities = {"pytorch_utils": {"pytorch_setup": pytorch_setup}}
@@ -36,7 +36,7 @@ def load_algoperf(location: str, device: torch.device) -> AlgoPerfSubmission[Ten
 
 
 class TorchWorkload(AlgoPerfWorkload[Tensor]):
-    """Passes through the live model, and the loss of its logits."""
+    """Forward passes through the live model, and the loss of logits."""
 
     def __init__(self, problem: TorchProblem, point: Hyperparameters) -> None:
         super().__init__(problem, point)
@@ -93,7 +93,7 @@ class TorchWorkload(AlgoPerfWorkload[Tensor]):
 
 
 def _like(mask: Tensor, losses: Tensor) -> Tensor:
-    """A mask of examples, or of targets, as one of targets in the losses' dtype."""
+    """A mask of examples or targets, expanded to the shape and dtype of the per-target losses."""
     leading = mask.reshape(mask.shape + (1,) * (losses.ndim - mask.ndim))
     return leading.to(losses.dtype).expand_as(losses)
 
@@ -104,19 +104,19 @@ class TorchBridge:
     def begin(
         self, problem: Problem[Tensor], point: Hyperparameters
     ) -> tuple[TorchWorkload, nn.Module, None]:
-        """The workload, the live model, and no state besides the model's own."""
+        """The workload, the live model, and None for the model state, which the module holds."""
         self._problem = torch_problem(problem)
         return TorchWorkload(self._problem, point), self._problem.model, None
 
     def watch(self, optimizer_state: Any) -> None:
-        """Remember what its optimizers hold before the first step."""
+        """Record the attributes of its optimizers before the first step."""
         values = optimizer_state.values() if isinstance(optimizer_state, Mapping) else ()
         self._unsaved_states = [
             UnsavedState(value) for value in values if isinstance(value, Optimizer)
         ]
 
     def random(self, step: int) -> tuple[Any, Any, Any]:
-        """Pairs of whole numbers below 2^31, as AlgoPerf's generator in numpy gives."""
+        """Pairs of integers below 2^31, in the form of AlgoPerf's numpy generator."""
         words = np.random.SeedSequence([self._problem.seed, step]).generate_state(6)
         select, update, prepare = (words >> 1).astype(np.int32).reshape(3, 2)
         return select, update, prepare
@@ -126,7 +126,7 @@ class TorchBridge:
         return {"inputs": batch.inputs, "targets": batch.targets}
 
     def take_update(self, container: nn.Module, model_state: object) -> None:
-        """Copy another module's values into the live model, which is evaluated."""
+        """If the update returned another module, copy its values into the live model."""
         del model_state
         live = self._problem.model
         if container is not live:
@@ -134,16 +134,16 @@ class TorchBridge:
                 live.load_state_dict(container.state_dict())
 
     def parameters(self, container: nn.Module) -> Mapping[str, Tensor]:
-        """The live parameters; `take_update` has seen to a container that is another module."""
+        """The live parameters; `take_update` has copied any other module's values into them."""
         del container
         return self._problem.parameters
 
     def state_dict(self, optimizer_state: Any) -> StateDict[Tensor]:
-        """What has a state of its own by `state_dict`, and everything else as it is.
+        """The `state_dict` of every object that has one, and all other values as they are.
 
         Raises:
-            HarnessError: the optimizer's state is no dictionary, or an optimizer keeps state
-                elsewhere.
+            HarnessError: the optimizer state is not a dictionary, or an optimizer keeps state
+                outside its `state_dict`.
         """
         for state in self._unsaved_states:
             state.refuse()
@@ -161,7 +161,7 @@ class TorchBridge:
     def load_state_dict(
         self, optimizer_state: Any, container: nn.Module, state: StateDict[Tensor]
     ) -> tuple[Any, nn.Module, None]:
-        """Put all back into the objects of a new start."""
+        """Restore everything into the objects of a fresh setup."""
         stored_state = state_of(state, "optimizer")
         for name, own in state_of(stored_state, "objects").items():
             optimizer_state[name].load_state_dict(own)

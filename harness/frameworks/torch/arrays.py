@@ -1,4 +1,4 @@
-"""Tensors as numpy's arrays, and back."""
+"""Conversion between tensors and numpy arrays."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from harness.frameworks.model_source import check_shapes
 from harness.submission.state import HostArray
 
 AS_IT_READS = "-"
-"""The layout of a tensor whose last axis is the innermost in memory, and so on outwards."""
+"""The memory layout of a contiguous tensor: the last axis is the innermost."""
 
 
 def export(parameters: Mapping[str, Tensor]) -> dict[str, npt.NDArray[np.float32]]:
-    """Copies as float32 arrays, brought from the device in one transfer."""
+    """Copies as float32 arrays, fetched from the device in one transfer."""
     with torch.no_grad():
         flat = torch.cat([value.detach().float().flatten() for value in parameters.values()])
     host: npt.NDArray[np.float32] = flat.cpu().numpy()
@@ -35,10 +35,10 @@ def export_into(
     shapes: Mapping[str, tuple[int, ...]],
     slot: npt.NDArray[np.float32],
 ) -> None:
-    """Write tensors into one array, in the order of `shapes`, one behind the other, as float32.
+    """Write tensors into one array, as float32, one after another in the order of `shapes`.
 
     Raises:
-        HarnessError: a name or a shape is another.
+        HarnessError: a name or a shape differs from the expected one.
     """
     given_shapes = {name: tuple(value.shape) for name, value in parameters.items()}
     check_shapes(shapes, given_shapes, "the parameters to be evaluated")
@@ -52,18 +52,18 @@ def export_into(
 
 
 def _pin(values: Tensor) -> Tensor:
-    """A device's values in pinned memory, to which a GPU copies several times as fast.
+    """A copy of device values in pinned memory, which a GPU copies to several times faster.
 
-    Torch keeps what such a tensor took for the next one of its size.
+    Torch caches the memory of such a tensor for the next one of the same size.
     """
     host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
     return host.copy_(values)
 
 
 def to_host(value: object) -> tuple[HostArray, str] | None:
-    """A tensor; the mark is its dtype, its place and the order of its axes in memory.
+    """A tensor as an array, and a mark: its dtype, device kind and order of axes in memory.
 
-    Bfloat16, which numpy lacks, goes as its bits.
+    Bfloat16, which numpy lacks, is stored as its bits.
     """
     if not isinstance(value, Tensor):
         return plain_array(value)
@@ -74,10 +74,10 @@ def to_host(value: object) -> tuple[HostArray, str] | None:
 
 
 def from_host(array: HostArray, mark: str, device: torch.device) -> Tensor | HostArray | np.generic:
-    """A tensor of the marked dtype and layout.
+    """A tensor with the mark's dtype and memory layout.
 
-    Fused steps read an optimizer's state in the order of memory, on the CPU without a check: a
-    kernel's momentum has to lie as the kernel does.
+    Fused optimizer steps read state in memory order, on the CPU without a check, so the momentum of
+    a weight must have the weight's memory layout.
     """
     if mark.startswith("numpy"):
         return plain_value(array, mark)
@@ -92,7 +92,7 @@ def from_host(array: HostArray, mark: str, device: torch.device) -> Tensor | Hos
 
 
 def _layout(tensor: Tensor) -> str:
-    """The axes of a tensor from the outermost in memory to the innermost, joined by commas."""
+    """The axes of a tensor from outermost to innermost in memory, joined by commas."""
     if tensor.layout != torch.strided or tensor.is_contiguous():
         return AS_IT_READS
     order = sorted(range(tensor.ndim), key=lambda axis: -tensor.stride()[axis])

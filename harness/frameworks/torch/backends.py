@@ -1,4 +1,4 @@
-"""What the load table names."""
+"""The backends that the table of frameworks refers to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.frameworks.torch.training import TorchTrainingBackend
 
 
 def cuda_of_wheel() -> str | None:
-    """The version of CUDA that torch is built for."""
+    """The CUDA version that torch is built for."""
     return torch.version.cuda
 
 

@@ -1,4 +1,4 @@
-"""Captures: hooks on a torch model's layers that keep inputs and output gradients."""
+"""Captures: hooks on a torch model's layers that record inputs and output gradients."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Keep = Callable[[Capture[Tensor]], None]
 def capture_layers(
     model: nn.Module, layers: Sequence[LayerSpec], names: Sequence[str] | None
 ) -> Iterator[dict[str, Capture[Tensor]]]:
-    """Hook the modules that own the layers' weights; the hooks go when the block is left.
+    """Hook the modules that own the layers' weights; leaving the block removes the hooks.
 
     Yields:
-        Captures by layer, replaced by each backward pass. A module that runs several times in one
-        forward pass keeps the capture of the call whose gradient came last; a recurrent layer,
-        which runs once a time step, has all of them along the second axis.
+        Captures by layer, replaced by each backward pass. If a module runs several times in one
+        forward pass, its capture is that of the call whose gradient arrives last; for a recurrent
+        layer, which runs once per time step, it holds all steps along the second axis.
     """
     by_name = {layer.name: layer for layer in layers}
     captures: dict[str, Capture[Tensor]] = {}
@@ -64,11 +64,11 @@ def _forward_hook(keep: Keep) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor
 
 
 class _Steps:
-    """The calls of one recurrent layer, put together once a backward pass has met the first.
+    """The calls of one recurrent layer, joined once the backward pass reaches the first.
 
-    Gradients arrive from the last call to the first; a call that the loss does not depend on has
-    none, which counts as zero. Each forward pass through the model begins a list of its own, so
-    that several can be alive at once.
+    Gradients arrive from the last call to the first; a call that the loss does not depend on has no
+    gradient, which counts as zero. Each forward pass through the model starts a new list, so that
+    the graphs of several passes can coexist.
     """
 
     def __init__(self, keep: Keep) -> None:
@@ -76,12 +76,12 @@ class _Steps:
         self.begin()
 
     def begin(self, *_: object) -> None:
-        """Start the list of a forward pass; a forward pre-hook of the whole model."""
+        """Start the lists of a forward pass; a forward pre-hook of the whole model."""
         self._inputs: list[Tensor] = []
         self._gradients: dict[int, Tensor] = {}
 
     def note_step(self, _: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        """Note one call: (batch, in) -> (batch, out); a forward hook of the layer."""
+        """Record one call, (batch, in) -> (batch, out); a forward hook of the layer."""
         layer_inputs, gradients, step = self._inputs, self._gradients, len(self._inputs)
         layer_inputs.append(inputs[0].detach())
 
@@ -96,7 +96,7 @@ class _Steps:
 
 
 def _join(inputs: list[Tensor], gradients: dict[int, Tensor]) -> Capture[Tensor]:
-    """The capture of all steps, (batch, time, in) and (batch, time, out)."""
+    """The capture of all steps: inputs (batch, time, in) and gradients (batch, time, out)."""
     zeros = torch.zeros_like(gradients[0])
     all_gradients = [gradients.get(step, zeros) for step in range(len(inputs))]
     return Capture(torch.stack(inputs, 1), torch.stack(all_gradients, 1))

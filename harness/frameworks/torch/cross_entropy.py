@@ -1,7 +1,8 @@
-"""Cross-entropy of logits below float32, raised to float32 a bounded number of rows at a time.
+"""Cross-entropy of low-precision logits, cast to float32 a bounded number of rows at a time.
 
-The logits of a language model are its largest array: 1.1 GB in bfloat16 for 32,768 tokens of 16,384
-kinds. Raised to float32 whole, they and what softmax makes of them would take several times that.
+Logits are a language model's largest array: 1.1 GB in bfloat16 for 32,768 tokens and a vocabulary
+of 16,384. Casting all of them to float32, with the softmax's intermediate results, would need
+several times their memory.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 PART_BYTES = 2**28
-"""What the rows of one part take in float32, at most, unless a single row takes more."""
+"""Maximum size of a part in float32, in bytes, unless a single row is larger."""
 
 
 def mean_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """The mean cross-entropy of targets (rows,) under logits (rows, classes), in float32.
 
-    Compiled, it is one expression, for then the compiler raises numbers as it reads them. Its
-    gradient can be taken once.
+    Under torch.compile it is one expression, because the compiler casts numbers as it reads them.
+    It is differentiable once.
     """
     if torch.compiler.is_compiling():
         return functional.cross_entropy(logits.float(), targets)
@@ -31,14 +32,14 @@ def mean_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def parts(rows: int, width: int) -> Iterator[slice]:
-    """Runs of rows that take `PART_BYTES` in float32, at most."""
+    """Consecutive parts of the rows, each of at most `PART_BYTES` in float32."""
     size = max(1, PART_BYTES // (4 * width))
     for start in range(0, rows, size):
         yield slice(start, min(start + size, rows))
 
 
 class _MeanCrossEntropy(torch.autograd.Function):
-    """Keeps nothing but its arguments for the backward pass, which takes the softmax again."""
+    """Saves only its arguments for the backward pass, which recomputes the softmax."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, targets: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Exact curvature matrices of a small classifier on a few examples, and what approximates them.
+"""Exact curvature matrices of a small classifier on a few examples, and their approximations.
 
 With f_n(w) the logits of example n, p_n = softmax(f_n), J_n = df_n/dw and g_nc = J_n^T (p_n - e_c),
 the gradient of -log p_n[c],
@@ -18,8 +18,8 @@ L = E[D D^T] and R = E[D^T D] with D = d a^T:
     shampoo_squared   L (x) R / tr(L)                        Morwani et al. (2024)
     diagonal   F's own diagonal
 
-Found are, with the sine of the angle between two matrices X and Y, which is the least
-||c X - Y||_F / ||Y||_F over all factors c:
+Results, where the sine of the angle between matrices X and Y is the minimum of ||c X - Y||_F /
+||Y||_F over all factors c:
 
     hessian_max, hessian_min, fisher_max    extreme eigenvalues
     gauss_newton_error      ||G - H||_F / ||H||_F
@@ -47,17 +47,17 @@ from harness.frameworks.model_source import layers_of
 from harness.submission.interface import Batch
 
 EXAMPLES = 256
-"""Of the batch, that are looked at: the matrices take half a second."""
+"""The number of examples used of the batch: computing the matrices takes half a second."""
 CHUNK = 64
-"""Rows of the Hessian at a time."""
+"""Rows of the Hessian computed at a time."""
 
 
 @dataclass(frozen=True)
 class _Layer:
-    """A linear layer on the batch.
+    """A linear layer's inputs and gradients on the batch.
 
     Args:
-        inputs: a, (examples, in), with a last column of ones for a bias.
+        inputs: a, (examples, in), with a last column of ones if the layer has a bias.
         gradients: sqrt(p_n[c]) g_nc as matrices, (examples, classes, out, in).
     """
 
@@ -66,15 +66,15 @@ class _Layer:
 
 
 def curvature_of(model: nn.Module, source: ModelSource, batch: Batch[Tensor]) -> dict[str, float]:
-    """What the module's docstring lists, computed in float64.
+    """The results listed in the module's docstring, computed in float64.
 
     Args:
-        model: of which a copy is differentiated, in evaluation mode.
-        source: says which layers are linear.
+        model: the model; a copy of it is differentiated, in evaluation mode.
+        source: the model's source, which declares the linear layers.
         batch: the examples.
 
     Raises:
-        HarnessError: the model is too large, or its loss is not that of a classifier.
+        HarnessError: the model is too large, or its loss is not the cross-entropy.
     """
     count = sum(value.numel() for value in model.parameters())
     if count > LARGEST_CURVATURE or source.loss != "cross_entropy" or batch.targets.ndim != 1:
@@ -101,7 +101,7 @@ def curvature_of(model: nn.Module, source: ModelSource, batch: Batch[Tensor]) ->
 def _jacobian(
     model: nn.Module, weights: Mapping[str, Tensor], inputs: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """J, (examples, classes, parameters), and p, (examples, classes)."""
+    """J (examples, classes, parameters) and p (examples, classes)."""
 
     def logits(values: Mapping[str, Tensor], example: Tensor) -> Tensor:
         output: Tensor = functional_call(model, dict(values), (example[None],))
@@ -116,7 +116,7 @@ def _jacobian(
 def _hessian(
     model: nn.Module, weights: Mapping[str, Tensor], inputs: Tensor, targets: Tensor
 ) -> Tensor:
-    """H, (parameters, parameters)."""
+    """H (parameters, parameters)."""
     sizes = [value.numel() for value in weights.values()]
 
     def loss(flat: Tensor) -> Tensor:
@@ -152,7 +152,7 @@ def _layers(
     inputs: Tensor,
     weighted_steps: Tensor,
 ) -> list[_Layer]:
-    """The linear layers, with the columns of the gradients that are theirs."""
+    """The linear layers, each with its columns of the gradients."""
     sizes = [value.numel() for value in weights.values()]
     columns = dict(zip(weights, weighted_steps.split(sizes, dim=2), strict=True))
     layers = []
@@ -197,7 +197,7 @@ def _approximations(layers: list[_Layer], fisher: Tensor) -> dict[str, float]:
 
 
 def _approximate_blocks(layer: _Layer) -> dict[str, Tensor]:
-    """A layer's block as each method has it, (out in, out in)."""
+    """Each method's approximation of a layer's block, (out * in, out * in)."""
     count, inputs, steps = len(layer.inputs), layer.inputs, layer.gradients
     squares = inputs.square().sum(1).clamp_min(torch.finfo(inputs.dtype).tiny)
     outputs = torch.einsum("ncoi,ni->nco", steps, inputs) / squares[:, None, None]  # d of d a^T
@@ -213,7 +213,7 @@ def _approximate_blocks(layer: _Layer) -> dict[str, Tensor]:
 
 
 def _in_eigenbasis(steps: Tensor, s: Tensor, a: Tensor) -> Tensor:
-    """The block with the eigenvectors of S (x) A and its own diagonal in them."""
+    """The block's diagonal in the eigenbasis of S (x) A, transformed back."""
     left, right = torch.linalg.eigh(s)[1], torch.linalg.eigh(a)[1]
     diagonal = torch.einsum("ncoi,op,iq->ncpq", steps, left, right).square().sum((0, 1))
     basis = torch.kron(left, right)

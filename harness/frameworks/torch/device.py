@@ -1,4 +1,4 @@
-"""Torch on one device."""
+"""Device settings, synchronisation and the speed probe of torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.frameworks.torch import precision
 
 
 class TorchDevice:
-    """A device, its switches and its queue of work."""
+    """A device, its settings and its work queue."""
 
     def __init__(self, device: str, threads: int) -> None:
         self.device = with_index(torch.device(device))
@@ -17,11 +17,11 @@ class TorchDevice:
         self._products = Products(self._multiply, self.device.type)
 
     def pin(self) -> None:
-        """Fix threads, determinism and precision.
+        """Set threads, determinism and precision to the declared values.
 
-        On CPU deterministic kernels are asked for (an operation without one warns); on CUDA they
-        are not, for their cost. TF32 and cuDNN's autotuner are off: float32 means float32, and no
-        kernel is chosen by a timing.
+        On CPU, deterministic kernels are requested (an operation without one warns); on CUDA they
+        are not, because they are slower. TF32 and cuDNN's autotuner are off: float32 means float32,
+        and no kernel is selected by timing.
         """
         torch.set_num_threads(self.threads)
         torch.use_deterministic_algorithms(self.device.type == "cpu", warn_only=True)
@@ -33,12 +33,12 @@ class TorchDevice:
             torch.cuda.set_device(self.device)
 
     def synchronize(self) -> None:
-        """Wait for all streams of the device; CPU operations are done when they return."""
+        """Wait for all streams of the device; CPU operations are complete when they return."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
     def probe(self) -> None:
-        """Some matrix products, until the device has finished them."""
+        """Run some matrix products and wait until the device has finished them."""
         self._products()
 
     def _multiply(self, side: int, count: int) -> None:

@@ -1,4 +1,4 @@
-"""What torch does for the referee."""
+"""Torch's backend for the referee."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.frameworks.torch.evaluator import TorchEvaluator
 
 
 class TorchEvaluationBackend(TorchDevice):
-    """`harness.frameworks.base.EvaluationBackend` in torch."""
+    """Implements `harness.frameworks.base.EvaluationBackend` in torch."""
 
     def evaluator(
         self,
@@ -21,7 +21,7 @@ class TorchEvaluationBackend(TorchDevice):
     ) -> TorchEvaluator:
         """An evaluator with its own model and its own copy of the splits on the device.
 
-        On a GPU it has evaluated before any worker can take the memory that this needs.
+        It evaluates once, so that on a GPU its memory is reserved before a worker can take it.
         """
         evaluator = TorchEvaluator(source, splits, probe, eval_config, self.device)
         if self.device.type == "cuda":

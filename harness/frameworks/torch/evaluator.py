@@ -26,7 +26,7 @@ from workloads.losses import LOSSES
 
 
 class TorchEvaluator:
-    """Metrics and probes of parameters on data that no worker sees or can change."""
+    """Evaluates parameters on data that no worker can read or change."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class TorchEvaluator:
         self._probe = TorchSplit(probe, device).part(0, len(probe.targets))
 
     def rehearse(self) -> None:
-        """Evaluate the model as it is, so that memory is reserved and kernels are loaded."""
+        """Evaluate the initial model, so that memory is reserved and kernels are loaded."""
         parameters = {name: value.cpu().numpy() for name, value in self._live().items()}
         for split in self._splits:
             self.metrics(parameters, split)
@@ -58,7 +58,7 @@ class TorchEvaluator:
     def batches(
         self, parameters: Parameters, split: str, start: int = 0
     ) -> Iterator[ExampleMetrics]:
-        """What the loss offers of each example, in float64; a batch is evaluated when asked for."""
+        """The loss's metrics of each example, in float64, evaluated lazily batch by batch."""
         if split not in self._splits:
             raise UnknownNameError("split", split, self._splits)
         self._load(parameters)
@@ -69,7 +69,7 @@ class TorchEvaluator:
             yield dict(zip(self._metrics, values.cpu().numpy(), strict=True))
 
     def metrics(self, parameters: Parameters, split: str) -> dict[str, float]:
-        """The means over a whole split."""
+        """The mean of each metric over a whole split."""
         return means(concatenate(list(self.batches(parameters, split))))
 
     def probe(self, parameters: Parameters) -> dict[str, float]:
@@ -99,7 +99,7 @@ class TorchEvaluator:
             return {"sharpness": largest_eigenvalue(self._hessian_product, size)}
 
     def _hessian_product(self, vector: Vector) -> Vector:
-        """H v, both (parameters,)."""
+        """The product H v; v and H v have shape (parameters,)."""
         weights = list(self._model.parameters())
         flat = torch.from_numpy(vector).to(weights[0])
         parts = flat.split([weight.numel() for weight in weights])
@@ -122,7 +122,7 @@ class TorchEvaluator:
                 live[name].copy_(torch.tensor(parameters[name]))
 
     def _live(self) -> dict[str, Tensor]:
-        """The model's parameters and buffers as far as a snapshot holds them."""
+        """The parameters and buffers of the model that a snapshot holds."""
         live = {**dict(self._model.named_buffers()), **dict(self._model.named_parameters())}
         return {name: live[name].detach() for name in self._shapes}
 
@@ -135,9 +135,7 @@ class TorchEvaluator:
         return logits
 
     def _by_example(self, batch: Batch[Tensor]) -> Tensor:
-        """Each metric of each example, (metrics, examples); logits are raised to float32 a part at
-        a time.
-        """
+        """Each metric of each example, (metrics, examples); logits are cast to float32 in parts."""
         logits, targets = self._logits(batch.inputs), batch.targets
         shape = len(self._metrics), len(targets), -1
         if logits.dtype == torch.float32 or logits.ndim == targets.ndim:

@@ -1,4 +1,4 @@
-"""The ways to write a submission in torch: an optimizer class, a `build` function, a class."""
+"""Load a torch submission of any kind: an optimizer class, a `build` function, a class."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ from harness.submission.state import (
 from harness.submission.step_rules import progress_of, refuse_rules, step_rules
 
 SWAPS = (("eval", "train"), ("backup_and_load_cache", "clear_and_load_backup"))
-"""By which methods optimizers put an average in the parameters' place, and take it out again:
-schedule-free ones, which begin with the second, and Lookahead.
+"""The methods by which optimizers swap an average into the parameters and back out: those of
+schedule-free optimizers, which start with the second, and of Lookahead.
 """
 
 
@@ -50,11 +50,11 @@ def assign(problem: Problem[Tensor], values: Mapping[str, Tensor]) -> None:
 
 
 class OptimizerSubmission:
-    """A torch optimizer, with a schedule if wished, as a submission.
+    """A submission made of a torch optimizer and an optional schedule.
 
-    Each step draws one batch, takes the gradient of its loss and updates, as the optimizer's `step`
-    wants it (`harness.frameworks.torch.optimizer_step`). The schedule's factor at the
-    fraction of the horizon spent is set on every group's rate before the update.
+    Each step draws one batch, computes the gradient of its loss and calls the optimizer's `step` as
+    it expects to be called (`harness.frameworks.torch.optimizer_step`). Before the update every
+    group's rate is multiplied by the schedule's factor at the current fraction of the horizon.
     """
 
     def __init__(self, build: Build, place: str, rules: Collection[str]) -> None:
@@ -66,7 +66,7 @@ class OptimizerSubmission:
 
     @property
     def averages_weights(self) -> bool:
-        """Whether the optimizer has a mode in which the parameters are an average."""
+        """Whether the optimizer can swap an average of the weights into the parameters."""
         return self._swap is not None
 
     def setup(self, problem: Problem[Tensor], hyperparameters: Hyperparameters) -> None:
@@ -103,7 +103,7 @@ class OptimizerSubmission:
             begin()
 
     def step(self, stream: Stream[Tensor]) -> Tensor:
-        """One batch, one update; the loss before it, still on the device."""
+        """One batch, one update; returns the loss before the update, on the device."""
         problem = self._problem
         ranks = problem.ranks
         batch = stream.next()
@@ -143,7 +143,7 @@ class OptimizerSubmission:
         return loss.detach()
 
     def eval_parameters(self) -> Mapping[str, Tensor]:
-        """The live parameters, or the average that the optimizer puts in their place."""
+        """The live parameters, or a copy of the average that the optimizer swaps in."""
         if self._swap is None:
             return self._problem.parameters
         swap_in, swap_out = self._swap
@@ -157,15 +157,16 @@ class OptimizerSubmission:
         return parameters
 
     def learning_rate(self) -> float | None:
-        """The first group's rate; None for an optimizer without rates."""
+        """The learning rate of the first group; None for an optimizer without one."""
         rate = self._optimizer.param_groups[0].get("lr")
         return None if rate is None else float(rate)
 
     def state_dict(self) -> StateDict[Tensor]:
-        """The optimizer's state, the parameters, and the schedule's state if it has one.
+        """The state of the optimizer and its wrappers, the parameters, and the schedule's state if
+        any.
 
         Raises:
-            HarnessError: the optimizer keeps state elsewhere.
+            HarnessError: the optimizer keeps state outside its `state_dict`.
         """
         self._unsaved_state.refuse()
         return {
@@ -177,7 +178,7 @@ class OptimizerSubmission:
         }
 
     def load_state_dict(self, state: StateDict[Tensor]) -> None:
-        """Put all back."""
+        """Restore all of these."""
         assign(self._problem, arrays_of(state, "parameters"))
         self._wrapper.load_state_dict(arrays_of(state, "trained"))
         if self._step_wrapper is not None:
@@ -186,11 +187,11 @@ class OptimizerSubmission:
         load_schedule_state(self._schedule, state_of(state, "schedule"))
 
     def inherit(self, state: StateDict[Tensor], point: Hyperparameters) -> None:
-        """Go on in the state that another trial's optimizer had at its point.
+        """Continue from the state of another trial's optimizer, which had other hyperparameters.
 
-        What the two points set alike in the groups is as it was left there, such as an estimate
-        that lies beside the hyperparameters; where they differ, this point holds. The schedule
-        starts over.
+        Group entries for which both trials start equal keep the other trial's current value, such
+        as a running estimate stored beside the hyperparameters; the others take this trial's value.
+        The schedule starts over.
         """
         own = _settings(self._optimizer)
         result = self._build(self._wrapper.view, point)
@@ -201,7 +202,7 @@ class OptimizerSubmission:
             group.update({n: value for n, value in ours.items() if theirs.get(n) != value})
 
     def _rates(self) -> list[float]:
-        """Each group's rate; an optimizer without rates has none to schedule."""
+        """Each group's learning rate, for the schedule; empty without a schedule."""
         if self._schedule is None:
             return []
         groups = self._optimizer.param_groups
@@ -219,7 +220,7 @@ class OptimizerSubmission:
 
 
 def _swap_of(optimizer: Optimizer) -> tuple[Callable[[], object], Callable[[], object]] | None:
-    """What puts an optimizer's average in the parameters' place, and what takes it out again."""
+    """The methods that swap an optimizer's average into the parameters, and back out."""
     for names in SWAPS:
         swap_in, swap_out = (getattr(optimizer, name, None) for name in names)
         if callable(swap_in) and callable(swap_out):
@@ -228,7 +229,7 @@ def _swap_of(optimizer: Optimizer) -> tuple[Callable[[], object], Callable[[], o
 
 
 def _settings(optimizer: Optimizer) -> list[dict[str, object]]:
-    """What each group holds beside its parameters."""
+    """The entries of each group, without its parameters."""
     return [
         {name: value for name, value in group.items() if name != "params"}
         for group in optimizer.param_groups

@@ -1,4 +1,4 @@
-"""Losses in torch, as functions of what the model returns."""
+"""Losses in torch, as functions of the model's output."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ BELOW_FLOAT32 = (torch.bfloat16, torch.float16)
 
 
 class TorchLoss(EvaluationLoss[Tensor], Protocol):
-    """A loss that knows of memory, too."""
+    """A loss with a variant of `value` that needs less memory."""
 
     def value_in_parts(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The same as `value`, in a graph that can be differentiated once, and in less memory."""
+        """The same number as `value`, differentiable once only, in less memory."""
         ...
 
 
 def at_least_float32(logits: Tensor) -> Tensor:
-    """Logits in which a sum over classes or examples keeps its digits."""
+    """Logits in at least float32, so that sums over classes or examples stay accurate."""
     return logits.float() if logits.dtype in BELOW_FLOAT32 else logits
 
 
 def _rows(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """As (rows, classes) and (rows,)."""
+    """Flatten logits to (rows, classes) and targets to (rows,)."""
     return (logits.flatten(0, -2), targets.flatten()) if logits.ndim > 2 else (logits, targets)
 
 
@@ -43,11 +43,11 @@ class CrossEntropy:
     """
 
     def value(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss in nats, a scalar; logits below float32 are raised to it."""
+        """The mean loss in nats, a scalar; low-precision logits are cast to float32."""
         return functional.cross_entropy(*_rows(at_least_float32(logits), targets))
 
     def value_in_parts(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The same, to be differentiated once: below float32, logits are raised part by part."""
+        """The same, differentiable once; low-precision logits are cast to float32 part by part."""
         if logits.dtype not in BELOW_FLOAT32:
             return self.value(logits, targets)
         return mean_cross_entropy(*_rows(logits, targets))
@@ -63,10 +63,10 @@ class CrossEntropy:
         return {"loss": self.per_target(logits, targets), "accuracy": hits}
 
     def sample_targets(self, logits: Tensor, random: torch.Generator | None = None) -> Tensor:
-        """Targets drawn from softmax(logits), shape (...); from any where logits are not finite.
+        """Targets sampled from softmax(logits), shape (...); arbitrary where logits are not finite.
 
-        That a model has diverged shows in its loss, as in jax, and not as an error of the draw. The
-        draw is that of `torch.multinomial`, which on a GPU would wait for what it checks first.
+        A diverged model thus shows in its loss, as in jax, not as an error of sampling. The samples
+        equal those of `torch.multinomial`, whose input checks would synchronise the GPU.
         """
         probabilities = logits.detach().float().softmax(-1).nan_to_num(1.0)
         waits = torch.empty_like(probabilities).exponential_(generator=random)
@@ -92,7 +92,7 @@ class SquaredError:
         return functional.mse_loss(at_least_float32(logits), targets)
 
     def value_in_parts(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The same."""
+        """The same as `value`."""
         return self.value(logits, targets)
 
     def per_target(self, logits: Tensor, targets: Tensor) -> Tensor:
@@ -121,7 +121,7 @@ LOSSES: dict[str, type[TorchLoss]] = {
 
 
 def loss_of(name: str) -> TorchLoss:
-    """The loss of a name."""
+    """The loss with this name."""
     if name not in LOSSES:
         raise UnknownNameError("loss", name, LOSSES)
     return LOSSES[name]()

@@ -1,8 +1,8 @@
-"""How much of a GPU's memory a worker may reserve: what the referee's evaluation leaves of it.
+"""Bounds the GPU memory of a worker to what the referee's evaluation leaves free.
 
-Referee and worker compute on one GPU. The referee has evaluated once before there is a worker, and
-keeps what that took; a worker that asks for more than the rest gets none, and its trial ends as one
-out of memory. Without a bound it could have the referee's next allocation fail.
+Referee and worker share one GPU. The referee evaluates once before a worker starts, and keeps the
+memory that this took. A worker that requests more than the rest runs out of memory, which ends its
+trial; without the bound, the referee's next allocation could fail instead.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from __future__ import annotations
 import torch
 
 SPARE_BYTES = 4 * 2**30
-"""Left to the driver, and to the referee: it makes some training passes of its own where averaged
-weights need batch statistics, and has made none before there is a worker."""
+"""GPU memory left to the driver and to the referee, which runs some training passes where averaged
+weights need batch statistics, and has not run any before a worker starts."""
 
 
 def bound(device: torch.device) -> None:
-    """Bound what this process reserves on a GPU by what is free now."""
+    """Limit the GPU memory that this process may reserve to what is free now."""
     free, total = torch.cuda.mem_get_info(device)
     torch.cuda.set_per_process_memory_fraction(fraction(free, total), device)
 
 
 def fraction(free: int, total: int) -> float:
-    """The part of a GPU that a process may reserve which finds so much of it free."""
+    """The fraction of a GPU's memory that a process may reserve, from its free and total bytes."""
     return max(0, free - SPARE_BYTES) / total

@@ -1,8 +1,8 @@
-"""A torch optimizer class by import path: what its constructor is given.
+"""A torch optimizer class given by its import path: the arguments of its constructor.
 
-The point's values go to the arguments that take them (`harness.submission.entry.arguments`). What a
-class requires beside its parameters is filled in where the problem knows it: the model, how many
-steps or examples there are, and another optimizer that it wraps, which the point names.
+Hyperparameters are matched to arguments by name (`harness.submission.entry.arguments`). Other
+required arguments are filled in where their value is known: the model, the number of steps or
+examples, and a wrapped optimizer, whose class the hyperparameters name.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from harness.submission.interface import Hyperparameters
 
 BASE_CLASS = "base_optimizer"
 BASE_INSTANCES = ("optimizer", "wrapped_optimizer")
-"""What classes call the optimizer that they wrap: some make it of its class, some are given it."""
+"""Argument names for a wrapped optimizer: some classes take its class, others an instance."""
 ArgumentOf = Callable[[TorchProblem], object]
 VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -44,7 +44,7 @@ def _parameters(problem: TorchProblem) -> list[Tensor]:
 
 
 def _model(problem: TorchProblem) -> nn.Module:
-    """The live module, if its parameters are those that are trained."""
+    """The live module, provided that its parameters are the trained ones."""
     live = dict(problem.model.named_parameters())
     if any(value is not live[name] for name, value in problem.parameters.items()):
         raise HarnessError(
@@ -64,11 +64,11 @@ ARGUMENTS: Mapping[str, ArgumentOf] = {
         _steps,
     ),
 }
-"""What the problem can say of an argument that a class requires."""
+"""Values for required arguments, from the problem, by argument name."""
 
 
 def builder_of(factory: object, _: Hyperparameters) -> Build | None:
-    """What builds an optimizer of the class, if it is one."""
+    """A `build` function for an optimizer class; None for any other object."""
     if not (isinstance(factory, type) and issubclass(factory, Optimizer)):
         return None
     kind = factory
@@ -82,7 +82,7 @@ def builder_of(factory: object, _: Hyperparameters) -> Build | None:
 
 
 def _make(kind: type[Optimizer], problem: TorchProblem, point: Hyperparameters) -> Optimizer:
-    """An optimizer of the class at a point."""
+    """An optimizer of the class with these hyperparameters."""
     parameters = inspect.signature(kind).parameters
     required_names = [
         n for n, p in parameters.items() if p.default is p.empty and p.kind not in VARIABLE
@@ -108,9 +108,9 @@ def _make(kind: type[Optimizer], problem: TorchProblem, point: Hyperparameters) 
 def _around_another(
     kind: type[Optimizer], argument: str, problem: TorchProblem, point: Hyperparameters
 ) -> dict[str, object]:
-    """The arguments of a class that is given another optimizer: that, and what it takes by name.
+    """The arguments of a class that wraps an optimizer: the instance, and those it takes by name.
 
-    Everything else of the point, the learning rate above all, is the other one's.
+    All other hyperparameters, above all the learning rate, go to the wrapped optimizer.
     """
     base, parameters = _base_of(kind, argument, point), inspect.signature(kind).parameters
     own = [name for name in point if name in parameters and name != argument]
@@ -120,12 +120,12 @@ def _around_another(
 
 
 def _base_of(kind: type[Optimizer], argument: str, point: Hyperparameters) -> type[Optimizer]:
-    """The class that a point names for one that wraps it.
+    """The wrapped optimizer's class, which the hyperparameters name.
 
-    Its code must be in the record's hashes: of torch, or of the package of the class around it.
+    It must be from torch or from the wrapping class's package, whose code the record hashes.
 
     Raises:
-        HarnessError: the point names none, or one from elsewhere, or no optimizer class.
+        HarnessError: no class is named, or one from another package, or not an optimizer class.
     """
     name, packages = str(point.get(argument, "")), ("torch", kind.__module__.partition(".")[0])
     hint = f"name a class of {' or '.join(packages)}, for example: --set {argument}=torch.optim:SGD"
@@ -140,7 +140,7 @@ def _base_of(kind: type[Optimizer], argument: str, point: Hyperparameters) -> ty
 
 
 def _check_rate(optimizer: Optimizer, rate: float) -> None:
-    """What a class makes of its arguments is its own affair, but not the rate that is searched."""
+    """Refuse an optimizer whose learning rate is not the one that it was given."""
     for group in optimizer.param_groups:
         if not math.isclose(float(group.get("lr", rate)), rate, rel_tol=1e-6):
             raise HarnessError(
@@ -151,7 +151,7 @@ def _check_rate(optimizer: Optimizer, rate: float) -> None:
 
 
 def _has_fused(kind: type[Optimizer], device: torch.device) -> bool:
-    """Whether torch has one kernel for the whole update; Adagrad's is for the CPU only."""
+    """Whether torch has a fused kernel for the whole update; Adagrad's runs on the CPU only."""
     ours = kind.__module__.startswith("torch.optim")
     takes = "fused" in inspect.signature(kind).parameters
     return ours and takes and (device.type == "cpu" or kind is not torch.optim.Adagrad)

@@ -1,9 +1,9 @@
-"""How an optimizer's `step` wants to be called: with a closure or without, the gradient with its
-graph or without.
+"""Calls an optimizer's `step` as it expects: with or without a closure, and with or without the
+gradient's graph.
 
-An optimizer whose `step` must have a closure (L-BFGS) gets one that computes the same batch again;
-one that takes derivatives of the gradient (AdaHessian) gets it with its graph, and says so by
-`is_second_order`. Of those that declare neither, the first step's error tells it.
+An optimizer whose `step` requires a closure (L-BFGS) gets one that re-evaluates the same batch. One
+that differentiates the gradient (AdaHessian), and declares so by `is_second_order`, gets a gradient
+with its graph. For one that declares neither, the error of its first step decides.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ class OptimizerStep:
     """Calls one optimizer's `step`.
 
     Args:
-        optimizer: over what is trained.
-        world_size: how many ranks train together.
+        optimizer: the optimizer of the trained parameters.
+        world_size: the number of ranks.
     """
 
     def __init__(self, optimizer: Optimizer, world_size: int) -> None:
         self._optimizer, self._world_size = optimizer, world_size
         self._needs_closure = _needs_closure(optimizer)
         self._moves_first: bool | None = False
-        """Whether it moves the parameters before it calls the closure; None until that is seen."""
+        """Whether it changes the parameters before it calls the closure; None until observed."""
         self.is_second_order = bool(getattr(optimizer, "is_second_order", False))
 
     def __call__(self, passes: Callable[[], Tensor], closure: Callable[[], Tensor]) -> Tensor:
-        """Update once; the loss before it.
+        """Update once; returns the loss before the update.
 
         Args:
-            passes: computes the batch's loss and gradient where the parameters are.
-            closure: the same where the optimizer has moved them to.
+            passes: computes the batch's loss and gradient at the current parameters.
+            closure: the same at parameters that the optimizer has changed meanwhile.
         """
         try:
             return self._update(passes, closure)
@@ -65,18 +65,19 @@ class OptimizerStep:
         return losses[0] if losses else passes()
 
     def _version(self) -> int:
-        """A count that grows with every change of what the optimizer trains."""
+        """A counter that grows with every in-place change of the optimizer's parameters."""
         groups = self._optimizer.param_groups
         return sum(value._version for group in groups for value in group["params"])
 
     def _learns_from(self, error: Exception) -> bool:
-        """Whether an error says what the optimizer's `step` needs, and it has not had it yet.
+        """Whether an error reveals something that `step` needs and has not been given yet.
 
-        One that asks for a closure has the gradient by then. Whether it needs that before the
-        closure is called, as sharpness-aware ones do, is seen by what it moves first.
+        A `step` that fails for lack of a closure already had the gradient. Whether it also needs
+        the gradient before it calls the closure, as sharpness-aware optimizers do, shows in whether
+        it changes the parameters first.
 
         Raises:
-            HarnessError: it needs what several ranks do not have.
+            HarnessError: it needs the gradient's graph, which is not available on several ranks.
         """
         if "closure" in str(error) and not self._needs_closure:
             self._needs_closure, self._moves_first = True, None

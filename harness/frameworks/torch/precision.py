@@ -1,7 +1,7 @@
-"""Torch's global switches of precision, and the values that a timed part begins with.
+"""Torch's global precision switches, and their values at the start of every timed part.
 
-float32 means float32 everywhere. Products of declared bfloat16 are summed as torch does by default,
-for that is what targets were calibrated with.
+float32 means float32 everywhere. Products in declared bfloat16 use torch's default accumulation,
+with which the targets were calibrated.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import torch
 
 
 class Flag(NamedTuple):
-    """One switch: an attribute of an object, and what it has to be."""
+    """A switch: an attribute of an object, and its required value."""
 
     owner: object
     name: str
     value: object
 
     def set(self) -> None:
-        """Set it."""
+        """Set the attribute to its required value."""
         setattr(self.owner, self.name, self.value)
 
 
 def flags() -> tuple[Flag, ...]:
-    """All switches that are attributes."""
+    """All switches that are plain attributes."""
     backends: Any = torch.backends  # whose modules' attributes are not declared
     cuda, cudnn, mkldnn = backends.cuda.matmul, backends.cudnn, backends.mkldnn
     exact = (cuda, mkldnn.matmul, mkldnn.conv, mkldnn.rnn, cudnn, cudnn.conv, cudnn.rnn)
@@ -37,7 +37,7 @@ def flags() -> tuple[Flag, ...]:
 
 
 def pin(device: str) -> None:
-    """Set every switch; autocast goes off for the host and for a kind of device."""
+    """Set every switch; autocast is turned off for the CPU and for this device kind."""
     # The older interface first: it may set the same switches, and who reads it later, as libraries
     # do, is refused where the two say different things.
     torch.backends.cudnn.allow_tf32 = False

@@ -28,11 +28,11 @@ from workloads.modules_torch import BatchNorm2d, without_tracking
 from workloads.parameters import STATISTICS_MOMENTUM
 
 TrainingCalls = tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]
-"""The logits of inputs, and the mean loss of inputs and targets."""
+"""Functions for the logits of inputs and for the mean loss of inputs and targets."""
 
 
 def build_model(source: ModelSource, device: torch.device) -> nn.Module:
-    """A workload's model on the device, its parameters checked against the declared ones."""
+    """A workload's model on the device; its parameters are checked against the declared ones."""
     model = cast("nn.Module", build(source, "torch")).to(device)
     specs = buffers_of(source)
     shapes = {name: tuple(value.shape) for name, value in model.named_parameters()}
@@ -42,7 +42,7 @@ def build_model(source: ModelSource, device: torch.device) -> nn.Module:
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object] | None:
-    """A reusable context of the declared precision; None where float32 needs none."""
+    """A reusable autocast context of the declared precision; None for float32."""
     if precision == "float32":
         return None
     return torch.autocast(device.type, dtype=getattr(torch, precision))
@@ -51,7 +51,7 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[obj
 def mean_loss(
     model: nn.Module, loss: TorchLoss, precision: str, device: torch.device
 ) -> Callable[[Tensor, Tensor], Tensor]:
-    """Model and loss as one function of inputs and targets, which may be compiled as a whole."""
+    """Model and loss as one function of inputs and targets, for torch.compile to compile whole."""
 
     def plain(inputs: Tensor, targets: Tensor) -> Tensor:
         return loss.value_in_parts(model(inputs), targets)
@@ -67,16 +67,16 @@ def mean_loss(
 class TorchProblem(CountedProblem):
     """Model, parameters, loss and budget of one trial (`harness.submission.interface.Problem`).
 
-    Counted are `batch_loss` and `evaluate` and the backward passes through what they return, those
-    that a `torch.func` transform runs included.
+    Calls of `batch_loss` and `evaluate` are counted, and the backward passes through their results,
+    including those run by a `torch.func` transform.
 
     Attributes:
         model: the live module; hooks may be registered on its layers.
         parameters: its parameters by name, in the declared order.
-        buffers: its running statistics by name; `batch_loss` moves them, `evaluate` does not.
+        buffers: its running statistics by name; `batch_loss` updates them, `evaluate` does not.
         generator: a generator of the device for the submission's own draws, seeded from `seed`.
-        ranks: the processes that train together, of which each has a slice of every batch: what is
-            computed here is of that slice, but for the statistics of batch normalisation.
+        ranks: the group of training processes. Each has a slice of every batch, and results are
+            those of the slice, except for batch normalisation's statistics.
     """
 
     def __init__(
@@ -111,16 +111,17 @@ class TorchProblem(CountedProblem):
     def batch_loss(self, batch: Batch[Tensor]) -> Tensor:
         """The mean loss of the live model in the declared precision: a forward pass, a scalar.
 
-        Its graph can be differentiated once, as that of `forward`. Where the precision is below
-        float32, logits are raised to it a part at a time and never stand in it whole.
+        Differentiable once, like `forward`. Below float32 precision, logits are cast to float32
+        part by part, so that they never exist in float32 as a whole.
         """
         return self._count(self._mean_loss(batch), batch.inputs.shape[0])
 
     def forward(self, batch: Batch[Tensor]) -> Evaluation[Tensor]:
-        """Logits and mean loss of the live model, in training: it moves running statistics.
+        """Logits and mean loss of the live model in training mode, which updates running
+        statistics.
 
-        The graph can be differentiated once, several times with `retain_graph` (for other targets,
-        say); `evaluate` gives one that can be differentiated twice, at the cost of fused kernels.
+        First derivatives only, repeatedly with `retain_graph` (for other targets, say). `evaluate`
+        supports second derivatives, without fused kernels.
         """
         logits = self.logits(batch.inputs)
         return Evaluation(logits, self._value(logits, batch.targets))
@@ -136,8 +137,8 @@ class TorchProblem(CountedProblem):
 
         Args:
             inputs: (batch, ...).
-            model: another module than the live one, such as `model_at_dropout` gives.
-            moves_statistics: whether the live model's running statistics move.
+            model: a module to use instead of the live one, such as a result of `model_at_dropout`.
+            moves_statistics: whether the live model's running statistics are updated.
         """
         norms = () if moves_statistics else self._norms
         with without_tracking(norms):
@@ -145,7 +146,7 @@ class TorchProblem(CountedProblem):
         return self._count(logits, logits.shape[0])
 
     def model_at_dropout(self, rate: float) -> nn.Module:
-        """The model at another dropout rate, with the live model's own parameters and buffers."""
+        """The model with another dropout rate, sharing the live model's parameters and buffers."""
         if rate not in self._at_dropout:
             model = build_model(with_dropout(self._source, rate), self.device)
             for name, parameter in self.model.named_parameters():
@@ -156,14 +157,14 @@ class TorchProblem(CountedProblem):
         return self._at_dropout[rate]
 
     def uncounted_loss(self, batch: Batch[Tensor]) -> Tensor:
-        """`batch_loss` without the hook that counts, for loops that call `note_passes`."""
+        """`batch_loss` without the counting hook, for loops that call `note_passes`."""
         return self._mean_loss(batch)
 
     def twice_differentiable_backward(self, batch: Batch[Tensor]) -> Tensor:
-        """The mean loss, uncounted; every parameter's `grad` can be differentiated again.
+        """The mean loss, uncounted; runs backward so that every `grad` can be differentiated again.
 
-        As in `evaluate`, fused kernels give way to plain operations; running statistics move as in
-        `batch_loss`.
+        As in `evaluate`, plain operations replace fused kernels; running statistics are updated as
+        in `batch_loss`.
         """
         with twice_differentiable(self.model):
             logits = self._logits(self.model, batch.inputs)
@@ -181,18 +182,18 @@ class TorchProblem(CountedProblem):
         batch: Batch[Tensor],
         random: torch.Generator | None = None,
     ) -> Evaluation[Tensor]:
-        """Forward pass as a function of parameters: differentiable twice, by torch.func too.
+        """Forward pass as a function of parameters; twice differentiable, also by torch.func.
 
-        For that, fused kernels give way to plain operations of the same numbers.
+        For that, plain operations with the same results replace fused kernels.
 
-        Batch normalisation uses the batch and leaves the running statistics as they are: a
-        submission that trains through this alone sets `averages_weights`.
+        Batch normalisation uses the batch's statistics and leaves the running statistics unchanged:
+        a submission that trains only through this method sets `averages_weights`.
 
         Args:
-            parameters: values by name; those left out are the live ones.
+            parameters: values by name; the live ones for missing names.
             batch: inputs (batch, ...) and targets.
-            random: its state, which stays as it is, is the random state of the pass; with None
-                the global generator is drawn from.
+            random: a generator whose state seeds the pass and is left unchanged; None for the
+                global generator.
         """
         with (
             without_tracking(self._norms),
@@ -218,11 +219,11 @@ class TorchProblem(CountedProblem):
 
     @contextmanager
     def capture(self, names: Sequence[str] | None = None) -> Iterator[dict[str, Capture[Tensor]]]:
-        """Record layers' inputs and output-gradients in a `with` block; all layers by default.
+        """Record layers' inputs and output gradients in a `with` block; all layers by default.
 
-        The dictionary that it gives is filled again, by layer, in each backward pass through a
-        forward pass made in the block; a second one through a kept graph (with sampled targets,
-        say) replaces the gradients. Passes in the block are not compiled: hooks must fire.
+        The dictionary, keyed by layer, is filled anew by every backward pass through a forward pass
+        of the block; a second backward pass through a retained graph (with sampled targets, say)
+        replaces the gradients. Passes in the block are not compiled, so that hooks fire.
         """
         self._call, self._loss_call = self._plain
         try:
@@ -241,7 +242,7 @@ class TorchProblem(CountedProblem):
         return self._loss_call(batch.inputs, batch.targets)
 
     def _count(self, result: Tensor, examples: int) -> Tensor:
-        """Count a forward pass over examples, and the backward passes through its result."""
+        """Count a forward pass over some examples, and the backward passes through its result."""
         self._forwards += 1
         self._examples += examples * self.ranks.world_size
         node = result.grad_fn
@@ -257,20 +258,20 @@ class TorchProblem(CountedProblem):
 
 
 def torch_problem(problem: Problem[Tensor]) -> TorchProblem:
-    """The problem as what it is: torch's part of the harness meets no other."""
+    """The problem, narrowed to its type: the torch backend creates no other kind."""
     if not isinstance(problem, TorchProblem):
         raise TypeError(f"a TorchProblem is wanted, not a {type(problem).__name__}")
     return problem
 
 
 def _set(model: nn.Module, name: str, value: Tensor) -> None:
-    """Put a parameter or buffer in the place of a module's own."""
+    """Replace a module's own parameter or buffer."""
     place, _, last = name.rpartition(".")
     setattr(model.get_submodule(place), last, value)
 
 
 class _Functional:
-    """A module called with other parameters in place of its own."""
+    """Calls a module with other parameters in place of its own."""
 
     def __init__(self, module: nn.Module, parameters: Mapping[str, Tensor]) -> None:
         self.module = module

@@ -1,8 +1,8 @@
-"""Ranks in torch: a process group over this machine's loopback, and what a model needs of it.
+"""Ranks in torch: a process group over the loopback interface, and synchronised batch norm.
 
-Gradients are averaged as one flat array after a backward pass, with the loss in it: one all-reduce
-a step. Batch normalisation, in which the examples of a batch meet, takes its statistics over all
-ranks, and differentiates through that.
+After a backward pass, the gradients and the loss are averaged as one flat array: one all-reduce per
+step. Batch normalisation, which couples the examples of a batch, computes its statistics over all
+ranks and is differentiated through them.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from harness.submission.state import StateDict
 from workloads.modules_torch import BatchNorm2d
 
 PATIENCE = timedelta(days=30)
-"""A rank that waits for another may be frozen meanwhile; how long it may wait is the referee's."""
+"""Effectively no timeout: ranks may be frozen while they wait, and the referee limits the time."""
 
 
 class TorchRanks:
-    """`harness.submission.ranks.Ranks` by `torch.distributed`; there is one a process.
+    """Implements `harness.submission.ranks.Ranks` by `torch.distributed`; one per process.
 
     Args:
-        place: which of the processes this is; the call returns when all of them have made it.
+        place: this process's rank; the constructor returns once all ranks have called it.
     """
 
     def __init__(self, place: Place) -> None:
@@ -50,14 +50,14 @@ class TorchRanks:
         """Wait for all ranks.
 
         Raises:
-            LostRankError: one is gone.
+            LostRankError: another rank has exited.
         """
         with _lost_ranks():
             dist.barrier()
 
     @torch.no_grad()
     def all_reduce_mean(self, values: Sequence[Tensor]) -> None:
-        """Replace each tensor by its mean over the ranks, in place and in one exchange."""
+        """Replace each tensor by its mean over the ranks, in place, with a single all-reduce."""
         if not values:
             return
         flat = torch.cat([value.detach().reshape(-1) for value in values])
@@ -70,7 +70,7 @@ class TorchRanks:
 
     @torch.no_grad()
     def all_gather(self, value: Tensor) -> list[Tensor]:
-        """The tensors of all ranks, in their order; they have one shape."""
+        """The tensors of all ranks, in rank order; they must have the same shape."""
         source = value.detach().contiguous()
         tensors = [torch.empty_like(source) for _ in range(self.world_size)]
         with _lost_ranks():
@@ -78,7 +78,7 @@ class TorchRanks:
         return tensors
 
     def all_gather_state(self, state: StateDict[Tensor]) -> list[StateDict[Tensor]]:
-        """The states of all ranks; they travel as pickles, between processes of one submission."""
+        """The states of all ranks, pickled; only processes of the same submission exchange them."""
         states: list[Any] = [None] * self.world_size
         with _lost_ranks():
             dist.all_gather_object(states, state)
@@ -86,7 +86,7 @@ class TorchRanks:
 
 
 def couple_batch_norms(model: nn.Module, ranks: TorchRanks) -> None:
-    """Let every batch normalisation of a model take the statistics of the whole batch."""
+    """Make every batch normalisation of a model use the statistics of the whole batch."""
     for module in model.modules():
         if isinstance(module, BatchNorm2d):
             ranked_module: Any = module
@@ -95,11 +95,11 @@ def couple_batch_norms(model: nn.Module, ranks: TorchRanks) -> None:
 
 
 class RankedBatchNorm2d(BatchNorm2d):
-    """Batch normalisation of a batch of which each rank has a slice (batch / N, channels, ...).
+    """Batch normalisation of a batch divided among N ranks, each with (batch / N, channels, ...).
 
         m = mean over ranks of m_r,   v = mean over ranks of mean((x - m)^2)
 
-    m_r is a slice's own mean. Running statistics move as those of the whole batch do.
+    m_r is the mean of rank r's slice. Running statistics are updated with those of the whole batch.
     """
 
     ranks: TorchRanks
@@ -120,13 +120,13 @@ class RankedBatchNorm2d(BatchNorm2d):
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """Move the running statistics; that of the variance is unbiased, of `count` values."""
+        """Update the running statistics; the variance is made unbiased, for `count` values."""
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * (count / max(1, count - 1)), self.momentum)
 
 
 class _AllReduceMean(torch.autograd.Function):
-    """A mean over ranks whose derivative is one: of the sum of all losses, each rank's share."""
+    """A differentiable mean over ranks; gradients are those of the sum of all ranks' losses."""
 
     @staticmethod
     def forward(context: Any, value: Tensor, ranks: TorchRanks) -> Tensor:
@@ -148,12 +148,12 @@ def _mean(value: Tensor, ranks: TorchRanks) -> Tensor:
 
 
 def mean_of_passes(ranks: Ranks[Tensor], parameters: Mapping[str, Tensor], loss: Tensor) -> Tensor:
-    """Make the gradients of a slice's loss those of the whole batch's, and return that loss.
+    """Average gradients and loss over the ranks, and return the loss of the whole batch.
 
     Args:
-        ranks: all of them call this, after the backward pass through `loss`.
-        parameters: their `grad` is replaced in place; those without one have none on any rank.
-        loss: of the slice, a scalar.
+        ranks: the ranks, all of which call this after the backward pass through `loss`.
+        parameters: their `grad` is averaged in place; one without `grad` must lack it on all ranks.
+        loss: the loss of this rank's slice, a scalar.
     """
     whole = loss.detach().clone()
     gradients = [value.grad for value in parameters.values() if value.grad is not None]
@@ -163,7 +163,7 @@ def mean_of_passes(ranks: Ranks[Tensor], parameters: Mapping[str, Tensor], loss:
 
 @contextmanager
 def _lost_ranks() -> Iterator[None]:
-    """Say of what an exchange raises that it is another rank's doing."""
+    """Report errors of communication as the loss of another rank."""
     try:
         yield
     except RuntimeError as error:

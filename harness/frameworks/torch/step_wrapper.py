@@ -1,4 +1,4 @@
-"""Rules for steps around a torch optimizer; `harness.submission.step_rules` states them."""
+"""Step rules around a torch optimizer; `harness.submission.step_rules` defines them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from harness.submission.step_rules import Progress, StepRules
 
 
 class StepWrapper:
-    """Changes each step that an optimizer has made.
+    """Applies the rules to each step of an optimizer.
 
     Args:
-        parameters: what the optimizer trains, by name.
-        rules: those of the point.
+        parameters: the parameters that the optimizer trains, by name.
+        rules: the step rules that the hyperparameters set.
     """
 
     def __init__(self, parameters: Mapping[str, Tensor], rules: StepRules) -> None:
@@ -30,7 +30,7 @@ class StepWrapper:
 
     @torch.no_grad()
     def before_step(self, progress: Progress) -> None:
-        """Look ahead, and remember y_t."""
+        """Move the parameters to y_t, and remember it."""
         live, nesterov = list(self._parameters.values()), self._rules.nesterov
         is_within = nesterov.start <= progress.fraction < nesterov.end
         self._ahead = nesterov.beta * progress.factor if is_within else 0.0
@@ -40,7 +40,7 @@ class StepWrapper:
 
     @torch.no_grad()
     def after_step(self, progress: Progress) -> None:
-        """Replace w'_t by w_{t+1}."""
+        """Replace the optimizer's result w'_t by w_{t+1}."""
         for name, value in self._parameters.items():
             gradient = value.grad
             if gradient is not None and value.numel() > 0:
@@ -63,7 +63,7 @@ class StepWrapper:
 
     @torch.no_grad()
     def load_state_dict(self, state: StateDict[Tensor]) -> None:
-        """Put them back."""
+        """Restore them."""
         self._steps = count_of(state, "steps")
         for own, name in ((self._slow, "slow"), (self._pace, "pace")):
             arrays: Mapping[str, Tensor] = arrays_of(state, name)
@@ -96,7 +96,7 @@ class StepWrapper:
 
 
 def _hold(start: Tensor, step: Tensor, length: float) -> Tensor:
-    """Go this far relative to the weight in the step's direction, and back to the weight's norm."""
+    """Move by this fraction of the weight's norm in the step's direction; then restore the norm."""
     norm = torch.linalg.vector_norm(start)
     target = start - step / _length(step) * (length * norm)
     result: Tensor = target * (norm / _length(target))
@@ -104,7 +104,7 @@ def _hold(start: Tensor, step: Tensor, length: float) -> Tensor:
 
 
 def _length(values: Tensor) -> Tensor:
-    """The norm, of zeros the smallest number instead."""
+    """The norm, at least the smallest positive float, so that it can be divided by."""
     norm: Tensor = torch.linalg.vector_norm(values)
     return norm.clamp(min=torch.finfo(values.dtype).tiny)
 

@@ -1,4 +1,4 @@
-"""The training stream in torch: examples gathered by the instance's order."""
+"""The training stream in torch: examples gathered in the instance's order."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from workloads.spec import Augmentation
 
 
 class TorchSplit:
-    """One split, on the device or memory-mapped on the host, from which batches are gathered.
+    """A split, on the device or memory-mapped on the host, from which batches are gathered.
 
-    Unsigned integers, tokens, are int32 on the device; integer targets leave it as int64.
+    Unsigned inputs (tokens) are int32 on the device; integer targets are returned as int64.
     """
 
     def __init__(self, examples: Examples, device: torch.device) -> None:
@@ -29,11 +29,13 @@ class TorchSplit:
 
     @property
     def index_device(self) -> torch.device:
-        """Where places are wanted: beside the examples, or a gather would wait for them."""
+        """The device on which indices must be: that of the examples, or a gather would wait for a
+        copy.
+        """
         return self._device if self._mapped_examples is None else torch.device("cpu")
 
     def take(self, index: Tensor) -> Batch[Tensor]:
-        """The examples at places (batch,), which lie on `index_device`."""
+        """The examples with these indices (batch,), a tensor on `index_device`."""
         if self._mapped_examples is not None:
             places = index.numpy()
             inputs = _on_device(self._mapped_examples.inputs[places], self._device)
@@ -43,7 +45,7 @@ class TorchSplit:
         return Batch(inputs, _as_targets(self.targets.index_select(0, index)))
 
     def part(self, start: int, stop: int) -> Batch[Tensor]:
-        """The examples from a place to another."""
+        """The examples with indices from `start` to before `stop`."""
         if self._mapped_examples is not None:
             return self.take(torch.arange(start, min(stop, len(self._mapped_examples.targets))))
         return Batch(self.inputs[start:stop], _as_targets(self.targets[start:stop]))
@@ -62,7 +64,7 @@ def _as_targets(targets: Tensor) -> Tensor:
 
 
 class TorchCrops:
-    """The random crops of one epoch at a time, by place in it."""
+    """The random crops of the current epoch, by index within it."""
 
     def __init__(self, order: Order, side: int, how: Augmentation, device: torch.device) -> None:
         self._order, self._side, self._how, self._device = order, side, how, device
@@ -70,14 +72,14 @@ class TorchCrops:
         self.enter(0)
 
     def enter(self, epoch: int) -> None:
-        """Draw another epoch's crops."""
+        """Draw the crops of another epoch."""
         crops = epoch_crops(self._order.seed, epoch, self._order.examples, self._side, self._how)
         self._top, self._left, self._flips = (
             torch.from_numpy(part).to(self._device) for part in crops
         )
 
     def __call__(self, images: Tensor, start: int) -> Tensor:
-        """Crop images (batch, channels, height, width), the first of which is at a place."""
+        """Crop images (batch, channels, height, width), the first by the crop at index `start`."""
         here = slice(start, start + len(images))
         run, pad = self._run, (self._how.crop_padding,) * 4
         rows = self._top[here, None] + run
@@ -89,15 +91,16 @@ class TorchCrops:
 
 
 class TorchStream(EpochStream[Tensor]):
-    """The stream in torch: a step slices the epoch's permutation and gathers.
+    """The stream in torch: each batch takes a slice of the epoch's permutation and a gather.
 
     Args:
-        examples: all of them.
-        order: their order.
-        batch_size: of `next()`, over all ranks.
-        device: where batches lie.
-        augmentation: of images.
-        place: which slice of each batch this process has; the whole by default.
+        examples: the training examples.
+        order: the order of the examples.
+        batch_size: the default number of examples of `next()`, over all ranks.
+        device: the device of the batches.
+        augmentation: the augmentation of images, if any.
+        place: this process's rank, which selects its slice of each batch; by default the whole
+            batch.
     """
 
     def __init__(
@@ -143,7 +146,7 @@ class TorchStream(EpochStream[Tensor]):
         return Batch(torch.cat(inputs), torch.cat(targets))
 
     def _take(self, start: int, count: int) -> Batch[Tensor]:
-        """The examples at so many places of the epoch; nothing moves."""
+        """The `count` examples of the epoch from index `start`; the position does not change."""
         batch = self._split.take(self._permutation[start : start + count])
         if self._crop is None:
             return batch

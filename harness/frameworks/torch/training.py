@@ -1,4 +1,4 @@
-"""What torch does for the worker."""
+"""Torch's backend for the worker."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from workloads.spec import Augmentation
 
 
 class TorchTrainingBackend(TorchDevice):
-    """`harness.frameworks.base.TrainingBackend` in torch."""
+    """Implements `harness.frameworks.base.TrainingBackend` in torch."""
 
     _is_bounded = False
 
@@ -42,29 +42,31 @@ class TorchTrainingBackend(TorchDevice):
         self._group = None if place.world_size == 1 else TorchRanks(place)
 
     def pin(self) -> None:
-        """Fix threads, determinism and precision; at first on a GPU, the memory to be had there."""
+        """Set threads, determinism and precision; on a GPU, the first call also bounds memory."""
         super().pin()
         if self.device.type == "cuda" and not self._is_bounded:
             memory.bound(self.device)
             self._is_bounded = True
 
     def synchronize(self) -> None:
-        """Wait for the device, and for the other ranks, so that a step ends when every one has."""
+        """Wait for the device and the other ranks: a step ends when every rank has finished it."""
         super().synchronize()
         if self._group is not None:
             self._group.barrier()
 
     def pace(self, earlier: SupportsFloat | None) -> None:
-        """Nothing: a processor queues no work, and CUDA a thousand kernels, about a step's."""
+        """Does nothing: the CPU queues no work, and CUDA at most a thousand kernels, about one
+        step.
+        """
 
     def passes(self, problem: Problem[Tensor]) -> Sequence[tuple[object, str]]:
-        """However it is written: all forward passes of a problem, all backward passes of torch."""
+        """The functions behind the problem's forward passes and all of torch's backward passes."""
         autograd: object = torch.autograd
         forward = ((problem, name) for name in ("_logits", "_value", "_mean_loss"))
         return (*forward, (autograd, "backward"), (autograd, "grad"))
 
     def problem(self, config: ProblemConfig) -> TorchProblem:
-        """The submission's view of the workload, its parameters still zero."""
+        """The submission's view of the workload; its parameters are still zero."""
         problem = TorchProblem(config, self.device, self._group)
         with torch.no_grad():
             for parameter in problem.parameters.values():
@@ -72,7 +74,7 @@ class TorchTrainingBackend(TorchDevice):
         return problem
 
     def load(self, problem: Problem[Tensor], parameters: Parameters) -> None:
-        """Copy everything in place, drop gradients and counts, and seed every generator."""
+        """Copy the values in place, reset gradients and counts, and seed every generator."""
         problem = torch_problem(problem)
         live = {**problem.parameters, **problem.buffers}
         shapes = {name: value.shape for name, value in parameters.items()}
@@ -91,7 +93,7 @@ class TorchTrainingBackend(TorchDevice):
 
     @contextmanager
     def without_gradients(self, problem: Problem[Tensor], names: Collection[str]) -> Iterator[None]:
-        """Let `backward` leave some parameters without a `grad`."""
+        """In this context, backward passes leave some parameters without a `grad`."""
         dropped_parameters = [problem.parameters[name] for name in names]
         hooks = [
             one.register_post_accumulate_grad_hook(_drop_gradient) for one in dropped_parameters
@@ -114,13 +116,13 @@ class TorchTrainingBackend(TorchDevice):
         return TorchStream(examples, order, batch_size, device, augmentation, place=place)
 
     def submission(self, location: str, hyperparameters: Hyperparameters) -> Submission[Tensor]:
-        """Import a submission, whichever way it is written; `setup` is still to be called."""
+        """Import a submission of any supported kind; `setup` has not been called yet."""
         if is_algoperf(location):
             return load_algoperf(location, self.device)
         return LOADER.load(location, hyperparameters)
 
     def export(self, parameters: Mapping[str, Tensor]) -> dict[str, npt.NDArray[np.float32]]:
-        """Copies as float32 arrays, brought from the device in one transfer."""
+        """Copies as float32 arrays, fetched from the device in one transfer."""
         return arrays.export(parameters)
 
     def export_into(
@@ -129,19 +131,21 @@ class TorchTrainingBackend(TorchDevice):
         shapes: Mapping[str, tuple[int, ...]],
         slot: npt.NDArray[np.float32],
     ) -> None:
-        """Write them one behind the other: by one copy on CPU, from a device in one transfer."""
+        """Write the parameters one after another: copied directly on CPU, in one transfer from a
+        GPU.
+        """
         arrays.export_into(parameters, shapes, slot)
 
     def to_host(self, value: object) -> tuple[HostArray, str] | None:
-        """A tensor or an array of numpy's, with a mark."""
+        """A tensor or numpy array as a numpy array, and a type mark."""
         return arrays.to_host(value)
 
     def from_host(self, array: HostArray, mark: str) -> Tensor | HostArray | np.generic:
-        """A tensor of the marked dtype and layout."""
+        """A tensor with the mark's dtype and memory layout."""
         return arrays.from_host(array, mark, self.device)
 
     def random_state(self, problem: Problem[Tensor]) -> StateDict[Tensor]:
-        """Torch's generators of host and device, the problem's, numpy's and python's."""
+        """The states of torch's generators (host and device), the problem's, numpy's, Python's."""
         on_device = self.device.type == "cuda"
         return {
             "torch": torch.get_rng_state(),
@@ -151,7 +155,7 @@ class TorchTrainingBackend(TorchDevice):
         }
 
     def set_random_state(self, problem: Problem[Tensor], state: StateDict[Tensor]) -> None:
-        """Put them back."""
+        """Restore these states."""
         states = cast("Mapping[str, Tensor]", state)  # but for those of `set_global_state`
         torch.set_rng_state(states["torch"])
         if state["cuda"] is not None:

@@ -1,8 +1,9 @@
-"""What a torch optimizer keeps outside its `state_dict`, and a checkpoint would lose.
+"""Detects state that a torch optimizer keeps outside its `state_dict`: a checkpoint loses it.
 
-Hooks and a wrapped `step` may hold anything; attributes beside `state` and `param_groups` are told
-by their change since setup. A trial with such an optimizer is restarted after a kill, not resumed
-without what was lost. Whether a schedule is complete is its author's word: see `schedule_state`.
+Hooks and a wrapped `step` may hold anything; other attributes than `state` and `param_groups` count
+as state if they have changed since setup. A trial with such an optimizer is restarted after a kill,
+not resumed with incomplete state. A schedule's state is what its author declares it to be: see
+`schedule_state`.
 """
 
 from __future__ import annotations
@@ -20,21 +21,21 @@ from torch.optim import Optimizer
 from harness.core.errors import HarnessError
 
 DEEPEST = 12
-"""How deep attributes are followed; what lies deeper counts as unchanged."""
+"""The maximum depth to which attributes are compared; anything deeper counts as unchanged."""
 _HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
 _TENSOR_HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
 _TORCH_ATTRIBUTES = frozenset(vars(torch.optim.SGD([torch.zeros(1)], lr=0.0))) | {
     "step",
     "_opt_called",
 }
-"""Attributes that every optimizer of torch's has, with those that torch's schedules add."""
+"""The attributes of every torch optimizer, and those that torch's schedulers add."""
 
 
 class UnsavedState:
-    """Looks at an optimizer for state that its `state_dict` leaves out.
+    """Checks an optimizer for state that its `state_dict` omits.
 
     Args:
-        optimizer: as `build` returned it, before its first step.
+        optimizer: the optimizer that `build` returned, before its first step.
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
@@ -42,10 +43,10 @@ class UnsavedState:
         self._before = dict(_attributes(optimizer))
 
     def refuse(self) -> None:
-        """Check that a checkpoint would hold all that counts.
+        """Check that a checkpoint would hold the whole state.
 
         Raises:
-            HarnessError: something is outside; the message names it.
+            HarnessError: some state is outside; the message names it.
         """
         if what := self._outside():
             name = type(self._optimizer).__name__
@@ -69,7 +70,7 @@ class UnsavedState:
 
 
 def _is_wrapped(optimizer: Optimizer) -> bool:
-    """Whether an instance has a step of its own; torch's schedules wrap it, too."""
+    """Whether an instance's `step` was replaced, other than by one of torch's schedulers."""
     step: Any = vars(optimizer).get("step")
     if getattr(step, "_wrapped_by_lr_sched", False):
         step = step.__wrapped__
@@ -78,7 +79,7 @@ def _is_wrapped(optimizer: Optimizer) -> bool:
 
 
 def _attributes(optimizer: Optimizer) -> Iterator[tuple[str, str]]:
-    """The names and digests of what an optimizer keeps beside what every optimizer has."""
+    """Names and digests of the attributes that not every torch optimizer has."""
     if type(optimizer).__module__.startswith("torch.optim."):
         return  # its own state_dict is complete; caches of shapes are none of its state
     groups = optimizer.param_groups
@@ -93,7 +94,7 @@ def _attributes(optimizer: Optimizer) -> Iterator[tuple[str, str]]:
 
 
 def _state_dict(optimizer: Optimizer) -> Mapping[str, Any]:
-    """What it saves; nothing where it raises, which a checkpoint tells and a start need not."""
+    """Its saved state; empty if it raises, which a checkpoint reports and a start need not."""
     try:
         return optimizer.state_dict()
     except Exception:  # an author's own
@@ -105,7 +106,7 @@ def _values(state: object) -> Collection[object]:
 
 
 def _tensors(value: object) -> Iterator[Tensor]:
-    """All tensors in mappings and lists, however deep."""
+    """All tensors in mappings and lists, at any depth."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, Mapping):
@@ -117,7 +118,7 @@ def _tensors(value: object) -> Iterator[Tensor]:
 def _digest(
     value: object, update: Callable[[bytes], None], saved_ids: Set[int], depth: int
 ) -> None:
-    """Feed on what a value holds; parameters and saved state count by their places alone."""
+    """Hash a value recursively; parameters and saved state contribute their type only."""
     update(type(value).__qualname__.encode())
     if depth == 0 or id(value) in saved_ids:
         return
@@ -133,9 +134,9 @@ def _digest(
 
 
 def _parts(value: object, saved_ids: Set[int]) -> Iterator[object]:
-    """What a container or an object of someone's own class holds.
+    """The elements of a container, or the attributes of an object of an author's class.
 
-    Of an optimizer inside another also its state, as far as the other does not save it.
+    For an optimizer within another, also its state that the outer one does not save.
     """
     if isinstance(value, Optimizer):
         yield from (part for pair in _attributes(value) for part in pair)
@@ -153,7 +154,7 @@ def _parts(value: object, saved_ids: Set[int]) -> Iterator[object]:
 
 
 def _is_own(value: object) -> bool:
-    """Whether an object is of an author's class: neither the harness's, nor torch's, nor code."""
+    """Whether an object is an instance of an author's class, not of torch's or the harness's."""
     top = type(value).__module__.partition(".")[0]
     is_code = isinstance(value, type) or callable(value)
     return (

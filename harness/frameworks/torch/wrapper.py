@@ -1,4 +1,4 @@
-"""What wraps any torch optimizer: clipping, parametrisation, averages."""
+"""Clipping, parametrisation and averages around any torch optimizer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Tensors = dict[str, Tensor]
 
 
 class TorchArithmetic:
-    """`harness.submission.averages.Arithmetic`, in as few launches as torch allows."""
+    """Implements `harness.submission.averages.Arithmetic` with few kernel launches."""
 
     def copy(self, values: Mapping[str, Tensor]) -> Tensors:
         """Copies that later steps do not change."""
@@ -40,22 +40,22 @@ class TorchArithmetic:
 
 
 def scale_start(problem: Problem[Tensor], by_name: Mapping[str, Scaling]) -> None:
-    """Multiply the live parameters by a parametrisation's factors on their start."""
+    """Multiply the initial parameters by a parametrisation's factors."""
     with torch.no_grad():
         for name, scaling in by_name.items():
             problem.parameters[name].mul_(scaling.initial)
 
 
 def prepare_class(problem: Problem[Tensor], hyperparameters: Hyperparameters) -> None:
-    """Give the parameters of an author's class the start that the point asks for."""
+    """Scale the initial parameters for an author's class as the hyperparameters ask."""
     scale_start(problem, scalings(problem.specs, hyperparameters))
 
 
 class OptimizerWrapper:
-    """Between the problem and a torch optimizer: what the optimizer trains, and its gradients.
+    """Adds clipping and parametrisation between the problem and a torch optimizer.
 
     Args:
-        problem: the problem; its live parameters W are scaled to a parametrisation's start.
+        problem: the problem, whose initial parameters W are scaled by the parametrisation.
         hyperparameters: `clip`, the largest global norm of dL/dW (0 for none), and
             `parametrisation`.
     """
@@ -73,7 +73,7 @@ class OptimizerWrapper:
             for name, multiplier in self._multipliers.items()
         }
         self.view = self._view(problem)
-        """The problem as `build` sees it: its parameters are those to be trained, w."""
+        """The problem passed to `build`, whose parameters are the trained coordinates w."""
 
     def _view(self, problem: TorchProblem) -> TorchProblem:
         if not self._inner:
@@ -84,12 +84,12 @@ class OptimizerWrapper:
 
     @torch.no_grad()
     def publish(self) -> None:
-        """Put A w into the live parameters; nothing where the two are one."""
+        """Write A w to the live parameters; nothing to do if w and W are the same tensors."""
         for name, inner in self._inner.items():
             torch.mul(inner, self._multipliers[name], out=self._live[name].detach())
 
     def take_gradients(self) -> None:
-        """After a backward pass: clip, and give the optimizer A dL/dW."""
+        """After a backward pass: clip the gradient, and set the gradient of w to A dL/dW."""
         if self._clip > 0.0:
             nn.utils.clip_grad_norm_(self._live.values(), self._clip)
         for name, inner in self._inner.items():
@@ -97,12 +97,12 @@ class OptimizerWrapper:
             inner.grad = None if gradient is None else gradient.mul_(self._multipliers[name])
 
     def state_dict(self) -> dict[str, Tensor]:
-        """What is trained in other coordinates."""
+        """The parameters trained in other coordinates."""
         return dict(self._inner)
 
     @torch.no_grad()
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Put it back."""
+        """Restore them."""
         for name, inner in self._inner.items():
             inner.copy_(state[name])
         self.publish()

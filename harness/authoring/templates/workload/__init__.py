@@ -1,1 +1,1 @@
-"""A package with a workload to begin with."""
+"""Template of a package with a workload."""
