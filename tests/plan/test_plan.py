@@ -110,6 +110,12 @@ def test_a_scaled_budget_is_marked_unscored() -> None:
     assert "unscored" in outcome.remarks[0]
 
 
+def test_a_submission_of_one_framework_is_not_planned_in_the_other(tmp_path: Path) -> None:
+    mine = write_submission(tmp_path / "mine")
+    with pytest.raises(HarnessError, match="has no jax version"):
+        plan(replace(REQUEST, submission=str(mine), framework="jax"))
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -121,7 +127,6 @@ def test_a_scaled_budget_is_marked_unscored() -> None:
         ({"trials": -1}, "--trials -1"),
         ({"budget_scale": 0.0}, "--budget-scale 0"),
         ({"ruleset": "self", "trials": 3}, "ruleset self"),
-        ({"submission": "kfac", "framework": "jax"}, "has no jax version"),
     ],
 )
 def test_a_bad_request_says_what_is_known(change: dict[str, Any], words: str) -> None:
