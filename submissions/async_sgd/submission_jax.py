@@ -83,7 +83,7 @@ class Submission(CompiledMethod):
         stacked = jax.tree.map(lambda *parts: jnp.stack(parts), *batches)
         keys = jax.random.split(now.key, len(batches))
         start = carry.parameters, carry.state
-        turns = Turn(now.plan, stacked, keys)
+        turns = Turn(jnp.asarray(now.plan), stacked, keys)
         (centre, state), losses = jax.lax.scan(advance, start, turns)
         return Carry(centre, state, carry.buffers), losses.mean()
 

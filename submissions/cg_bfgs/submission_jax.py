@@ -26,10 +26,10 @@ class Memory(NamedTuple):
     """The corrections of H, and the last step."""
 
     steps: Array
-    """s, (m, n), of which the first `count` are stored."""
+    """s, (m, n), of which the first `stored` are meant."""
     changes: Array
     """y, (m, n)."""
-    count: Array
+    stored: Array
     scale: Array
     """H_0 over the identity."""
     is_known: Array
@@ -128,11 +128,12 @@ class Submission(CompiledMethod):
         end, count = search(rule, along, start, first)
         if "schedule" not in point:
             return end, count
-        return jax.lax.cond(
+        taken: tuple[Trial, Array] = jax.lax.cond(
             jnp.asarray(factor == 1.0),
             lambda: (end, count),
             lambda: (along(factor * end.length), count + 1),
         )
+        return taken
 
 
 def _direction(memory: Memory, gradient: Array, room: int) -> tuple[Array, Memory]:
@@ -165,7 +166,7 @@ def _learnt(memory: Memory, step: Array, before: Array, change: Array, room: int
     idle = memory._replace(is_conjugate=jnp.zeros((), jnp.bool_))
     known = idle._replace(is_known=jnp.ones((), jnp.bool_))
     full = known._replace(last=(step, before, change), is_conjugate=jnp.ones((), jnp.bool_))
-    has_room = memory.count < room
+    has_room = memory.stored < room
     learnt = chosen(has_room, _stored(known, step, change, room), full)
     return chosen(is_curved, learnt, idle)
 
@@ -173,20 +174,20 @@ def _learnt(memory: Memory, step: Array, before: Array, change: Array, room: int
 def _stored(memory: Memory, step: Array, change: Array, room: int) -> Memory:
     """The memory with one pair more; the first gives H_0 its scale."""
     first = (step @ change) / (change @ change)
-    memory = memory._replace(scale=jnp.where(memory.count == 0, first, memory.scale))
+    memory = memory._replace(scale=jnp.where(memory.stored == 0, first, memory.scale))
     if room == 0:
         return memory
     return memory._replace(
-        steps=memory.steps.at[memory.count].set(step),
-        changes=memory.changes.at[memory.count].set(change),
-        count=memory.count + 1,
+        steps=memory.steps.at[memory.stored].set(step),
+        changes=memory.changes.at[memory.stored].set(change),
+        stored=memory.stored + 1,
     )
 
 
 def _forgotten(memory: Memory) -> Memory:
     """No corrections: a new cycle along the gradient."""
     no = jnp.zeros((), jnp.bool_)
-    return memory._replace(count=jnp.zeros((), jnp.int32), scale=jnp.ones(()), is_conjugate=no)
+    return memory._replace(stored=jnp.zeros((), jnp.int32), scale=jnp.ones(()), is_conjugate=no)
 
 
 def _inverse(memory: Memory, vector: Array) -> Array:
@@ -202,7 +203,7 @@ def _inverse(memory: Memory, vector: Array) -> Array:
         change = weight - (y @ v) / (s @ y)
         return v + jnp.where(is_stored, change, 0.0) * s, None
 
-    is_stored = jnp.arange(len(memory.steps)) < memory.count
+    is_stored = jnp.arange(len(memory.steps)) < memory.stored
     pairs = (memory.steps, memory.changes, is_stored)
     v, weights = jax.lax.scan(reduce, vector, pairs, reverse=True)
     v, _ = jax.lax.scan(expand, memory.scale * v, (*pairs, weights))

@@ -25,8 +25,8 @@ class Progress(NamedTuple):
     """Euclidean norm of b - A x."""
     values: Array
     """q(x) at the start and after each iteration, (iterations + 1,)."""
-    count: Array
-    """Iterations so far; the values behind that are meaningless."""
+    iterations: Array
+    """How many there were so far; the values behind that are meaningless."""
 
 
 Stop = Callable[[Progress], Array]
@@ -72,7 +72,7 @@ def relative_progress(tolerance: float = MARTENS_TOLERANCE) -> Stop:
     """Stop once q has stopped decreasing, as `conjugate_gradients.relative_progress`."""
 
     def stop(progress: Progress) -> Array:
-        count = progress.count
+        count = progress.iterations
         back = jnp.maximum(10, jnp.ceil(0.1 * count).astype(jnp.int32))
         last, earlier = progress.values[count], progress.values[jnp.maximum(count - back, 0)]
         return (count > back) & (last < 0.0) & ((last - earlier) / last < back * tolerance)
@@ -96,7 +96,7 @@ def conjugate_gradients(
 
     def is_going_on(search: _Search) -> Array:
         progress = search.progress
-        is_open = (progress.count < iterations) & (progress.residual > 0.0)
+        is_open = (progress.iterations < iterations) & (progress.residual > 0.0)
         return is_open & ~stop(progress) & ~search.has_ended
 
     def advance(search: _Search) -> _Search:
@@ -105,7 +105,7 @@ def conjugate_gradients(
         alpha = search.size / curvature
         x, residual = search.x + alpha * search.direction, search.residual - alpha * image
         z = precondition(residual)
-        size, count = residual @ z, search.progress.count + 1
+        size, count = residual @ z, search.progress.iterations + 1
         value, place = _value(x, residual, b), jnp.asarray(places)[count]
         new = _Search(
             x,
@@ -124,7 +124,7 @@ def conjugate_gradients(
     residual = b if start is None else b - product(x)
     begun = _begun(x, residual, precondition(residual), b, (iterations + 1, places[-1] + 1))
     search = jax.lax.while_loop(is_going_on, advance, begun)
-    count = search.progress.count
+    count = search.progress.iterations
     return Solution(
         search.x,
         search.progress.values[count],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from importlib import import_module
 from typing import cast
 
 import jax
@@ -10,8 +11,5 @@ import jax
 
 def float64_enabled() -> AbstractContextManager[None]:
     """A block within which new arrays, and what is compiled, may be float64."""
-    if hasattr(jax, "enable_x64"):
-        return cast("AbstractContextManager[None]", jax.enable_x64(True))
-    from jax.experimental import enable_x64  # where jax before 0.8 has it
-
-    return cast("AbstractContextManager[None]", enable_x64())
+    home = jax if hasattr(jax, "enable_x64") else import_module("jax.experimental")  # before 0.8
+    return cast("AbstractContextManager[None]", home.enable_x64(True))

@@ -13,6 +13,7 @@ from jax.scipy.linalg import cho_solve
 
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Capture
+from submissions.common.methods_jax import TINY
 from workloads.parameters import LayerSpec, ParameterSpec, Role
 
 SHARING = ("expand", "reduce")
@@ -93,7 +94,7 @@ def second_moment(usage: Uses, targets: int, input_basis: Array, output_basis: A
 
 def factored_damping(a: Array, s: Array, damping: Array | float) -> tuple[Array, Array]:
     """pi gamma and gamma / pi; as `kronecker_factors.factored_damping`."""
-    tiny = jnp.finfo(a.dtype).tiny ** 0.5
+    tiny = TINY**0.5
     ratio = jnp.maximum(jnp.diagonal(a).mean(), tiny) / jnp.maximum(jnp.diagonal(s).mean(), tiny)
     return jnp.sqrt(ratio) * damping, damping / jnp.sqrt(ratio)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
+import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
@@ -78,7 +80,8 @@ class Rest:
         own = {name: parameters[name] for name in self.names}
         given = {name: gradients[name] for name in self.names}
         updates, state = self.transformation.update(given, state, own)
-        return {name: own[name] + factor * updates[name] for name in self.names}, state  # type: ignore[index]
+        scaled = jax.tree.map(lambda change: factor * change, updates)
+        return cast("Values", optax.apply_updates(own, scaled)), state
 
 
 def rest_of(
@@ -101,7 +104,7 @@ def rest_of(
     owned = {name for layer in layers for name in layer.names}
     names = tuple(name for name in parameters if name not in owned)
     labels = {name: (rates or {}).get(name, 1.0) for name in names}
-    by_rate = {
+    by_rate: dict[Hashable, optax.GradientTransformation] = {
         r: optax.adamw(
             r * point["adam_learning_rate"],
             b1=point["adam_beta1"],

@@ -15,6 +15,7 @@ from harness.submission.parametrisation import Scaling, scalings
 from submissions.common.kronecker_factors_jax import Uses, preconditionable, uses
 from submissions.common.layers_jax import Layer, rest_of
 from submissions.common.methods_jax import (
+    TINY,
     Carry,
     CompiledMethod,
     Factor,
@@ -50,7 +51,7 @@ class LayerwiseMethod(CompiledMethod):
 
     @abstractmethod
     def observed(
-        self, layer: Layer, state: State, usage: Uses, targets: int, is_refreshed: Array
+        self, layer: Layer, state: State, usage: Uses, targets: int, is_refreshed: Array | bool
     ) -> State:
         """The state with the statistics of one batch with this many targets."""
 
@@ -187,4 +188,4 @@ class LayerwiseMethod(CompiledMethod):
 def _shrinkage(products: list[Array], rate: Factor, trust: float) -> Array:
     """min(1, sqrt(kappa / (eta^2 <g, d>))), from <g, d> of each layer; see `layerwise`."""
     size = jnp.abs(sum(products, jnp.zeros(()))) * rate**2
-    return jnp.minimum(jnp.sqrt(trust / jnp.maximum(size, jnp.finfo(size.dtype).tiny)), 1.0)
+    return jnp.minimum(jnp.sqrt(trust / jnp.maximum(size, TINY)), 1.0)

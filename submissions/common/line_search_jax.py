@@ -50,7 +50,7 @@ class _Search(NamedTuple):
     """The length to try next."""
     is_growing: Array
     is_done: Array
-    count: Array
+    tried: Array
     """Trials so far."""
 
 
@@ -71,14 +71,14 @@ def search(rule: Wolfe, at: Along, start: Trial, first: Array) -> tuple[Trial, A
         is_flat = jnp.abs(here.slope) <= -rule.curvature * start.slope
         grown = _grown(state, here, is_too_high, is_flat)
         new = chosen(state.is_growing, grown, _shrunk(state, here, is_too_high, is_flat))
-        return _with_next(new._replace(count=state.count + 1))
+        return _with_next(new._replace(tried=state.tried + 1))
 
     no, none = jnp.zeros((), jnp.bool_), jnp.zeros((), jnp.int32)
     begun = _Search(start, start, first, ~no, no, none)
     end = jax.lax.while_loop(
-        lambda state: (state.count < rule.evaluations) & ~state.is_done, advance, begun
+        lambda state: (state.tried < rule.evaluations) & ~state.is_done, advance, begun
     )
-    return end.low, end.count
+    return end.low, end.tried
 
 
 def trial(loss: Loss, point: Array, direction: Array, length: Array) -> Trial:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -29,6 +29,8 @@ Values = dict[str, Array]
 """Parameters, gradients or directions by name."""
 Factor = Array | float
 TreeT = TypeVar("TreeT")
+TINY = float(np.finfo(np.float32).tiny)
+"""The smallest normal float32, the precision of everything here."""
 State = dict[str, Any]
 """What a method keeps beside the parameters: arrays, or trees of them, by name."""
 
@@ -202,6 +204,10 @@ class Now(NamedTuple):
     """What `CompiledMethod.plan` returned."""
 
 
+Step = Callable[..., tuple[Carry, Array]]
+"""A compiled `CompiledMethod._stepped`."""
+
+
 class CompiledMethod(Method):
     """A method whose step, all of its passes included, is one compiled function.
 
@@ -218,7 +224,7 @@ class CompiledMethod(Method):
         if isinstance(problem.everywhere, NamedSharding):
             # Else the compiler might leave a parameter divided as its gradient was computed.
             donated["out_shardings"] = problem.everywhere
-        self._compiled = jax.jit(self._stepped, **donated)
+        self._compiled: Step = jax.jit(self._stepped, **donated)
 
     @abstractmethod
     def update(

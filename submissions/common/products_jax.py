@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from submissions.common.batch_loss_jax import FixedLoss, flatten
-from submissions.common.methods_jax import Values
+from submissions.common.methods_jax import TINY, Values
 
 Product = Callable[[Array], Array]
 """Maps a vector (n,) to its product with a matrix (n, n)."""
@@ -41,7 +41,8 @@ class Linearisation:
     @property
     def loss(self) -> Array:
         """The mean loss, a scalar."""
-        return self._loss.value(self.logits, self._loss_of.batch.targets)
+        loss: Array = self._loss.value(self.logits, self._loss_of.batch.targets)
+        return loss
 
     def gradient(self) -> Array:
         """The gradient of the loss, (n,)."""
@@ -61,8 +62,9 @@ class Linearisation:
         size, gradient = FINITE_DIFFERENCE * (1.0 + jnp.linalg.norm(self.point)), self.gradient()
 
         def product(vector: Array) -> Array:
-            step = size / jnp.maximum(jnp.linalg.norm(vector), jnp.finfo(vector.dtype).tiny)
-            return (self.gradient_at(self.point + step * vector) - gradient) / step
+            step = size / jnp.maximum(jnp.linalg.norm(vector), TINY)
+            change: Array = self.gradient_at(self.point + step * vector) - gradient
+            return change / step
 
         return product
 

@@ -60,7 +60,8 @@ class Sophia(CompiledMethod):
         def moved(value: Array, momentum: Array, curvature: Array) -> Array:
             step = momentum / jnp.maximum(point["gamma"] * curvature, point["epsilon"])
             step = jnp.clip(step, -point["rho"], point["rho"])
-            return (1 - rate * point["weight_decay"]) * value - rate * step
+            new: Array = (1 - rate * point["weight_decay"]) * value - rate * step
+            return new
 
         parameters: Values = jax.tree.map(moved, carry.parameters, momentum, curvature)
         return Carry(parameters, {"momentum": momentum, "curvature": curvature}, buffers), loss

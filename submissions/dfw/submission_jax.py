@@ -23,6 +23,7 @@ from submissions.common.kronecker_factors_jax import (
 )
 from submissions.common.layers_jax import Layer, rest_of
 from submissions.common.methods_jax import (
+    TINY,
     Carry,
     CompiledMethod,
     Now,
@@ -144,5 +145,5 @@ def _start(layer: Layer) -> State:
 
 def _whitener(moment: Array, damping: float) -> Array:
     """(Q + lambda I)^-1, (n, n), with lambda = `damping` times the mean eigenvalue of Q."""
-    tiny = jnp.finfo(moment.dtype).tiny ** 0.5
-    return damped_inverse(moment, damping * jnp.maximum(jnp.diagonal(moment).mean(), tiny))
+    mean = jnp.maximum(jnp.diagonal(moment).mean(), TINY**0.5)
+    return damped_inverse(moment, damping * mean)

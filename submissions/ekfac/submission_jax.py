@@ -40,7 +40,7 @@ class Submission(LayerwiseMethod):
         }
 
     def observed(
-        self, layer: Layer, state: State, usage: Uses, targets: int, is_refreshed: Array
+        self, layer: Layer, state: State, usage: Uses, targets: int, is_refreshed: Array | bool
     ) -> State:
         """Average both factors, and the diagonal in the current basis if there is one."""
         del layer

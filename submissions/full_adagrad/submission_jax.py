@@ -42,6 +42,7 @@ class Submission(Method):
     def move(self, stream: Stream[Array]) -> Array:
         """Add the outer product of one batch's gradient and step along its whitened direction."""
         batch, key = stream.next(), jax.random.fold_in(self.problem.key, self.steps + 1)
+        loss: Array
         loss, gradient = self._gradient(self.parameters, batch, key)
         self.problem.note_passes(1, 1, len(batch.targets))
         with float64_enabled():

@@ -42,7 +42,7 @@ class Submission(LayerwiseMethod):
         }
 
     def observed(
-        self, layer: Layer, state: State, usage: Uses, targets: int, is_refreshed: Array
+        self, layer: Layer, state: State, usage: Uses, targets: int, is_refreshed: Array | bool
     ) -> State:
         """Update the moving averages of both factors."""
         del layer, is_refreshed

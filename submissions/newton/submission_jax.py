@@ -49,8 +49,11 @@ class Submission(Method):
     def move(self, stream: Stream[Array]) -> Array:
         """Draw one large batch and step to where its quadratic model is stationary."""
         batch, key = self.large_batch(stream), jax.random.fold_in(self.problem.key, self.steps + 1)
+        loss: Array
         loss, gradient, hessian = self._differentiate(self.parameters, batch, key)
-        self.problem.note_passes(2, 1 + len(hessian), len(batch.targets))
+        part = first_examples(batch, self.point["curvature_fraction"])
+        examples = len(batch.targets) + len(part.targets)
+        self.problem.note_passes(2, 1 + len(hessian), examples)
         with float64_enabled():
             self.parameters = self._solve(self.parameters, gradient, hessian, self.learning_rate())
         return loss

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from submissions.common.kronecker_factors_jax import damped_inverse, factored_damping
+from submissions.common.methods_jax import TINY
 
 
 class Factors(TypedDict):
@@ -99,6 +100,6 @@ def _damped(a: Array, s: Array, gamma: Array) -> tuple[Array, Array]:
 def _whitened(matrix: Array, inner: Array) -> tuple[Array, Array]:
     """K = M^-1/2 E and t, with M^-1/2 N M^-1/2 = E diag(t) E^T."""
     values, vectors = jnp.linalg.eigh(matrix)
-    root = vectors / jnp.sqrt(jnp.maximum(values, jnp.finfo(values.dtype).tiny)) @ vectors.T
+    root = vectors / jnp.sqrt(jnp.maximum(values, TINY)) @ vectors.T
     spectrum, basis = jnp.linalg.eigh(root @ inner @ root)
     return root @ basis, spectrum

@@ -37,6 +37,8 @@ FIRST_STEPS = 3
 """In which the inverse is made anew at each."""
 OMEGA = 0.95
 """Per step, of the factors on lambda and gamma."""
+EPSILON = 2.0**-23
+"""Of float32."""
 GOOD, BAD = 0.75, 0.25
 """The ratios of gain to model beyond which lambda changes."""
 
@@ -240,6 +242,6 @@ def _solved(inner: Array, slopes: Array) -> Array:
     scale = jnp.where(sizes > 0.0, sizes, 1.0)
     c, u = inner[0, 1] / (scale[0] * scale[1]), slopes / scale
     rest = 1.0 - c**2
-    is_alone = is_first | (rest < jnp.finfo(inner.dtype).eps)
+    is_alone = is_first | (rest < EPSILON)
     both = jnp.stack([u[0] - c * u[1], u[1] - c * u[0]]) / jnp.where(is_alone, 1.0, rest)
     return jnp.where(is_alone, jnp.stack([u[0], jnp.zeros(())]), both) / scale

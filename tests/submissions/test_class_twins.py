@@ -111,7 +111,7 @@ def test_langevin_noise_in_jax_has_the_stated_variance() -> None:
     """At a rate and scope of which a step leaves nothing but noise, and an average of the last."""
     kit, rate = Kit("jax"), 0.1
     ours = class_of("jax", "entropy_sgd")()
-    point = {"langevin_rate": rate, "scope": 1 / rate, "scoping": 0.0, "noise": 50.0}
+    point: Point = {"langevin_rate": rate, "scope": 1 / rate, "scoping": 0.0, "noise": 50.0}
     point |= {"langevin_steps": 1, "averaging": 1.0, "schedule": "constant"}
     ours.setup(kit.problem, default_point("entropy_sgd", **point))
     stream, squares = kit.stream(), []
