@@ -1,1 +1,1 @@
-"""The command `harness`: one module a subcommand; heavy imports happen inside the commands."""
+"""The command `harness`: one module per subcommand; commands import heavy modules when they run."""

@@ -1,4 +1,4 @@
-"""The command `harness`: its subcommands and how errors reach the user."""
+"""The command `harness`: its subcommands, and how errors are shown to the user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harness audit`: rerun chosen trials on instances of one's own, and compare."""
+"""`harness audit`: rerun chosen trials on other instances, and compare."""
 
 from __future__ import annotations
 

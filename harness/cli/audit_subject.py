@@ -1,4 +1,4 @@
-"""What an audit is made of: a folder of records, or a board, and where its findings are kept."""
+"""The subject of an audit: a folder of records or a board, which also stores the findings."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from harness.verification.rerun import chosen_records
 
 @dataclass(frozen=True)
 class Subject:
-    """The records that are audited.
+    """The records to audit.
 
     Args:
-        stores: the folders that they lie in.
-        board: the board whose bundles these are; None for a folder of its own.
+        stores: the folders of the records.
+        board: the board that contains these folders as bundles; None for a single folder.
     """
 
     stores: tuple[Path, ...]
     board: BoardFolder | None = None
 
     def records_named(self, names: Sequence[str]) -> list[TrialRecord]:
-        """The trials of these names (`harness.verification.rerun.chosen_records`).
+        """The records with these names (`harness.verification.rerun.chosen_records`).
 
         Raises:
-            HarnessError: a name fits no trial, or several of one folder.
+            HarnessError: a name matches no trial, or several of one folder.
         """
         return [self._record_named(name) for name in names]
 
@@ -51,7 +51,7 @@ class Subject:
         return chosen_records(self.stores[-1], (name,), with_flagged=False)[0]
 
     def latest(self) -> list[TrialRecord]:
-        """The records that a score may count: of each name those of its latest content."""
+        """The records that can be scored: for each submission, those of its latest content."""
         from scoring.entries import select_contents
 
         identities = set(select_contents(self._frame(), ())["identity"])
@@ -62,7 +62,7 @@ class Subject:
         return pd.concat([results_frame(store) for store in self.stores], ignore_index=True)
 
     def locate(self, trial: Trial) -> Trial:
-        """A trial whose submission is looked for in its bundle, if its code came with that."""
+        """The trial with its submission located in its bundle, if the bundle contains the code."""
         ref = trial.submission
         is_elsewhere = ref.location.startswith("submissions/") or ":" in ref.location
         folder = self.board.code().get(ref.content_hash) if self.board else None
@@ -74,7 +74,7 @@ class Subject:
         return trial.model_copy(update={"submission": reference})
 
     def note(self, audits: Iterable[AuditedTrial]) -> None:
-        """Write down what was found, once each."""
+        """Record the findings, each only once."""
         recorded_runs = {(event.identity, event.rerun) for event in self._events()}
         events = [one.event for one in audits]
         new = [event for event in events if (event.identity, event.rerun) not in recorded_runs]
@@ -89,7 +89,7 @@ class Subject:
         return self.board.audits() if self.board else audits_of(self.stores[0])
 
     def marks(self, audits: Iterable[AuditedTrial]) -> list[str]:
-        """What the entries that were audited are marked now, and why."""
+        """The current marks of the audited entries, with reasons."""
         standings = self.board.standings() if self.board else {}
         frame = with_marks(self._frame(), self._events(), standings)
         hashes = {one.original.trial.submission.entry_hash for one in audits}
@@ -104,10 +104,10 @@ class Subject:
 
 
 def subject_of(out: Path) -> Subject:
-    """The records of a folder or a board.
+    """The subject of an audit, from a folder of records or a board.
 
     Raises:
-        HarnessError: a board shows no bundle.
+        HarnessError: the board has no active bundle.
     """
     board = BoardFolder(out)
     if not board.is_board:

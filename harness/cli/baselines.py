@@ -1,4 +1,4 @@
-"""`harness baselines`: where a run stands among the entries of a board."""
+"""`harness baselines`: the place of a run among the entries of a board."""
 
 from __future__ import annotations
 

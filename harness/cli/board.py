@@ -1,4 +1,4 @@
-"""`harness board`: a published board: add bundles, withdraw, supersede and mark with a reason."""
+"""`harness board`: maintain a board: add, withdraw and supersede bundles, mark entries."""
 
 from __future__ import annotations
 

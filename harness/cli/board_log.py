@@ -1,4 +1,4 @@
-"""What a board's log holds: one frozen model a change, discriminated by `kind`."""
+"""The events of a board's log: one frozen model per kind of change, discriminated by `kind`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from harness.record.schema.audited import TrialAudited
 from harness.record.schema.base import EventData
 
 ManualMark = Literal["self-reported", "verified", "held", "disqualified"]
-"""The marks that an organiser gives by hand. `audited` follows from audits alone, and `withdrawn`
-is said of a bundle; see `harness.core.marks`."""
+"""The marks that an organiser sets by hand. `audited` follows only from audits, and `withdrawn`
+from the withdrawal of a bundle; see `harness.core.marks`."""
 
 
 class BundleAdded(EventData):
@@ -22,11 +22,11 @@ class BundleAdded(EventData):
     """Its SHA-256."""
     entries: tuple[str, ...]
     allow: tuple[str, ...]
-    """The rules that it was allowed to break; the board is flagged with them."""
+    """The rules that it may break; they appear among the board's flags."""
 
 
 class BundleWithdrawn(EventData):
-    """A bundle is not shown any more; what it holds is kept."""
+    """A bundle is no longer shown; its files are kept."""
 
     kind: Literal["withdrawn"] = "withdrawn"
     bundle: str
@@ -34,7 +34,7 @@ class BundleWithdrawn(EventData):
 
 
 class BundleSuperseded(EventData):
-    """A bundle took another's place; what the other holds is kept."""
+    """A bundle replaced another one, whose files are kept."""
 
     kind: Literal["superseded"] = "superseded"
     bundle: str
@@ -43,12 +43,12 @@ class BundleSuperseded(EventData):
 
 
 class EntryMarked(EventData):
-    """An organiser said something of an entry."""
+    """An organiser marked an entry."""
 
     kind: Literal["marked"] = "marked"
     submission: str
     entry_hash: str
-    """Of its content, and of a space that a request changed."""
+    """Hash of the submission's content and of its search space if a request changed it."""
     mark: ManualMark
     reason: str
 

@@ -1,13 +1,13 @@
-"""A board's folder: verified bundles, unpacked, and the log of what was done to them.
+"""A board's folder: verified, unpacked bundles, and a log of all changes.
 
     BOARD/board.jsonl         hash-chained: added, withdrawn, superseded, marked, audited
                               (`board_log`)
           bundles/<SHA-256>/  each bundle as it was unpacked: store/, submissions/
           .lock               held while the board changes
 
-Nothing is ever removed: a withdrawn bundle stays where it is, and so does what an entry was
-disqualified for; the log says why.
-An addition is there once its line is in the log; a folder without one is what a kill left.
+Nothing is ever removed: a withdrawn bundle stays in place, and so do the records of a disqualified
+entry; the log states the reason. A bundle is added once its line is in the log; a folder without a
+line was left by an interrupted addition.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ BUNDLES = "bundles"
 
 @dataclass(frozen=True)
 class BoardFolder:
-    """One board."""
+    """A board's folder."""
 
     path: Path
 
     @property
     def is_board(self) -> bool:
-        """Whether the folder is one."""
+        """Whether the folder is a board."""
         return (self.path / LOG).is_file()
 
     def lines(self) -> list[Line[BoardEvent]]:
-        """Its log, checked against its chain."""
+        """The lines of its log, whose hash chain is verified."""
         return read_lines(self.path / LOG, BOARD_EVENTS) if self.is_board else []
 
     def active(self) -> dict[str, BundleAdded]:
@@ -70,11 +70,11 @@ class BoardFolder:
         return bundles
 
     def folder(self, bundle: str) -> Path:
-        """Where a bundle lies."""
+        """The folder of a bundle."""
         return self.path / BUNDLES / bundle
 
     def withdrawn_bundles(self) -> dict[str, BundleWithdrawn]:
-        """The bundles that were taken back and not added again."""
+        """The bundles that were withdrawn and not added again."""
         bundles: dict[str, BundleWithdrawn] = {}
         for line in self.lines():
             if isinstance(line.data, BundleWithdrawn):
@@ -84,7 +84,7 @@ class BoardFolder:
         return bundles
 
     def standings(self) -> dict[EntryKey, Standing]:
-        """What the organiser said last of each entry."""
+        """The latest manual mark of each entry."""
         return {
             EntryKey(e.submission, e.entry_hash): Standing(e.mark, e.reason)
             for e in (line.data for line in self.lines())
@@ -92,7 +92,7 @@ class BoardFolder:
         }
 
     def audits(self) -> list[TrialAudited]:
-        """The audits of this board; an author's own, in a bundle's ledger, prove nothing."""
+        """The audits of this board; an author's own audits, in a bundle's ledger, do not count."""
         return [line.data for line in self.lines() if isinstance(line.data, TrialAudited)]
 
     def stores(self) -> list[Path]:
@@ -100,22 +100,22 @@ class BoardFolder:
         return [self.folder(name) / STORE for name in self.active()]
 
     def code(self) -> dict[str, Path]:
-        """Where the code of entries lies that are shown, by content hash."""
+        """The code folders of the entries that are shown, by content hash."""
         folders = [self.folder(name) / SUBMISSIONS for name in self.active()]
         return {path.name: path for folder in folders for path in folder.glob("*")}
 
     def note_audits(self, audits: Iterable[TrialAudited]) -> None:
-        """Write down what an audit of this board found."""
+        """Record the findings of an audit of this board."""
         with self._lock() as log:
             for audit in audits:
                 log.append(audit)
 
     def add(self, archive: Path, allow: tuple[str, ...] = ()) -> BundleAdded | None:
-        """Verify a bundle and add it; None if it is shown already.
+        """Verify a bundle and add it; None if the board already shows it.
 
         Raises:
-            HarnessError: it is no bundle, its records do not fit themselves, or it does not fit
-                the board; the message names the rule.
+            HarnessError: the file is not a bundle, its records have mismatches, or they break a
+                rule of the board, which the message names.
         """
         name = sha256_file(archive) if archive.is_file() else ""
         if not name:
@@ -135,7 +135,7 @@ class BoardFolder:
         return event
 
     def _require_fit(self, store: Path, allow: tuple[str, ...]) -> None:
-        """Score each suite and ruleset of new records together with those that are shown."""
+        """Check that each suite and ruleset of a new bundle can be scored with those shown."""
         import pandas as pd
 
         from scoring.evaluate import score_results
@@ -159,14 +159,14 @@ class BoardFolder:
             )
 
     def withdraw(self, bundle: str, reason: str) -> str:
-        """Show a bundle no more; its whole name."""
+        """Stop showing a bundle; returns its full name."""
         with self._lock() as log:
             name = self._find(bundle)
             log.append(BundleWithdrawn(bundle=name, reason=_require_reason(reason)))
         return name
 
     def supersede(self, bundle: str, by: str, reason: str) -> tuple[str, str]:
-        """Show a bundle no more, as another that is shown took its place; their whole names."""
+        """Stop showing a bundle that another one replaces; returns their full names."""
         with self._lock() as log:
             old, new = self._find(bundle), self._find(by)
             if old == new:
@@ -175,7 +175,7 @@ class BoardFolder:
         return old, new
 
     def mark(self, submission: str, mark: ManualMark, reason: str) -> None:
-        """Say something of every shown content of a submission."""
+        """Mark all shown entries of a submission."""
         with self._lock() as log:
             refs = {
                 read_record(path).trial.submission

@@ -1,11 +1,11 @@
-"""Bundles: a folder of records as one archive that can be checked elsewhere.
+"""Bundles: a folder of records as one archive that can be verified elsewhere.
 
     FILE.tar.gz
         bundle.json                          form, harness, SHA-256 of every other file
         store/...                            trial.json, events.jsonl, ledger.jsonl: the evidence
         submissions/<content hash>/...       the code of each entry, where it is what ran
 
-The same records make the same bytes, so that a bundle is named by its own SHA-256.
+The same records produce the same bytes, so that a bundle is identified by its own SHA-256.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ MANIFEST = "bundle.json"
 STORE = "store"
 SUBMISSIONS = "submissions"
 LARGEST = 4 << 30
-"""Bytes that a bundle may hold unpacked: an archive can promise far more than it weighs."""
+"""Maximum unpacked size of a bundle in bytes: a small archive could expand enormously."""
 HINT = "make one: harness bundle STORE --out FILE.tar.gz"
 
 
 def write_bundle(store: Path, out: Path, version: str) -> str:
-    """Write a folder of records as a bundle; its SHA-256.
+    """Write a folder of records as a bundle; returns its SHA-256.
 
     Raises:
         HarnessError: the folder holds no trial, or the file cannot be written.
@@ -75,7 +75,7 @@ def _evidence(store: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _code(store: Path) -> Iterator[tuple[str, bytes]]:
-    """The files of each submission that is here as it ran."""
+    """The files of each submission whose code on this machine is the code that ran."""
     refs = {read_record(path).trial.submission for path in record_paths(store)}
     for ref in sorted(refs, key=lambda ref: ref.content_hash):
         for name, content in code_of(ref).items():
@@ -83,7 +83,7 @@ def _code(store: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def code_of(ref: SubmissionRef) -> dict[str, bytes]:
-    """The files of a submission, if those that ran are on this machine."""
+    """The files of a submission; empty if the code that ran is not on this machine."""
     is_shipped = ref.location.startswith("submissions/")
     try:
         submission = resolve(ref.name if is_shipped else ref.location)
@@ -93,7 +93,7 @@ def code_of(ref: SubmissionRef) -> dict[str, bytes]:
 
 
 def is_code_of(content_hash: str, contents: Mapping[str, bytes]) -> bool:
-    """Whether files are those of a content hash, whose first half alone is of them."""
+    """Whether files match a content hash; only its first half depends on the files."""
     return bool(contents) and sha256_contents(contents)[:32] == content_hash[:32]
 
 
@@ -112,17 +112,17 @@ def _archive(contents: dict[str, bytes]) -> bytes:
 
 
 def sha256_file(path: Path) -> str:
-    """The SHA-256 of a file, by which a bundle is named."""
+    """The SHA-256 of a file, which is the name of a bundle."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def unpack_bundle(bundle: Path, into: Path) -> Path:
-    """Unpack a bundle into an empty folder and check every byte; the folder of its records.
+    """Unpack a bundle into an empty folder and check every byte; returns the folder of its records.
 
     Raises:
-        HarnessError: it is no bundle, or a file is missing, too much, or not what the manifest
-            says.
+        HarnessError: the file is not a bundle, or a file in it is missing, unexpected, or differs
+            from the manifest.
     """
     try:
         with tarfile.open(bundle, "r:gz") as archive:
@@ -143,10 +143,10 @@ def unpack_bundle(bundle: Path, into: Path) -> Path:
 
 
 def opened_store(path: Path, stack: ExitStack) -> Path:
-    """A folder of records, or that of a bundle, which is unpacked until the stack closes.
+    """A folder of records, or that of a bundle, which stays unpacked until the stack closes.
 
     Raises:
-        HarnessError: there is neither.
+        HarnessError: there is no such folder or bundle.
     """
     if path.is_file():
         return unpack_bundle(path, Path(stack.enter_context(tempfile.TemporaryDirectory())))

@@ -77,7 +77,7 @@ Check = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class EffortArguments:
-    """How much is trained, and which rule gives the target."""
+    """Flags for the effort of a calibration, and for the rule that chooses the target."""
 
     horizon_steps: HorizonSteps = None
     points: Points = 24
@@ -88,7 +88,7 @@ class EffortArguments:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The baselines."""
+        """The names of the baselines."""
         return tuple(self.baselines.split(","))
 
     def effort(self, request: PlanRequest) -> Effort:
@@ -188,7 +188,7 @@ def _request(
 
 
 def _declared_summary(calibration: Calibration) -> Summary:
-    """The summary beside the workload."""
+    """The path of the summary next to the workload."""
     from harness.calibration.summary import read_summary, summary_path
     from harness.providers.registry import workload
 

@@ -1,4 +1,4 @@
-"""`harness check`: whether a submission does what is asked of it, before any trial."""
+"""`harness check`: check that a submission conforms to the interface, before any trial."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from harness.runs.check import WorkloadCheck
 
 FAILURE_EXIT = 1
-"""The exit code where a check failed."""
+"""The exit code if a check failed."""
 
 
 def check(
@@ -86,7 +86,7 @@ def check(
 
 
 def document(submission: str, framework: str, checks: list[WorkloadCheck]) -> dict[str, object]:
-    """All that was found, as docs/JSON.md has it."""
+    """All findings, in the format of docs/JSON.md."""
     from harness.runs.check import MENDS
 
     return {
@@ -115,7 +115,7 @@ def _show(console: PlainConsole, checks: list[WorkloadCheck]) -> None:
 
 
 def _table(checks: list[WorkloadCheck]) -> Table:
-    """A line for each check, a column for each workload."""
+    """A table with a row per check and a column per workload."""
     from rich.table import Table
 
     from harness.runs.check import MENDS

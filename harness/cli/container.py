@@ -1,4 +1,4 @@
-"""`harness container`: the image that `--sandbox docker` runs workers in."""
+"""`harness container`: the image in which `--sandbox docker` runs workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harness data prepare NAME`: put a downloaded data set where the suites look for it."""
+"""`harness data prepare NAME`: download a data set to the folder where suites look for it."""
 
 from __future__ import annotations
 

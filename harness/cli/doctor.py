@@ -1,4 +1,4 @@
-"""`harness doctor`: one screen on this machine and a suite."""
+"""`harness doctor`: a one-screen report on this machine and a suite."""
 
 from __future__ import annotations
 

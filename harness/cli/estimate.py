@@ -1,4 +1,4 @@
-"""How an estimate of a run is shown, and numbers of trials and seconds in words."""
+"""Show the estimate of a run; numbers of trials and seconds in words."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def show_estimate(
     rate: float | None,
     is_json: bool,
 ) -> None:
-    """Show what the missing trials of some plans take.
+    """Show the estimate for the missing trials of some plans.
 
     Raises:
-        UnknownNameError: no executor has that name.
+        UnknownNameError: there is no executor with this name.
     """
     from harness.cli.machine import pick
     from harness.providers.table import EXECUTORS

@@ -84,7 +84,7 @@ def experiment(
 
 
 def _device(console: PlainConsole, form: Form, device: str | None) -> str:
-    """The device that a form's trials run on, once it is known to work."""
+    """The device of a form's trials; checks that it works."""
     from harness.cli.machine import choose_device, say_on
     from harness.providers.registry import suite as suite_of
     from harness.providers.registry import workload as workload_of

@@ -1,4 +1,4 @@
-"""Flags in groups: a command has dataclasses as parameters, the command line their fields."""
+"""Groups of flags: a command takes dataclasses whose fields are its command-line flags."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Command = Callable[..., None]
 
 
 def expand_groups(command: Command) -> Command:
-    """A command as typer reads it, with one parameter for each flag of its groups.
+    """Expand a command's groups into one parameter per flag, as typer requires.
 
-    A group is a dataclass whose fields are annotated as parameters of a command are.
+    A group is a dataclass whose fields are annotated like the parameters of a command.
 
     Args:
-        command: has groups and single flags as parameters that are given by name.
+        command: a function with groups and single flags as keyword parameters.
     """
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, tuple[type, list[str]]] = {}
@@ -44,7 +44,7 @@ def expand_groups(command: Command) -> Command:
 
 
 def _flags_of(group: type) -> Iterator[inspect.Parameter]:
-    """A group's fields as parameters; those without a default are required."""
+    """A group's fields as parameters; fields without a default become required flags."""
     hints = get_type_hints(group, include_extras=True)
     for name, parameter in inspect.signature(group).parameters.items():
         yield parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[name])

@@ -1,4 +1,4 @@
-"""Flags that several commands have, with one text each."""
+"""Flags shared by several commands, each with one help text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Workload = Annotated[str, typer.Option(help="The workload's name; see `harness l
 
 
 def named_suite(text: str | None) -> str | None:
-    """The name of a suite that is given by name or as a file, which is then known by its name."""
+    """The name of a suite given by name or as a file; a file's suite is registered by its name."""
     if text is None or not text.endswith(".toml"):
         return text
     from harness.providers.registry import add_suite

@@ -1,4 +1,4 @@
-"""`harness import algoperf`: published logs as a table of study times, or as records."""
+"""`harness import algoperf`: convert published logs to a table of study times, or to records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AlgoPerf's logs as records: each trial with its curve, origin `imported`."""
+"""Convert AlgoPerf's logs to records: each trial with its curve, of origin `imported`."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 def import_records(
     logs: Path, rules_name: str, out: Path, ruleset: RulesetName = "external"
 ) -> int:
-    """Write every evaluated trial of a folder of logs as a record; how many there are.
+    """Write every evaluated trial of a folder of logs as a record; returns their number.
 
     Args:
         logs: the folder of submissions.
-        rules_name: rules with targets, by name or as a file.
-        out: the folder of the records.
-        ruleset: under which the submissions were tuned.
+        rules_name: name or file of scoring rules with targets.
+        out: the folder to write the records to.
+        ruleset: the ruleset under which the submissions were tuned.
 
     Raises:
-        HarnessError: there is no such trial, a record cannot be written, or the folder has records
+        HarnessError: no trial was evaluated, a record cannot be written, or the folder has records
             of another version.
     """
     from scoring.logs import find_trials
@@ -81,7 +81,7 @@ def published_trial(
     evaluations: Sequence[PublishedEvaluation],
     ruleset: RulesetName = "external",
 ) -> Trial:
-    """The trial of a log; what was not published (point, machine) is empty or says so."""
+    """The trial of a log; unpublished fields (point, machine) are empty or marked as unknown."""
     target = rules.targets[log.workload]
     base = rules.held_out.get(log.workload, log.workload)
     variant = log.workload.removeprefix(base).lstrip("_") or "base"
@@ -112,7 +112,7 @@ def published_trial(
 
 
 def _number(study: str) -> int:
-    """Published studies count from 0, ours from 1."""
+    """A study's number; published studies are numbered from 0, the harness's from 1."""
     digits = study.removeprefix("study_")
     if not digits.isdecimal():
         raise HarnessError(
@@ -122,7 +122,7 @@ def _number(study: str) -> int:
 
 
 def _framework(log: TrialLog) -> Framework:
-    """The framework whose name ends that of the log's folder."""
+    """The framework, which is the suffix of the log folder's name."""
     for name in FRAMEWORKS.names:
         if log.framework.endswith(name):
             return name

@@ -1,4 +1,4 @@
-"""`harness list`: what can be run."""
+"""`harness list`: the available submissions, workloads and suites."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def list_names(
 
 
 def _submission_documents() -> dict[str, object]:
-    """All submissions by name, with what their spaces say."""
+    """All submissions by name, with the descriptions in their search spaces."""
     from harness.providers.registry import submission_folders
     from harness.submission.resolution import resolve
 
@@ -68,7 +68,7 @@ def _suite_documents() -> dict[str, object]:
 
 
 def _submissions() -> Iterator[tuple[str, str, str]]:
-    """By family, each under its name."""
+    """Submissions by family."""
     from itertools import groupby
 
     from harness.providers.registry import submission_folders

@@ -1,4 +1,4 @@
-"""What the commands that run trials share: the machine's devices and threads, checked names."""
+"""Shared by commands that run trials: the machine's devices and threads, checked names."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ NameT = TypeVar("NameT", bound=str)
 
 
 def pick(kind: str, value: str, names: tuple[NameT, ...]) -> NameT:
-    """A flag's value as one of the names that are known.
+    """Check that a flag's value is one of some names.
 
     Raises:
-        UnknownNameError: it is none of them; the message names the nearest.
+        UnknownNameError: it is not; the message names the most similar one.
     """
     for name in names:
         if name == value:
@@ -35,7 +35,7 @@ def pick(kind: str, value: str, names: tuple[NameT, ...]) -> NameT:
 
 @contextmanager
 def interruptible(store: Path) -> Iterator[None]:
-    """Turn Ctrl-C into a message that says how to go on, and exit code 130."""
+    """Turn Ctrl-C into a message that says how to continue, and exit code 130."""
     try:
         yield
     except KeyboardInterrupt:
@@ -47,7 +47,7 @@ def interruptible(store: Path) -> Iterator[None]:
 
 
 def say_on(console: PlainConsole) -> Callable[[str], None]:
-    """A function that prints lines as they are."""
+    """A function that prints lines to a console unchanged."""
 
     def say(line: str) -> None:
         for part in line.split("\n"):
@@ -57,20 +57,20 @@ def say_on(console: PlainConsole) -> Callable[[str], None]:
 
 
 def has_gpu() -> bool:
-    """Whether the machine shows an NVIDIA device; asked without loading a framework."""
+    """Whether the machine has an NVIDIA device; detected without loading a framework."""
     return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
 
 
 def choose_device(
     name: str | None, hardware: Hardware, label: str, *, is_elsewhere: bool = False
 ) -> tuple[str, str]:
-    """The device to run on, and a remark if it is not the one that budgets are meant for.
+    """The device to run on, and a remark if budgets are declared for another one.
 
     Args:
-        name: `cpu`, `cuda`, `cuda:N`, or None for that of the hardware where there is one.
-        hardware: what the budgets are meant for.
-        label: whose budgets they are, in words.
-        is_elsewhere: whether trials run on other machines, which are taken to have that hardware.
+        name: `cpu`, `cuda`, `cuda:N`, or None for the hardware's device if the machine has it.
+        hardware: the hardware that budgets are declared for.
+        label: the workload or suite of these budgets, in words.
+        is_elsewhere: whether trials run on other machines, which are assumed to have that hardware.
     """
     target = hardware.device
     if name is not None and name not in ("cpu", "cuda") and not _is_numbered(name):
@@ -100,13 +100,13 @@ def run_options(
     """The options of trials.
 
     Args:
-        sandbox: the name of what confines a worker.
-        data_dir: where downloaded data lie, or None for the default place.
-        threads: CPU threads an operation of one device may use, or None for what the suite's
-            hardware has.
-        cores: the suite's cores.
-        devices: how many train together, and divide these cores.
-        is_elsewhere: whether they run on other machines, which have their own number of cores.
+        sandbox: the name of the workers' sandbox.
+        data_dir: the folder of downloaded data, or None for the default one.
+        threads: CPU threads that an operation of one device may use, or None for the number of the
+            suite's hardware.
+        cores: the number of CPU cores of the suite's hardware.
+        devices: the number of training devices, which share these cores.
+        is_elsewhere: whether trials run on other machines, with their own number of cores.
     """
     from harness.execution.base import RunOptions
     from harness.providers.table import SANDBOXES

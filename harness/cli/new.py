@@ -1,4 +1,4 @@
-"""`harness new`: a submission, or a workload, to begin with."""
+"""`harness new`: write a new submission or workload from a template."""
 
 from __future__ import annotations
 

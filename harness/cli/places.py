@@ -1,4 +1,4 @@
-"""Where and how trials run, as the command line says it."""
+"""Groups of flags for where and how trials run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where trials run, and where their records go; `harness.cli.flags` says what each flag is."""
+    """Where trials run and their records go; `harness.cli.flags` describes each flag."""
 
     out: Out = None
     data_dir: DataDir = None
@@ -36,7 +36,7 @@ class Place:
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether trials run on other machines; asked without reaching the executor's engine.
+        """Whether trials run on other machines; does not connect to the executor's engine.
 
         Raises:
             UnknownNameError: no executor has that name.
@@ -49,7 +49,7 @@ class Place:
 
     @property
     def is_serial(self) -> bool:
-        """Whether trials run one after the other on this machine.
+        """Whether trials run one at a time on this machine.
 
         Raises:
             UnknownNameError: no executor has that name.
@@ -82,7 +82,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Conduct:
-    """How trials run there; `harness.cli.flags` says what each flag is."""
+    """How trials run; `harness.cli.flags` describes each flag."""
 
     sandbox: Sandbox = DEFAULT_SANDBOX
     profile: ProfileFile = None
@@ -98,10 +98,10 @@ class Conduct:
         return replace(place.options(arguments, self.sandbox), checkpoint_s=self.checkpoint_every)
 
     def outbox(self, console: PlainConsole, store: Path) -> Outbox:
-        """What sends ended trials to the trackers that are asked for.
+        """The outbox that sends ended trials to the requested trackers.
 
         Raises:
-            HarnessError: one is not known, or its package is not installed.
+            HarnessError: a tracker is unknown, or its package is not installed.
         """
         from harness.cli.machine import say_on
         from harness.record.trackers.load import tracker_names
@@ -110,11 +110,11 @@ class Conduct:
         return Outbox(store, tracker_names(self.sink or ()), say_on(console))
 
     def open(self, console: PlainConsole, place: Place, store: Path, outbox: Outbox) -> Executor:
-        """The executor; an engine that cannot be reached, its own or the sandbox's, is refused
-        here, before anything is measured.
+        """The executor. Connects to its engine and the sandbox's first, so that failures appear
+        before anything is measured.
 
         Raises:
-            HarnessError: it cannot be, or the profile is none of it.
+            HarnessError: an engine cannot be reached, or the profile does not fit the executor.
         """
         from harness.cli.machine import say_on
         from harness.display.endings import RemoteDisplay

@@ -1,4 +1,4 @@
-"""What a run ends with: where its submission stands among the entries of the board that ships."""
+"""The last lines of a run: the place of its submission among the entries of the shipped board."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def place_lines(trial: Trial, store: Path, *, has_reference: bool) -> Iterator[str]:
-    """The place of a trial's submission in words, in steps and where it can be had in seconds.
+    """The place of a trial's submission in words, by steps and, if possible, by seconds.
 
-    A run that cannot be placed has run all the same, so nothing is raised.
+    Raises nothing, since the run itself has succeeded even if it cannot be placed.
 
     Args:
-        trial: one of the run.
+        trial: any trial of the run.
         store: the folder of its records.
-        has_reference: whether the reference ran before and after.
+        has_reference: whether the reference ran before and after it.
     """
     from harness.analysis.reference_board import shipped_board
 

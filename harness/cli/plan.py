@@ -1,4 +1,4 @@
-"""`harness plan`: what a run would take, before any of it trains."""
+"""`harness plan`: estimate a run before it trains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the flags that `harness run` and `harness plan` share to the plans of all workloads."""
+"""Plan all workloads from the flags that `harness run` and `harness plan` share."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanArguments:
-    """What the command line asks for, as it was typed; `harness.cli.flags` says what each is."""
+    """The requested run as typed on the command line; `harness.cli.flags` describes each flag."""
 
     submission: Submission
     workload: Workloads = None
@@ -66,20 +66,20 @@ class PlanArguments:
 
     @cached_property
     def suite_spec(self) -> Suite:
-        """The suite, by default the one that the workloads have."""
+        """The suite; by default that of the workloads."""
         from harness.providers.registry import default_suite, suite
 
         return suite(self.suite or default_suite(self.workload or ()))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The workloads, each once."""
+        """The workloads' names, without duplicates."""
         return tuple(dict.fromkeys(self.workload or self.suite_spec.workloads))
 
     @property
     def cores(self) -> int:
-        """Processor cores of the machine that the budget of a sole workload, or else the suite, is
-        meant for.
+        """CPU cores of the machine that budgets are declared for: that of a single workload, or
+        else of the suite.
         """
         from harness.providers.registry import hardware_of
 
@@ -90,11 +90,11 @@ class PlanArguments:
     def requests(
         self, say: Callable[[str], None], *, is_elsewhere: bool = False
     ) -> tuple[tuple[PlanRequest, ...], str]:
-        """One request for each workload, and what is to be said of the device.
+        """One request per workload, and a remark on the device.
 
         Args:
-            say: hears in a line which GPU it is.
-            is_elsewhere: whether trials run on other machines, which make their device ready.
+            say: receives a line that names the GPU.
+            is_elsewhere: whether trials run on other machines, which prepare their own device.
 
         Raises:
             HarnessError: a value is not allowed, or the device cannot run these workloads.
@@ -131,7 +131,7 @@ class PlanArguments:
     def _devices(
         self, say: Callable[[str], None], *, is_elsewhere: bool
     ) -> tuple[dict[str, str], str]:
-        """The device of each workload, and what is to be said of them."""
+        """The device of each workload, and remarks on them."""
         from harness.cli.machine import choose_device
         from harness.providers.registry import workload
         from harness.runs.device import ready_device
@@ -162,14 +162,14 @@ def plans_of(
     is_rehearsed: bool,
     has_reference: bool = False,
 ) -> list[Plan]:
-    """The plans of all workloads; a mistake is seen before the first of them trains.
+    """Plan all workloads, so that mistakes appear before the first one trains.
 
     Args:
-        console: shows them.
-        arguments: what the command line asks for.
-        store: folder of the records, of which none is written.
-        options: of this machine.
-        is_rehearsed: whether the submission makes its first steps.
+        console: shows the plans.
+        arguments: the requested run.
+        store: folder of the records; nothing is written to it.
+        options: the trials' options on this machine.
+        is_rehearsed: whether to test the submission's first steps.
         has_reference: whether the reference runs before and after each study.
     """
     from harness.cli.machine import interruptible, say_on
@@ -196,7 +196,7 @@ def plans_there(
     options: RunOptions,
     place: RemoteExecutor,
 ) -> tuple[list[Plan], RunOptions]:
-    """The same for the machines of an executor, with the options of their trials."""
+    """Plan all workloads for the machines of an executor; also returns their trials' options."""
     from harness.cli.machine import interruptible, say_on
     from harness.runs.remote import prepare_there
     from harness.speed.factor import planned_speeds
@@ -220,9 +220,10 @@ def plans_to_estimate(
     is_elsewhere: bool,
     has_reference: bool = False,
 ) -> list[Plan]:
-    """The plans of all workloads, for what they take: nothing trains and no engine is reached.
+    """Plan all workloads for an estimate only: nothing trains, and no engine is contacted.
 
-    Budgets are this machine's, or the suite's reference machine's where others would run them.
+    Budgets are those of this machine, or of the suite's reference machine if the trials would run
+    on other machines.
 
     Args:
         is_elsewhere: whether they would run on other machines.

@@ -1,4 +1,4 @@
-"""`harness plot`: a figure for a paper, of the same values as the report."""
+"""`harness plot`: figures for a paper, with the same values as the report."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Kind(StrEnum):
 
 
 class Format(StrEnum):
-    """What a figure is written as."""
+    """The file format of a figure."""
 
     PDF = "pdf"
     SVG = "svg"
@@ -34,7 +34,7 @@ class Format(StrEnum):
 
 
 class Width(StrEnum):
-    """How wide a figure is."""
+    """The width of a figure."""
 
     COLUMN = "column"
     PAGE = "page"

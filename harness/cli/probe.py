@@ -1,4 +1,4 @@
-"""`harness probe`: what breaks a submission."""
+"""`harness probe`: find what makes a submission fail."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 STYLES = {"pass": "", "fail": "yellow", "diverged": "red", "crashed": "red"}
 SHOWN_AT_ONCE = 6
-"""So many submissions fit side by side; of more the table lies in the folder alone."""
+"""The number of submissions that fit in a table; a larger table is only written to the folder."""
 
 
 def probe(
@@ -159,7 +159,7 @@ def _show(
 
 
 def _table(outcomes: Sequence[Outcome], names: Sequence[str], probes: Sequence[str]) -> Table:
-    """A line for each probe, a column for each submission."""
+    """A table with a row per probe and a column per submission."""
     from rich.table import Table
     from rich.text import Text
 

@@ -1,4 +1,4 @@
-"""`harness report`: one self-contained HTML page of a folder of records."""
+"""`harness report`: a self-contained HTML page for a folder of records."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def write_report(source: Source, reference: str, to: Path) -> Path:
     """Write the report of a folder of records and return its path.
 
     Raises:
-        HarnessError: the source is no folder of records, or the page cannot be written.
+        HarnessError: the source is not a folder of records, or the page cannot be written.
     """
     from scoring.report.page import render_page, write_page
     from scoring.rules import load_rules

@@ -1,4 +1,4 @@
-"""`harness rerun`: the only way to run an ended trial again; it leaves its mark."""
+"""`harness rerun`: the only way to repeat an ended trial; the record shows it."""
 
 from __future__ import annotations
 

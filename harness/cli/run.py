@@ -1,4 +1,4 @@
-"""`harness run`: plan, show the plan, run what is missing, end with a table."""
+"""`harness run`: plan, show the plan, run the missing trials, and print a table."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FAILURE_STATES = ("crashed", "hung", "invalid", "out_of_memory")
 NO_TRIAL_EXIT = 3
-"""The exit code where no trial could train, so that scripts see it."""
+"""The exit code if no trial could train, for scripts."""
 UntilSettled = Annotated[
     str | None,
     typer.Option(
@@ -107,7 +107,7 @@ def _plans(
     *,
     has_reference: bool,
 ) -> tuple[list[Plan], RunOptions]:
-    """The plans of all workloads, and the options of their trials."""
+    """Plan all workloads; also returns the trials' options."""
     from harness.execution.base import RemoteExecutor
 
     if isinstance(executor, RemoteExecutor):
@@ -127,7 +127,7 @@ def _run_all(
     *,
     outbox: Outbox,
 ) -> list[Records]:
-    """The records of all workloads, once all of their trials have run."""
+    """Run all workloads; returns their records."""
     from harness.execution.base import RemoteExecutor
     from harness.record.plan import unfinished_trials
     from harness.runs.busy import busy_remark
@@ -155,7 +155,7 @@ def _run(
     outbox: Outbox,
     is_alone: bool,
 ) -> Records:
-    """Run what is missing of one workload, and show what came of it."""
+    """Run the missing trials of one workload, and show the results."""
     from harness.cli.machine import interruptible
     from harness.display.results import describe_misses, log_end, reasons, results_table
     from harness.record.plan import unfinished_trials
@@ -194,10 +194,10 @@ def _finish(
     has_reference: bool,
     is_json: bool,
 ) -> None:
-    """Show what came of all workloads together.
+    """Show the results of all workloads together.
 
     Raises:
-        typer.Exit: on some workload no trial could train.
+        typer.Exit: there is a workload on which no trial could train.
     """
     from harness.display.results import workloads_table
 
@@ -217,7 +217,7 @@ def _finish(
 
 
 def _of_submission(records: Records, *, has_reference: bool) -> Records:
-    """The records of the submission itself, without those of the reference beside it."""
+    """The records of the submission, without those of the reference."""
     from harness.speed.reference_training import REFERENCE
 
     names = {REFERENCE} if has_reference else set()

@@ -1,4 +1,4 @@
-"""How a command says a line, whoever wrote what is in it."""
+"""Print lines safely, even if they contain text from others."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from harness.core.text import displayable
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print a text of the program's, in which only its own ends of lines command the terminal.
+    """Print a text in which the only control characters that reach the terminal are newlines.
 
     Args:
-        text: one line or several; what another wrote in it is a single line, see `displayable`.
-        err: whether it goes to standard error.
+        text: one or several lines; foreign text in it is on a single line, see `displayable`.
+        err: whether to print to standard error.
     """
     typer.echo(displayable(text, lines=True), err=err)
 
 
 def quote(*words: object) -> str:
-    """A command as a shell takes it, whatever its words hold."""
+    """A command quoted for a shell."""
     return shlex.join(map(str, words))

@@ -1,4 +1,4 @@
-"""`harness score`: times to target, steps to target and scores, of records or of a table."""
+"""`harness score`: times to target, steps to target and scores, from records or a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harness site`: folders of records, bundles and boards as static pages."""
+"""`harness site`: static pages for folders of records, bundles and boards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a trial's events, a submission and a workload say in words."""
+"""Describe a trial's events, a submission and a workload in words, for a site."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LONGEST_VALUE = 2000
 
 
 def trial_detail(trial: Trial, attempt: Attempt | None) -> TrialDetail:
-    """Everything of a record that is in no column, by the part that it belongs to."""
+    """The fields of a record that are not in a column, by section."""
     from scoring.site.material import TrialDetail
 
     sections: dict[str, Facts] = {"As planned": _plan_facts(trial)}
@@ -55,7 +55,7 @@ def trial_detail(trial: Trial, attempt: Attempt | None) -> TrialDetail:
 
 
 def _plan_facts(trial: Trial) -> Facts:
-    """What its other columns do not say."""
+    """The fields of a trial that are not in other columns."""
     fields = {"stop_rule", "grid", "limits", "precision", "device", "probes", "budget"}
     return _facts_of(trial.model_dump(mode="json", include=fields))
 
@@ -72,7 +72,7 @@ def _beginning(attempt: Attempt) -> dict[str, str]:
 
 
 def _numbers(attempt: Attempt) -> list[tuple[str, float]]:
-    """What a submission's page takes the median of."""
+    """The quantities of which a submission's page shows the median."""
     numbers: list[tuple[str, float]] = []
     begin, ready = _first(attempt, Begin), _first(attempt, Ready)
     if begin and ready:
@@ -117,11 +117,11 @@ def _text(value: object) -> str:
 
 
 def entry_detail(ref: SubmissionRef, folder: Path | None = None) -> EntryDetail:
-    """What a submission says of itself, if the content that ran is at hand.
+    """A submission's description, if the content that ran is available.
 
     Args:
-        ref: which submission.
-        folder: where its code lies; None for that on this machine.
+        ref: the submission.
+        folder: the folder of its code; None for the code on this machine.
     """
     from scoring.site.material import EntryDetail
 
@@ -137,7 +137,7 @@ def entry_detail(ref: SubmissionRef, folder: Path | None = None) -> EntryDetail:
 
 
 def workload_detail(trial: Trial) -> WorkloadDetail:
-    """A workload's declaration, as it is on this machine; its summary says if that is another."""
+    """A workload's declaration on this machine; the text says if the trial's was different."""
     from harness.calibration.band import band_text
     from scoring.site.material import WorkloadDetail
 
@@ -156,7 +156,7 @@ def workload_detail(trial: Trial) -> WorkloadDetail:
 
 
 def _facts_of(values: dict[str, object]) -> Facts:
-    """Values in words, those of a table under its name and theirs."""
+    """Values in words; nested tables are flattened, with compound names."""
     return {
         f"{name}.{key}" if key else name: _text(item)
         for name, value in values.items()

@@ -1,4 +1,4 @@
-"""Records as the material of a site: frames, and what the events say beside them."""
+"""Prepare records for a site: frames, and details from the events."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from scoring.site.material import Change, Gap, Material, TrialDetail, Withdrawal
 
 
-class Place(NamedTuple):
-    """Where an entry stands: on which board, and which one it is."""
+class BoardEntry(NamedTuple):
+    """The key of an entry on a site: its board and its content."""
 
     suite: str
     ruleset: str
@@ -37,37 +37,37 @@ class Place(NamedTuple):
     entry_hash: str
 
     @classmethod
-    def of(cls, trial: Trial) -> Place:
-        """The place of a trial's entry."""
+    def of(cls, trial: Trial) -> BoardEntry:
+        """The entry of a trial."""
         ref = trial.submission
         return cls(trial.suite, trial.ruleset, ref.name, ref.entry_hash)
 
 
 @dataclass(frozen=True)
 class Standings:
-    """What is said of entries beside their trials."""
+    """Marks, audits and withdrawals of entries."""
 
     audits: tuple[TrialAudited, ...] = ()
     own: frozenset[Path] = frozenset()
-    """Folders that no board keeps: the audits in their ledgers count, too."""
+    """Folders outside boards, whose ledgers' audits count, too."""
     by_entry: Mapping[EntryKey, Standing] = field(default_factory=dict)
-    withdrawn: Mapping[Place, str] = field(default_factory=dict)
-    """Why entries were taken back; some may have been added again since."""
+    withdrawn: Mapping[BoardEntry, str] = field(default_factory=dict)
+    """Reasons of withdrawn entries, some of which may have been added again since."""
 
 
 class SiteRows:
-    """What a site shows of trials beside their results, as they are read."""
+    """Gathers the data of trials that a site shows beside their results."""
 
     def __init__(self) -> None:
         self.curves = CurveRows(with_claims=True)
         self.trials: dict[str, Trial] = {}
-        """By identity."""
+        """Trials by identity."""
         self.details: dict[str, TrialDetail] = {}
         self.machines: dict[str, str] = {}
-        """Hardware in words, by fingerprint."""
+        """Descriptions of hardware, by fingerprint."""
 
     def add(self, record: TrialRecord, attempt: Attempt | None) -> None:
-        """Add a trial: what its record says, and its last attempt."""
+        """Add a trial's record and last attempt."""
         self.curves.add(record, attempt)
         self.trials[record.identity] = record.trial
         self.details[record.identity] = trial_detail(record.trial, attempt)
@@ -75,7 +75,7 @@ class SiteRows:
             self.machines[attempt.begin.fingerprint] = _machine(attempt.begin)
 
     def extend(self, other: SiteRows) -> None:
-        """Add other trials."""
+        """Add the trials of another gatherer."""
         self.curves.extend(other.curves)
         self.trials |= other.trials
         self.details |= other.details
@@ -83,10 +83,10 @@ class SiteRows:
 
 
 class _Folders:
-    """What was read of folders, each once.
+    """The data of all folders; each folder is read once.
 
     Args:
-        gaps: what could not be shown before any folder was read.
+        gaps: sources that could not be read so far.
     """
 
     def __init__(self, gaps: Iterable[Gap]) -> None:
@@ -97,7 +97,7 @@ class _Folders:
         self.evidence: Evidence = NOT_READ
 
     def read(self, store: Path) -> list[TrialAudited]:
-        """Read a folder; the audits in its ledger. One that cannot be read becomes a gap."""
+        """Read a folder and return its ledger's audits. An unreadable folder becomes a gap."""
         from scoring.site.material import Gap
 
         try:
@@ -117,9 +117,9 @@ class _Folders:
         audits: Iterable[TrialAudited],
         standings: Mapping[EntryKey, Standing],
     ) -> pd.DataFrame:
-        """The trials of all folders that a score has, each entry with one mark in all of them.
+        """The scored trials of all folders; an entry has the same mark in each of them.
 
-        Targets that baselines set hold wherever the baselines lie.
+        Targets set by baselines apply in all folders.
         """
         import pandas as pd
 
@@ -140,14 +140,15 @@ def read_material(
     standings: Standings,
     gaps: tuple[Gap, ...] = (),
 ) -> Material:
-    """What a site shows of folders of records; a folder that cannot be read becomes a gap.
+    """The material of a site from folders of records; an unreadable folder becomes a gap.
 
     Args:
-        stores: folders, as `harness run` wrote them.
-        code: folders with the code of entries, by content hash; otherwise this machine's is shown.
-        changes: what was done to the board that the folders belong to.
-        standings: what is said of entries beside their trials.
-        gaps: what could not be shown before any folder was read.
+        stores: folders of records, as `harness run` writes them.
+        code: folders with the code of entries, by content hash; for other entries this machine's
+            code is shown.
+        changes: the changes in the log of the folders' board.
+        standings: marks, audits and withdrawals of entries.
+        gaps: sources that could not be read so far.
     """
     from scoring.site.material import Material
 
@@ -166,7 +167,7 @@ def read_material(
         entries={key: entry_detail(r, folders.get(r.content_hash)) for key, r in refs.items()},
         workloads={f"{t.suite}/{t.workload}": workload_detail(t) for t in by_workload.values()},
         machines=rows.machines,
-        withdrawn=_withdrawals(standings.withdrawn, set(map(Place.of, trials))),
+        withdrawn=_withdrawals(standings.withdrawn, set(map(BoardEntry.of, trials))),
         changes=changes,
         evidence=reader.evidence,
         gaps=tuple(reader.gaps),
@@ -174,7 +175,7 @@ def read_material(
 
 
 def results_of(store: Path) -> pd.DataFrame:
-    """The results of a folder; records are named from inside it, wherever it lies."""
+    """The results of a folder; paths of records are relative to it."""
     return _from_inside(results_frame(store), store)
 
 
@@ -184,12 +185,14 @@ def _from_inside(frame: pd.DataFrame, store: Path) -> pd.DataFrame:
 
 
 def _name(store: Path) -> str:
-    """A folder in words that tell nothing of the machine it lies on."""
+    """A folder's name, without its path on this machine."""
     return store.name if store.name != STORE else f"bundle {store.parent.name[:12]}"
 
 
-def _withdrawals(reasons: Mapping[Place, str], present: set[Place]) -> tuple[Withdrawal, ...]:
-    """The entries that were taken back and of which no trial is shown."""
+def _withdrawals(
+    reasons: Mapping[BoardEntry, str], present: set[BoardEntry]
+) -> tuple[Withdrawal, ...]:
+    """The withdrawn entries without any trial that is shown."""
     from scoring.site.material import Withdrawal
 
     return tuple(
@@ -200,7 +203,7 @@ def _withdrawals(reasons: Mapping[Place, str], present: set[Place]) -> tuple[Wit
 
 
 def _machine(begin: Begin) -> str:
-    """A machine's hardware in words."""
+    """A description of a machine's hardware."""
     machine = begin.hardware
     parts = [machine.accelerator] if machine.accelerator else []
     parts += [f"{machine.cores} cores of {machine.processor}", f"{machine.memory_gib} GiB"]

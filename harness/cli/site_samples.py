@@ -1,7 +1,7 @@
-"""What a workload's examples look like: pictures and texts for its page.
+"""Sample examples of a workload for its page: pictures and texts.
 
-Generated data are generated again, a handful and at the place of a trial's instance; of a text its
-beginning is shown where it lies on this machine. Other data are not read for it.
+For generated data, a handful of a trial's instance is generated again; for a text, its beginning is
+shown if the file is on this machine. Other data are not read.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 COUNT = 12
 TEXTS = 3
 TOKENS = 64
-"""How many tokens of a sequence are shown."""
+"""The number of tokens shown of a sequence."""
 CHARACTERS = 600
-"""How much of a text is shown."""
+"""The number of characters shown of a text."""
 TEXT_FILES = (".txt", ".md")
 
 
 def samples_of(workload: Workload, trial: Trial) -> tuple[Sample, ...]:
-    """A few training examples, as a worker sees them; none where they are not at hand.
+    """A few training examples as a worker receives them; none if they are not available.
 
     Args:
-        workload: as the trial ran it.
-        trial: whose instance is drawn from.
+        workload: the workload in the trial's suite.
+        trial: a trial, whose instance the examples are from.
     """
     data = workload.at(trial.suite).data
     if data is None:
@@ -73,7 +73,7 @@ def beginning(files: tuple[Path, ...]) -> tuple[Sample, ...]:
 
 
 def _as_samples(inputs: npt.NDArray[Any], targets: npt.NDArray[Any]) -> tuple[Sample, ...]:
-    """Examples (n, ...) by what they are: images, values that fill a square, or tokens."""
+    """Show examples (n, ...) by kind: images, square arrays of values, or tokens."""
     from scoring.site.material import Sample
 
     if inputs.ndim == 4 and inputs.dtype == np.uint8:
@@ -90,13 +90,13 @@ def _as_samples(inputs: npt.NDArray[Any], targets: npt.NDArray[Any]) -> tuple[Sa
 
 
 def _grey(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Values as grey levels: the mean in the middle, two standard deviations at the ends."""
+    """Values as grey levels: the mean is mid-grey, two standard deviations are black and white."""
     levels = (values - values.mean()) / (4.0 * (values.std() or 1.0)) + 0.5
     return np.asarray(255 * levels.clip(0.0, 1.0), dtype=np.uint8)
 
 
 def picture(pixels: npt.NDArray[np.uint8]) -> str:
-    """An image (height, width, 3) as the address of a PNG that holds it."""
+    """An image (height, width, 3) as a data URL of a PNG."""
     from matplotlib.image import imsave
 
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What `harness site` is given: folders of records, bundles, boards."""
+"""The sources of `harness site`: folders of records, bundles, boards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from harness.cli.board_log import BoardEvent, BundleAdded, BundleSuperseded, EntryMarked
 from harness.cli.boards import BoardFolder
 from harness.cli.bundles import STORE, SUBMISSIONS, unpack_bundle
-from harness.cli.site_records import Place, Standings, read_material
+from harness.cli.site_records import BoardEntry, Standings, read_material
 from harness.core.errors import HarnessError
 from harness.record.plain import Line
 from harness.record.schema.audited import TrialAudited
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SiteSource:
-    """What was read, and the rules that a board has overridden."""
+    """The material of a site, and the rules that a board's bundles may break."""
 
     material: Material
     allow: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class SiteSource:
 
 @dataclass
 class _Places:
-    """Where what is shown lies."""
+    """The locations of everything that is shown."""
 
     stores: list[Path] = field(default_factory=list)
     code: dict[str, Path] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class _Places:
     own: set[Path] = field(default_factory=set)
     audits: list[TrialAudited] = field(default_factory=list)
     standings: dict[EntryKey, Standing] = field(default_factory=dict)
-    withdrawn: dict[Place, str] = field(default_factory=dict)
+    withdrawn: dict[BoardEntry, str] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     allow: list[str] = field(default_factory=list)
 
@@ -52,11 +52,11 @@ class _Places:
 
 
 def read_sources(sources: Sequence[Path], stack: ExitStack) -> SiteSource:
-    """Read all sources; what cannot be read is a gap, and what does not exist an error.
+    """Read all sources; an unreadable one becomes a gap, a missing one is an error.
 
     Args:
         sources: folders of records, bundles, boards.
-        stack: what keeps unpacked bundles until the pages are written.
+        stack: keeps bundles unpacked until the pages are written.
 
     Raises:
         HarnessError: a source does not exist.
@@ -115,7 +115,7 @@ def _add_board(places: _Places, board: BoardFolder) -> None:
     places.standings |= board.standings()
     for name, event in board.withdrawn_bundles().items():
         for path in record_paths(board.folder(name) / STORE):
-            places.withdrawn[Place.of(read_record(path).trial)] = event.reason
+            places.withdrawn[BoardEntry.of(read_record(path).trial)] = event.reason
 
 
 def _change(line: Line[BoardEvent]) -> Change:

@@ -1,4 +1,4 @@
-"""`harness trial`: run one planned trial; the body that every executor calls."""
+"""`harness trial`: run one planned trial; every executor calls this."""
 
 from __future__ import annotations
 

@@ -30,19 +30,19 @@ def settle(
     executor: Executor | None,
     is_json: bool,
 ) -> None:
-    """Plan both up to the last study, run them in turn, and say the verdict.
+    """Plan both submissions up to the last study, run them alternately, and print the verdict.
 
     Args:
-        console: shows it.
-        arguments: what the command line asks for; `studies` is the most of each.
-        rival: the other submission, which runs with its own space.
+        console: shows plans and verdict.
+        arguments: the requested run; `studies` is the maximum per submission.
+        rival: the other submission, which has its own search space.
         store: folder of the records of both.
-        options: of this machine.
-        executor: what places the trials; None to say what it takes at most, and run nothing.
+        options: the trials' options on this machine.
+        executor: runs the trials; None to show only an estimate.
         is_json: print the verdict as JSON.
 
     Raises:
-        HarnessError: the executor has machines of its own.
+        HarnessError: the executor runs trials on other machines.
     """
     from harness.cli.machine import interruptible
     from harness.execution.base import RemoteExecutor

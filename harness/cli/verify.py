@@ -1,4 +1,4 @@
-"""`harness verify`: whether a folder of records fits itself, its round and its ledger."""
+"""`harness verify`: check a folder of records against itself, its round and its ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a written score is what a folder of records scores."""
+"""Check a published score against the records."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def score_mismatch(out: Path, file: Path) -> str:
-    """The first number of a `harness score --json` file that the records do not give; "" if none.
+    """The first number of a `harness score --json` file that differs from the records'; "" if none.
 
     Intervals and ranks (`uncertainty`) are not compared.
 
     Raises:
-        HarnessError: the file is no such, or the records cannot be scored.
+        HarnessError: the file is not such a file, or the records cannot be scored.
     """
     document = _read(file)
     ours = json.loads(json.dumps(_score(out, document, file).to_json()))

@@ -1,4 +1,4 @@
-"""`harness watch`: how far the trials of a folder are, again and again."""
+"""`harness watch`: continuously show the progress of a folder's trials."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def watch(
 
 @contextmanager
 def _watch_keys() -> Iterator[Callable[[], bool]]:
-    """A function that waits until the next look is due; true if q was pressed meanwhile."""
+    """A function that waits until the next update; returns True if q was pressed meanwhile."""
     if not sys.stdin.isatty():
         yield _wait
         return

@@ -1,4 +1,4 @@
-"""`harness widths`: the speed-up over the reference against the width of a model."""
+"""`harness widths`: the speed-up over the reference as a function of model width."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def widths(
 
 
 def document(line: WidthSpeedup) -> dict[str, object]:
-    """A line as JSON, in which what is unknown is null."""
+    """A row as JSON, with null for unknown values."""
     return {
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in line._asdict().items()

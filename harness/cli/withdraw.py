@@ -1,4 +1,4 @@
-"""`harness withdraw`: take back what was planned and has not begun."""
+"""`harness withdraw`: withdraw planned trials that have not begun."""
 
 from __future__ import annotations
 
