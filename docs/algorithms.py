@@ -17,7 +17,7 @@ HEAD = """\
 
 <!-- Written by `make algorithms` from submissions/*/space.toml and docs/algorithms.toml. -->
 
-{count} algorithms ship, {in_jax} of them for JAX as well as for PyTorch. Each docstring states the
+{count} algorithms ship, {in_jax} for JAX as well as for PyTorch. Each docstring states the
 update, its source and every deviation. [What each algorithm is tested against](ORACLES.md) names
 the references; [Writing a submission](SUBMISSIONS.md) lists what a point may add around an
 optimizer: weight averages, clipping, muP and schedules.
@@ -63,7 +63,8 @@ def page() -> str:
     """The page's text."""
     by_name, facts = spaces(), read_facts()
     in_jax = sum("jax" in space["frameworks"] for space in by_name.values())
-    parts = [HEAD.format(count=len(by_name), in_jax=in_jax)]
+    how_many = "all of them" if in_jax == len(by_name) else f"{in_jax} of them"
+    parts = [HEAD.format(count=len(by_name), in_jax=how_many)]
     by_family = sorted(by_name, key=lambda name: (by_name[name]["family"], name))
     for family, names in groupby(by_family, key=lambda name: str(by_name[name]["family"])):
         rows = [_row(name, by_name[name], facts[name]) for name in names]

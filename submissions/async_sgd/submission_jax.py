@@ -16,7 +16,16 @@ from jax import Array
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission.interface import Batch, Stream
 from submissions.common.batch_loss_jax import FixedLoss
-from submissions.common.methods_jax import Carry, CompiledMethod, Factor, Now, State, Values, chosen
+from submissions.common.methods_jax import (
+    Carry,
+    CompiledMethod,
+    Factor,
+    Now,
+    State,
+    Values,
+    chosen,
+    stacked,
+)
 
 RULES = ("elastic", "downpour")
 
@@ -80,10 +89,9 @@ class Submission(CompiledMethod):
         def advance(at: tuple[Values, State], turn: Turn) -> tuple[tuple[Values, State], Array]:
             return self._advanced(*at, turn, rate)
 
-        stacked = jax.tree.map(lambda *parts: jnp.stack(parts), *batches)
         keys = jax.random.split(now.key, len(batches))
         start = carry.parameters, carry.state
-        turns = Turn(jnp.asarray(now.plan), stacked, keys)
+        turns = Turn(jnp.asarray(now.plan), stacked(batches), keys)
         (centre, state), losses = jax.lax.scan(advance, start, turns)
         return Carry(centre, state, carry.buffers), losses.mean()
 

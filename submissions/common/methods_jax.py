@@ -302,6 +302,12 @@ def first_examples(batch: Batch[Array], fraction: float) -> Batch[Array]:
     return Batch(batch.inputs[:count], batch.targets[:count])
 
 
+def stacked(batches: tuple[Batch[Array], ...]) -> Batch[Array]:
+    """Batches of one size along a new first dimension, for a loop over them."""
+    result: Batch[Array] = jax.tree.map(lambda *parts: jnp.stack(parts), *batches)
+    return result
+
+
 def chosen(condition: Array | bool, one: TreeT, other: TreeT) -> TreeT:
     """One of two trees of the same form."""
     result: TreeT = jax.tree.map(lambda a, b: jnp.where(condition, a, b), one, other)

@@ -63,8 +63,8 @@ class Linearisation:
 
         def product(vector: Array) -> Array:
             step = size / jnp.maximum(jnp.linalg.norm(vector), TINY)
-            change: Array = self.gradient_at(self.point + step * vector) - gradient
-            return change / step
+            quotient: Array = (self.gradient_at(self.point + step * vector) - gradient) / step
+            return quotient
 
         return product
 

@@ -12,7 +12,7 @@ from jax import Array
 from harness.core.errors import HarnessError
 from harness.submission.interface import Batch, Stream
 from submissions.common.batch_loss_jax import FixedLoss
-from submissions.common.methods_jax import Carry, CompiledMethod, Now, State, Values
+from submissions.common.methods_jax import Carry, CompiledMethod, Now, State, Values, stacked
 
 
 class Submission(CompiledMethod):
@@ -52,9 +52,10 @@ class Submission(CompiledMethod):
         def move(at: tuple[Values, Values, Batch[Array], Array]) -> tuple[Values, Values, Array]:
             return self._moved(*at, self.point["learning_rate"] * now.factor)
 
-        stacked = jax.tree.map(lambda *parts: jnp.stack(parts), *batches)
         keys = jax.random.split(now.key, len(batches))
-        moved, velocities, losses = jax.lax.map(move, (replicas, velocities, stacked, keys))
+        moved, velocities, losses = jax.lax.map(
+            move, (replicas, velocities, stacked(batches), keys)
+        )
         state = {
             "replicas": jax.tree.map(jnp.subtract, moved, pulls),
             "velocities": velocities,

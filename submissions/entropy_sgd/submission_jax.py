@@ -11,7 +11,7 @@ from jax import Array
 
 from harness.submission.interface import Batch, Stream
 from submissions.common.batch_loss_jax import FixedLoss
-from submissions.common.methods_jax import Carry, CompiledMethod, Now, State, Values
+from submissions.common.methods_jax import Carry, CompiledMethod, Now, State, Values, stacked
 
 Inner = tuple[Values, Values, Values]
 """x', mu and the inner momentum."""
@@ -37,10 +37,9 @@ class Submission(CompiledMethod):
         def step(inner: Inner, at: tuple[Batch[Array], Array]) -> tuple[Inner, Array]:
             return self._langevin(inner, x, scope, *at)
 
-        stacked = jax.tree.map(lambda *parts: jnp.stack(parts), *batches)
         keys = jax.random.split(now.key, len(batches))
         zeros: Values = jax.tree.map(jnp.zeros_like, x)
-        (_, average, _), losses = jax.lax.scan(step, (x, x, zeros), (stacked, keys))
+        (_, average, _), losses = jax.lax.scan(step, (x, x, zeros), (stacked(batches), keys))
         rate = point["learning_rate"] * now.factor
         parameters: Values = jax.tree.map(lambda w, mu: w + rate * (mu - w), x, average)
         grown = scope * (1.0 + point["scoping"])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from harness.core.errors import HarnessError
 from tests.frameworks.kit import Kit
 from tests.tiers import nightly_but
 
@@ -141,3 +142,49 @@ def test_kernels_and_recurrences_agree_with_torch(name: str, model: str) -> None
     assert furthest(ours[-1], expected[-1]) < 1e-2 * moved
     for buffer, value in kits[1].problem.buffers.items():
         np.testing.assert_allclose(kits[0].problem.buffers[buffer], value, rtol=1e-3, atol=1e-4)
+
+
+REFUSED: list[tuple[str, Point]] = [
+    ("async_sgd", {"rule": "plastic"}),
+    ("async_sgd", {"period": 0}),
+    ("cg_bfgs", {"clip": 1.0}),
+    ("dfw", {"max_dim": 1}),
+    ("ea_sgd", {"elasticity": 1.7}),
+    ("ekfac", {"diagonal": "btch"}),
+    ("hessian_free", {"curvature": "hessien"}),
+    ("kfac", {"damping_form": "papers"}),
+    ("kfac", {"fisher": "sample"}),
+    ("natural_gradient", {"fisher": "exakt"}),
+    ("newton", {"spectrum": "exct"}),
+    ("paper_kfac", {"inverse": "diagonl"}),
+    ("sophia_g", {"clip": -1.0}),
+    ("sophia_h", {"probe": "normel"}),
+]
+
+
+@pytest.mark.parametrize(("name", "changes"), REFUSED)
+def test_what_torch_refuses_jax_refuses_in_the_same_words(name: str, changes: Point) -> None:
+    words = []
+    for framework in ("torch", "jax"):
+        with pytest.raises(HarnessError) as caught:
+            class_of(framework, name)().setup(
+                Kit(framework).problem, default_point(name, **changes)
+            )
+        words.append(str(caught.value))
+    assert words[0] == words[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "model"), [("newton", "mlp"), ("full_adagrad", "mlp"), ("paper_kfac", "resnet")]
+)
+def test_a_model_that_torch_refuses_jax_refuses(name: str, model: str) -> None:
+    problem = WorkloadKit("jax", name=model).problem
+    with pytest.raises(HarnessError, match=f"{name} (computes|keeps|is for)"):
+        class_of("jax", name)().setup(problem, default_point(name))
+
+
+def test_the_jacobians_side_of_dfw_is_refused_in_jax() -> None:
+    with pytest.raises(HarnessError, match=r"'jacobian'(.|\n)*allowed in jax: 'identity'"):
+        class_of("jax", "dfw")().setup(
+            Kit("jax").problem, default_point("dfw", output_side="jacobian")
+        )
