@@ -71,10 +71,11 @@ class RemoteExecutor(Executor, Protocol):
         """Call a function on one of the executor's machines.
 
         Args:
-            need: the resources to request, as for a trial. function: of a module of this package;
-                it, its arguments and its result are pickled.
-            args: its arguments.
-            kwargs: likewise.
+            need: the resources to request, as for a trial.
+            function: a module-level function of this package; it is pickled, like its arguments and
+                its result.
+            args: its positional arguments.
+            kwargs: its keyword arguments.
 
         Raises:
             HarnessError: the engine cannot run it, or the function raises one.
@@ -96,8 +97,9 @@ class ExecutorFactory(Protocol):
 
         Args:
             store: the folder of the trials' records.
-            display: is notified of every trial that runs. jobs: how many trials run at once.
-                profile: a TOML file that configures how to request machines.
+            display: is notified of every trial that runs.
+            jobs: how many trials run at once.
+            profile: a TOML file that configures how to request machines.
 
         Raises:
             HarnessError: it cannot run that many, the profile is invalid or not supported, or its

@@ -30,8 +30,8 @@ def new_confinement(
         resolved_trial: the trial.
         options: sandbox, folders and threads of this machine.
         log: where the worker's output goes.
-        hidden_paths: folders that it must not see, in addition to the instance's. cores: the cores
-            that it is pinned to; empty for all.
+        hidden_paths: folders that it must not see, in addition to the instance's.
+        cores: the cores that it is pinned to; empty for all.
     """
     trial, processes = resolved_trial.trial, processes_of(resolved_trial.trial)
     with (

@@ -17,8 +17,9 @@ def executor(
     Args:
         name: such as `local`.
         store: the folder of the trials' records.
-        display: is notified of every trial that runs. jobs: how many trials run at once. profile: a
-            TOML file that configures how to request machines.
+        display: is notified of every trial that runs.
+        jobs: how many trials run at once.
+        profile: a TOML file that configures how to request machines.
 
     Raises:
         UnknownNameError: there is none.

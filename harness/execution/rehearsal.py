@@ -48,7 +48,8 @@ class Rehearsal:
     """The conversation with a worker in a rehearsal.
 
     Args:
-        worker: a worker that has just been started. log: the file of its output.
+        worker: a worker that has just been started.
+        log: the file of its output.
     """
 
     def __init__(self, worker: WorkerProcess, log: Path) -> None:

@@ -32,8 +32,9 @@ def reading(device: str, threads: int, cores: Cores | None = None) -> MachineRea
     """Read the machine, once no process is exiting and releasing its memory.
 
     Args:
-        device: the trial's device. threads: how many CPU threads it uses. cores: how it is pinned,
-            if it is: the speed probe then runs on the worker's cores.
+        device: the trial's device.
+        threads: how many CPU threads it uses.
+        cores: how it is pinned, if it is: the speed probe then runs on the worker's cores.
     """
     wait_for_exits()
     probe_s = speed_probe_s(threads, cores.worker if cores else ())

@@ -136,8 +136,8 @@ def doubts(machine: MachineChange | None, limit: float) -> Doubts:
     """The reasons of both kinds; none without a second reading.
 
     Args:
-        machine: the result of `between`. limit: the declared fraction above which each number flags
-            a trial.
+        machine: the result of `between`.
+        limit: the declared fraction above which each number flags a trial.
     """
     if machine is None:
         return Doubts()
@@ -148,7 +148,8 @@ def contention(machine: MachineChange, limit: float) -> str:
     """Contention on the worker's own cores, if it flags the trial; else empty.
 
     Args:
-        machine: the result of `between`. limit: the declared fraction above which it does.
+        machine: the result of `between`.
+        limit: the declared fraction above which it does.
     """
     share = machine.taken_fraction or 0.0
     return f"other programs took {100.0 * share:.0f} % of its processors" if share > limit else ""

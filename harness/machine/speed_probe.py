@@ -30,8 +30,8 @@ def speed_probe_s(threads: int, cores: Collection[int] = ()) -> float:
     """The median wall seconds of one round of the work, all threads at once.
 
     Args:
-        threads: how many threads work, as many as the trial's. cores: the cores to use; any by
-            default.
+        threads: how many threads work, as many as the trial's.
+        cores: the cores to use; any by default.
     """
     return median(rounds_s(threads, REPEATS, cores))
 

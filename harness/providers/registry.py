@@ -33,8 +33,9 @@ class Workload:
     """A workload: its declaration and its modules, which may be another workload's.
 
     Args:
-        name: the workload's name. declared_in: the package with `workload.toml`. folder: that
-            package's folder.
+        name: the workload's name.
+        declared_in: the package with `workload.toml`.
+        folder: that package's folder.
     """
 
     name: str

@@ -38,9 +38,10 @@ class Kind:
     """One kind of provider.
 
     Args:
-        word: the kind's name in messages. group: the entry-point group for outside packages.
-            shipped_values: the entry-point values of this package's providers, by name. missing:
-            known names that nothing provides, with the reason and what to do instead.
+        word: the kind's name in messages.
+        group: the entry-point group for outside packages.
+        shipped_values: the entry-point values of this package's providers, by name.
+        missing: known names that nothing provides, with the reason and what to do instead.
     """
 
     word: str

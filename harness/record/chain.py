@@ -91,7 +91,8 @@ def chain_of(log: bytes, path: Path) -> list[RawLine]:
     """The complete lines of a log, checked against their chain.
 
     Args:
-        log: the bytes. path: their file, for errors.
+        log: the bytes.
+        path: their file, for errors.
 
     Raises:
         BrokenChainError: a complete line does not fit the chain.

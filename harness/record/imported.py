@@ -32,8 +32,9 @@ def write_imported(
 
     Args:
         store: the folder of all records.
-        trial: the trial, as far as it was published. evaluations: in the published order; the first
-            that meets the target is the hit. source: the file that they were read from.
+        trial: the trial, as far as it was published.
+        evaluations: in the published order; the first that meets the target is the hit.
+        source: the file that they were read from.
 
     Raises:
         HarnessError: the folder cannot be written.

@@ -61,7 +61,8 @@ def plain_lines(contents: Sequence[bytes], schema: TypeAdapter[D]) -> list[Line[
     """All lines of a log from the first on; None if one has another form.
 
     Args:
-        contents: the lines, without newlines. schema: the schema of their data.
+        contents: the lines, without newlines.
+        schema: the schema of their data.
     """
     lines: list[Line[D]] = []
     for start in range(0, len(contents), BLOCK):

@@ -18,8 +18,9 @@ def result_row(folder: Path, record: TrialRecord, attempt: Attempt | None) -> di
     """The columns that come from the record (`RESULTS.names("record")`).
 
     Args:
-        folder: the record's folder. record: the record. attempt: the trial's last attempt; None if
-            none has begun.
+        folder: the record's folder.
+        record: the record.
+        attempt: the trial's last attempt; None if none has begun.
     """
     end = final_end(attempt.events) if attempt else None
     result = end.result if end else None

@@ -57,8 +57,9 @@ def with_marks(
     """Add the columns `mark` and `mark_reason`, which are equal for all trials of an entry.
 
     Args:
-        frame: results, with the column `beyond`. audits: the audits that count here, in the order
-            in which they were made. standings: the organiser's latest marks of entries.
+        frame: results, with the column `beyond`.
+        audits: the audits that count here, in the order in which they were made.
+        standings: the organiser's latest marks of entries.
     """
     by_entry = _audits_by_entry(audits)
     marks = pd.Series(SELF_REPORTED, index=frame.index, dtype=object)

@@ -105,9 +105,11 @@ class Checkpoints:
     """Writes a trial's checkpoints.
 
     Args:
-        folder: the trial's folder. trial: the trial. every_s: the least timed seconds between two
-            checkpoints. limit_bytes: the largest state. since_s: the timed seconds at the last
-            checkpoint.
+        folder: the trial's folder.
+        trial: the trial.
+        every_s: the least timed seconds between two checkpoints.
+        limit_bytes: the largest state.
+        since_s: the timed seconds at the last checkpoint.
     """
 
     def __init__(
@@ -153,8 +155,9 @@ class Checkpoints:
 
         Args:
             snapshot: the snapshot that it belongs to.
-            clock: timed seconds, and the other entries by name. search: its state after that
-                snapshot. emit: records an event.
+            clock: timed seconds, and the other entries by name.
+            search: its state after that snapshot.
+            emit: records an event.
 
         Raises:
             HarnessError: it cannot be written.
@@ -210,8 +213,9 @@ def read_checkpoint(folder: Path, trial: Trial, events: Sequence[Event]) -> Chec
     """Read the checkpoint of a trial's last attempt; None if its log names none.
 
     Args:
-        folder: the trial's folder. trial: the trial that the checkpoint must belong to. events: the
-            trial's log.
+        folder: the trial's folder.
+        trial: the trial that the checkpoint must belong to.
+        events: the trial's log.
     """
     attempts, path = attempts_of(events), folder / CHECKPOINT_FILE
     if not attempts or not path.is_file():

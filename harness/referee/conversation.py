@@ -38,8 +38,10 @@ class Conversation:
     """The referee's end of the wire.
 
     Args:
-        wire: to the worker. recorder: records the worker's error report. clock: the trial's clock.
-            budget_s: the trial's budget in seconds.
+        wire: to the worker.
+        recorder: records the worker's error report.
+        clock: the trial's clock.
+        budget_s: the trial's budget in seconds.
     """
 
     def __init__(
@@ -64,8 +66,9 @@ class Conversation:
         budget.
 
         Args:
-            kind: the type of message. task: what the worker has to do, in words. most_bytes: the
-                most that it may have to send.
+            kind: the type of message.
+            task: what the worker has to do, in words.
+            most_bytes: the most that it may have to send.
         """
         grace_s = GRACE_S + most_bytes / SLOWEST_BYTES_PER_S
         remaining_s = self._budget_s + grace_s - self._clock.timed_s
@@ -78,8 +81,10 @@ class Conversation:
         """Wait for a message of a kind.
 
         Args:
-            kind: the type of message. timeout_s: the longest wait. task: what the worker has to do,
-                in words. limit: the time limit in words, if the number alone is unclear.
+            kind: the type of message.
+            timeout_s: the longest wait.
+            task: what the worker has to do, in words.
+            limit: the time limit in words, if the number alone is unclear.
 
         Raises:
             TrialEndedError: the submission has failed.

@@ -41,8 +41,10 @@ def wanted_diagnostics(
     """The diagnostics of some names, each a function of a snapshot's parameters.
 
     Args:
-        names: the requested diagnostics. evaluator: has the model and the fixed batch. start: the
-            initial parameters. specs: of all parameters, by name.
+        names: the requested diagnostics.
+        evaluator: has the model and the fixed batch.
+        start: the initial parameters.
+        specs: of all parameters, by name.
     """
     weights = [name for name, spec in specs.items() if len(spec.shape) > 1]
     functions: dict[Diagnostic, Diagnostics] = {

@@ -27,9 +27,10 @@ class SnapshotEvaluator:
     """Evaluates snapshots while the worker is frozen.
 
     Args:
-        trial: defines the target's metric, and whether probes are computed. context: has the
-            evaluator and the splits. clock: accounts the time of evaluation. recorder: records the
-            metrics.
+        trial: defines the target's metric, and whether probes are computed.
+        context: has the evaluator and the splits.
+        clock: accounts the time of evaluation.
+        recorder: records the metrics.
     """
 
     def __init__(
@@ -46,8 +47,8 @@ class SnapshotEvaluator:
         """The target's metric on the validation split, which is all that a search uses.
 
         Args:
-            snapshot: the snapshot to evaluate. until: evaluation stops when it is this certain
-                whether the target is met.
+            snapshot: the snapshot to evaluate.
+            until: evaluation stops when it is this certain whether the target is met.
         """
         of, target = self._context.validation_examples, self._trial.target
         with self._clock.account("evaluation"):

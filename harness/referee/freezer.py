@@ -21,9 +21,10 @@ class Freezer:
     """Keeps a worker frozen while the clock is stopped.
 
     Args:
-        worker: the worker. idle: checks whether the device is idle. budget: the trial's budget,
-            which determines how long the device may be found busy. clock: accounts the time of
-            freezing, thawing and checking.
+        worker: the worker.
+        idle: checks whether the device is idle.
+        budget: the trial's budget, which determines how long the device may be found busy.
+        clock: accounts the time of freezing, thawing and checking.
     """
 
     def __init__(

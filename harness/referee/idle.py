@@ -43,7 +43,8 @@ class IdleProbe:
         """Measure how long the probe takes, before any worker is started.
 
         Args:
-            probe: the computation. device: the device's name.
+            probe: the computation.
+            device: the device's name.
         """
         probe()  # the first may compile
         idle_s = max(_seconds(probe) for _ in range(REPEATS))

@@ -87,9 +87,10 @@ def next_place(times: Sequence[float], low: int, high: int, crossing_s: float | 
     """The index of the snapshot between a miss and a hit that is evaluated next.
 
     Args:
-        times: of all snapshots since the last miss. low: the index of the miss; -1 if it came
-            before them. high: the index of the hit; there are snapshots in between. crossing_s: the
-            expected crossing; None for bisection.
+        times: of all snapshots since the last miss.
+        low: the index of the miss; -1 if it came before them.
+        high: the index of the hit; there are snapshots in between.
+        crossing_s: the expected crossing; None for bisection.
     """
     if crossing_s is None:
         return (low + high) // 2

@@ -122,8 +122,11 @@ def evaluated_until(
     """Evaluate batches of a split until the outcome has the required certainty.
 
     Args:
-        batches: of the split, drawn only as needed. before: the batches evaluated earlier. of: how
-            many examples the split has. target: the target. until: the required certainty.
+        batches: of the split, drawn only as needed.
+        before: the batches evaluated earlier.
+        of: how many examples the split has.
+        target: the target.
+        until: the required certainty.
     """
     so_far = list(before)
     if until == "whole":
@@ -145,7 +148,8 @@ def quantile(degrees: int, deviations: float) -> float:
     """The quantile of Student's t with the same tail probability as a normal variable's deviation.
 
     Args:
-        degrees: the degrees of freedom. deviations: in standard deviations of a normal variable.
+        degrees: the degrees of freedom.
+        deviations: in standard deviations of a normal variable.
     """
     tail = 0.5 * math.erfc(deviations / math.sqrt(2.0))
     return -float(special.stdtrit(degrees, tail))
@@ -157,7 +161,8 @@ def part_size(examples: int, most: int) -> int:
     A divisor of the split if there is one nearby, as a last batch of another size is recompiled.
 
     Args:
-        examples: how many the split has. most: the largest batch size.
+        examples: how many the split has.
+        most: the largest batch size.
     """
     size = max(1, min(most, -(-examples // PARTS)))
     return next((n for n in range(size, size // 2, -1) if examples % n == 0), size)

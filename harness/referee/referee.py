@@ -52,10 +52,13 @@ class Referee:
     """Runs one trial to its end.
 
     Args:
-        trial: the trial to run. context: its data, evaluator and settings. worker: the confined
-            worker, waiting for HELLO. wire: the referee's end of the wire. recorder: records
-            measurements and claims, and displays progress. checkpoints: writes checkpoints for a
-            restarted referee. slot: the memory shared by worker and referee.
+        trial: the trial to run.
+        context: its data, evaluator and settings.
+        worker: the confined worker, waiting for HELLO.
+        wire: the referee's end of the wire.
+        recorder: records measurements and claims, and displays progress.
+        checkpoints: writes checkpoints for a restarted referee.
+        slot: the memory shared by worker and referee.
     """
 
     def __init__(

@@ -36,8 +36,10 @@ def find_checkpoint(
     """The checkpoint from which the last attempt can be resumed; None if it cannot.
 
     Args:
-        trial: the trial. folder: its folder. events: its log. beginning: the first event of an
-            attempt that would begin now.
+        trial: the trial.
+        folder: its folder.
+        events: its log.
+        beginning: the first event of an attempt that would begin now.
     """
     attempts = attempts_of(events)
     if not attempts or isinstance(attempts[-1].last.data, End | Rerun):
@@ -82,9 +84,11 @@ def resumable(
     """The writer of a trial's checkpoints, continuing after the given one.
 
     Args:
-        trial: the trial. folder: its folder. every_s: the least timed seconds between two
-            checkpoints. shapes: of the model's parameters and buffers. checkpoint: the checkpoint
-            that the trial is resumed from, if any.
+        trial: the trial.
+        folder: its folder.
+        every_s: the least timed seconds between two checkpoints.
+        shapes: of the model's parameters and buffers.
+        checkpoint: the checkpoint that the trial is resumed from, if any.
     """
     since_s = checkpoint.position.timed_s if checkpoint else 0.0
     return Checkpoints(folder, trial, every_s, state_limit(model_bytes(shapes)), since_s)

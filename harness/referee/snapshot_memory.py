@@ -21,7 +21,8 @@ class SnapshotMemory:
     """Memory for a number of snapshots.
 
     Args:
-        numbers: how many floats a snapshot has. places: how many snapshots can be held at once.
+        numbers: how many floats a snapshot has.
+        places: how many snapshots can be held at once.
 
     Raises:
         CannotWriteError: the machine has too little memory.

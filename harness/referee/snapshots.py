@@ -55,11 +55,14 @@ class SnapshotCollector:
     """Takes the snapshots of a trial, each for the next grid point that has not passed.
 
     Args:
-        trial: defines the grid and the budget. shapes: of a snapshot's arrays. talk: the
-            conversation with the worker. slot: the shared memory for glances. clock: the trial's
-            clock. recorder: records the worker's reports. checkpoints: decides whether to request
-            the worker's state, and keeps it. check_use: ends the trial if the worker uses too much
-            memory.
+        trial: defines the grid and the budget.
+        shapes: of a snapshot's arrays.
+        talk: the conversation with the worker.
+        slot: the shared memory for glances.
+        clock: the trial's clock.
+        recorder: records the worker's reports.
+        checkpoints: decides whether to request the worker's state, and keeps it.
+        check_use: ends the trial if the worker uses too much memory.
     """
 
     def __init__(

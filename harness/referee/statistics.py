@@ -27,8 +27,10 @@ class BatchStatistics:
 
     Args:
         backend: creates the framework's training backend on the evaluation device, when needed.
-            config: the configuration of the trial's problem. examples: opens the training split.
-            order: the instance's order of examples. augmentation: of the images.
+        config: the configuration of the trial's problem.
+        examples: opens the training split.
+        order: the instance's order of examples.
+        augmentation: of the images.
     """
 
     backend: Callable[[], TrainingBackend[Any]]

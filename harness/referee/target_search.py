@@ -72,7 +72,8 @@ class Evaluate(Protocol):
         """Evaluate a snapshot to the required certainty, continuing an earlier evaluation.
 
         Args:
-            snapshot: the snapshot. until: the required certainty of the outcome.
+            snapshot: the snapshot.
+            until: the required certainty of the outcome.
         """
         ...
 
@@ -81,9 +82,10 @@ class TargetSearch:
     """Decides when to look, and finds a hit right after a miss.
 
     Args:
-        grid: the grid of snapshots, and how many may be held. target: the target. evaluate:
-            computes the target's metric. limit_s: the timed seconds after which nothing counts as a
-            hit.
+        grid: the grid of snapshots, and how many may be held.
+        target: the target.
+        evaluate: computes the target's metric.
+        limit_s: the timed seconds after which nothing counts as a hit.
     """
 
     def __init__(
@@ -118,9 +120,9 @@ class TargetSearch:
         """Evaluate a snapshot, and search the held ones if it meets the target.
 
         Args:
-            snapshot: the snapshot of the look. whole: whether to evaluate the whole split in any
-                case: at the end of the budget, and when a checkpoint is due, which cannot store
-                snapshots.
+            snapshot: the snapshot of the look.
+            whole: whether to evaluate the whole split in any case: at the end of the budget, and
+                when a checkpoint is due, which cannot store snapshots.
         """
         self._last_look = snapshot.grid
         until: Certainty = "clear" if self._is_full else "likely"

@@ -132,8 +132,9 @@ def fork_server(framework: str, threads: int, has_own_users: bool) -> ForkServer
     """This process's fork server for a framework, created on first use and closed on exit.
 
     Args:
-        framework: the framework to import. threads: CPU threads of its workers. has_own_users:
-            whether it runs in its own user namespace.
+        framework: the framework to import.
+        threads: CPU threads of its workers.
+        has_own_users: whether it runs in its own user namespace.
     """
     key = framework, threads, has_own_users
     if key in _SERVERS and not _SERVERS[key].is_alive:

@@ -35,8 +35,8 @@ def neutral_name(log: Path, place: Path) -> Iterator[Path]:
     """A temporary hard link to a log, under which a worker opens it.
 
     Args:
-        log: the log, created if it does not exist. place: a folder on the same file system whose
-            path the worker may see.
+        log: the log, created if it does not exist.
+        place: a folder on the same file system whose path the worker may see.
     """
     name = place / f".{secrets.token_hex(8)}.log"
     try:

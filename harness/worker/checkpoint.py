@@ -36,8 +36,10 @@ def pack_state(
     """The message of a snapshot, with the state and its tensors if requested and not too large.
 
     Args:
-        state: returns the worker's state. to_host: converts an array of the framework to numpy.
-            step: how many steps were made. limit_bytes: the largest state to send; 0 for none.
+        state: returns the worker's state.
+        to_host: converts an array of the framework to numpy.
+        step: how many steps were made.
+        limit_bytes: the largest state to send; 0 for none.
     """
     if not limit_bytes:
         return Snapshot(step=step), {}

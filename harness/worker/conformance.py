@@ -42,11 +42,13 @@ class Conformance(Generic[ArrayT]):
     Args:
         backend: the framework's.
         problem: the workload's; its parameters are overwritten.
-        start: the initial parameters and buffers of each check. new_submission: creates a
-            submission at a point, not yet set up. new_stream: creates a stream of the random
-            batches. point: the hyperparameters. read_budget: is called before each step. folder: of
-            the submission's copy; it is removed from errors. connections: the network connections
-            attempted so far, in words.
+        start: the initial parameters and buffers of each check.
+        new_submission: creates a submission at a point, not yet set up.
+        new_stream: creates a stream of the random batches.
+        point: the hyperparameters.
+        read_budget: is called before each step.
+        folder: of the submission's copy; it is removed from errors.
+        connections: the network connections attempted so far, in words.
     """
 
     backend: TrainingBackend[ArrayT]

@@ -193,7 +193,8 @@ class FollowerLine:
     """The line of another rank.
 
     Args:
-        wire: to rank 0. numbers: the descriptor of the pipe for agreed numbers.
+        wire: to rank 0.
+        numbers: the descriptor of the pipe for agreed numbers.
     """
 
     def __init__(self, wire: Wire[ToWorkerMessage], numbers: int) -> None:

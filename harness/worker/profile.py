@@ -66,9 +66,11 @@ def profile_steps(
 
     Args:
         submission: makes the steps.
-        stream: the training stream. passes: the functions that make forward and backward passes.
-            synchronize: waits until the device is idle. limits: the number of steps, and the
-            seconds after which no further one begins. agree: gives the seconds that all ranks use.
+        stream: the training stream.
+        passes: the functions that make forward and backward passes.
+        synchronize: waits until the device is idle.
+        limits: the number of steps, and the seconds after which no further one begins.
+        agree: gives the seconds that all ranks use.
     """
     data, both, steps = Stopwatch(synchronize), Stopwatch(synchronize), 0
     data.wrap([(stream, "next")])

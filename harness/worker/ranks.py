@@ -27,8 +27,8 @@ def fork_ranks(wire: Wire[ToWorkerMessage], world_size: int) -> Member:
     """Fork the other ranks; returns in each of them.
 
     Args:
-        wire: the first process's wire to the referee, closed in the others. world_size: the number
-            of ranks, including this one.
+        wire: the first process's wire to the referee, closed in the others.
+        world_size: the number of ranks, including this one.
     """
     followers: list[Follower] = []
     for rank in range(1, world_size):

@@ -26,7 +26,8 @@ def error_report(error: BaseException, folder: str = "") -> Failed:
     """The worker's last message, about an error.
 
     Args:
-        error: the exception. folder: the copy of the submission, which is removed from file names.
+        error: the exception.
+        folder: the copy of the submission, which is removed from file names.
     """
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if folder and frame.filename.startswith(f"{folder}/")]

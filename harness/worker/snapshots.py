@@ -42,9 +42,11 @@ class SnapshotSender(Generic[ArrayT]):
     """Sends snapshots of a submission's evaluation parameters, and measures their time.
 
     Args:
-        line: to the referee. backend: the framework's backend. problem: the problem that is
-            trained. shapes: of the model's parameters and buffers, in the slot's order. slot: the
-            shared memory for glances.
+        line: to the referee.
+        backend: the framework's backend.
+        problem: the problem that is trained.
+        shapes: of the model's parameters and buffers, in the slot's order.
+        slot: the shared memory for glances.
     """
 
     def __init__(

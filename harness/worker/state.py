@@ -92,8 +92,9 @@ def unflatten(text: str, tensors: Tensors, from_host: FromHost[ArrayT]) -> State
     """Restore a state from the text and tensors of a `Flattener`.
 
     Args:
-        text: the text. tensors: the tensors by name. from_host: converts a numpy array with its
-            mark to a new array of the framework.
+        text: the text.
+        tensors: the tensors by name.
+        from_host: converts a numpy array with its mark to a new array of the framework.
 
     Raises:
         StateError: they are invalid.

@@ -73,8 +73,10 @@ class Worker(Generic[ArrayT]):
     """Model, training data and submission of one trial, driven by messages.
 
     Args:
-        line: the connection of this rank to the referee. trial: the referee's first message.
-            backend: the framework's backend. slot: the shared memory for glances.
+        line: the connection of this rank to the referee.
+        trial: the referee's first message.
+        backend: the framework's backend.
+        slot: the shared memory for glances.
     """
 
     def __init__(

@@ -26,7 +26,8 @@ class StoreCopy:
     """The copy of one store.
 
     Args:
-        store: the folder of the trials' records. url: the address of the copy.
+        store: the folder of the trials' records.
+        url: the address of the copy.
 
     Raises:
         HarnessError: fsspec or the package for this kind of address is not installed, or the

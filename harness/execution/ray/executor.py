@@ -49,9 +49,9 @@ class RayExecutor:
 
     Args:
         store: the folder of the trials' records, on this machine.
-        display: is notified of nodes, and of each trial that has ended. jobs: 1; how many run at
-            once depends on the nodes. profile: a `RayProfile`; None for the cluster that this
-            machine is a node of.
+        display: is notified of nodes, and of each trial that has ended.
+        jobs: 1; how many run at once depends on the nodes.
+        profile: a `RayProfile`; None for the cluster that this machine is a node of.
 
     Raises:
         HarnessError: `jobs` is not 1, or the profile is invalid.

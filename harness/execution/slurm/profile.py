@@ -45,7 +45,8 @@ class SlurmProfile(Frozen):
         GPU gets that GPU and its cores exclusively.
 
         Args:
-            need: the resources of one trial. name: the job's name.
+            need: the resources of one trial.
+            name: the job's name.
         """
         request = self.request(need)
         return {

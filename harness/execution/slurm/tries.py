@@ -13,7 +13,8 @@ class Tries:
     """Counts how often each trial was queued since it last wrote a checkpoint.
 
     Args:
-        store: the folder of the trials' records. most: how often a trial may be queued.
+        store: the folder of the trials' records.
+        most: how often a trial may be queued.
     """
 
     def __init__(self, store: Path, most: int) -> None:

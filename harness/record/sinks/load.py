@@ -21,7 +21,8 @@ class NamedSink:
     """Wraps a sink so that its failure stops the run and is not taken for a result of the trial.
 
     Args:
-        name: the provider's name. folder: the sink's folder.
+        name: the provider's name.
+        folder: the sink's folder.
 
     Raises:
         CannotWriteError: the sink failed; the methods raise this too.

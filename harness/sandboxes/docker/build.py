@@ -53,7 +53,8 @@ def build_image(request: ImageRequest, say: Callable[[str], None]) -> str:
     """Build an image; returns its digest.
 
     Args:
-        request: the image. say: is called with a line for each step.
+        request: the image.
+        say: is called with a line for each step.
 
     Raises:
         HarnessError: there is no checkout or no base image, or a step fails; the message has its

@@ -110,8 +110,10 @@ def group_of(
     """The group of a container.
 
     Args:
-        pid: the machine-wide id of its first process. pause: freezes it through the engine.
-            unpause: thaws it through the engine. root: where control groups are mounted.
+        pid: the machine-wide id of its first process.
+        pause: freezes it through the engine.
+        unpause: thaws it through the engine.
+        root: where control groups are mounted.
 
     Raises:
         HarnessError: the engine's containers are not processes of this machine.

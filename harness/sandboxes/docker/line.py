@@ -43,8 +43,9 @@ class Line:
         """Wait for the container's first process.
 
         Args:
-            pid: its process id. is_running: whether it may still connect. timeout_s: how long to
-                wait.
+            pid: its process id.
+            is_running: whether it may still connect.
+            timeout_s: how long to wait.
 
         Raises:
             ConnectionError: it ended, or another process connected. TimeoutError: it did not

@@ -43,9 +43,10 @@ def options_of(
     """The options of `docker.models.containers.create` for a worker's container.
 
     Args:
-        confinement: the worker's resources. line: the folder of its line to the referee. volumes:
-            folders that the image declares as volumes; they are mounted empty. is_podman: whether
-            the engine is Podman.
+        confinement: the worker's resources.
+        line: the folder of its line to the referee.
+        volumes: folders that the image declares as volumes; they are mounted empty.
+        is_podman: whether the engine is Podman.
 
     Raises:
         HarnessError: the container's user may not read the harness's code.

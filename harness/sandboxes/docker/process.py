@@ -31,10 +31,14 @@ class ContainerWorkerProcess:
     """A worker in a container of its own.
 
     Args:
-        container: the running container. pid: the machine-wide id of its first process. worker: a
-            descriptor of the worker process, closed at the end. group: freezes it and reports its
-            use. line: to its first process. connection: the referee's end of the worker's wire.
-            view: the folder mounted at `VIEW`. ranks: how many processes train together in it.
+        container: the running container.
+        pid: the machine-wide id of its first process.
+        worker: a descriptor of the worker process, closed at the end.
+        group: freezes it and reports its use.
+        line: to its first process.
+        connection: the referee's end of the worker's wire.
+        view: the folder mounted at `VIEW`.
+        ranks: how many processes train together in it.
     """
 
     def __init__(

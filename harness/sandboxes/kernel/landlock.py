@@ -64,7 +64,7 @@ def restrict(rules: Iterable[tuple[Path, int]], *, may_use_tcp: bool = False) ->
 
     Args:
         rules: paths and the rights to everything below each; missing paths are skipped.
-            may_use_tcp: whether to keep TCP, in a network of its own.
+        may_use_tcp: whether to keep TCP, in a network of its own.
     """
     abi = version()
     file_rights = (1 << _RIGHTS_OF_VERSION.get(abi, 16)) - 1

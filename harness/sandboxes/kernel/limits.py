@@ -27,8 +27,9 @@ def limit(memory_gib: float, file_mib: int, processes: int | None = None) -> Non
     The kernel does not limit the number of processes of the user root.
 
     Args:
-        memory_gib: of one process. file_mib: the largest single file, including the worker's log.
-            processes: of the user; None for no limit.
+        memory_gib: of one process.
+        file_mib: the largest single file, including the worker's log.
+        processes: of the user; None for no limit.
     """
     memory = int(memory_gib * 2**30)
     limits = {
@@ -76,9 +77,9 @@ def become(user: int, may_read_all: bool) -> None:
     """Become an unprivileged user.
 
     Args:
-        user: the user id; this process's own if it is not root. may_read_all: keep the capability
-            to read files of other users, if another layer (Landlock, mounts) restricts which files
-            are visible: root's programs may be in root's folders.
+        user: the user id; this process's own if it is not root.
+        may_read_all: keep the capability to read files of other users, if another layer (Landlock,
+            mounts) restricts which files are visible: root's programs may be in root's folders.
     """
     capabilities = _capabilities() & (_DAC_READ_SEARCH if may_read_all else 0)
     if os.getuid() == 0:

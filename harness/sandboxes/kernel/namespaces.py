@@ -66,7 +66,9 @@ def leave_mounts(scratch: Path, scratch_mib: int, user: int, hidden_paths: Itera
 
     Args:
         scratch: the only writable folder; it is in memory and disappears with the worker.
-            scratch_mib: its size. user: its owner. hidden_paths: folders that appear empty.
+        scratch_mib: its size.
+        user: its owner.
+        hidden_paths: folders that appear empty.
     """
     unshare(NEW_UTS | NEW_IPC)
     _leave_shared_mounts()

@@ -170,8 +170,9 @@ def restrict(*, may_reach_driver: bool = False, may_find_ranks: bool = False) ->
 
     Args:
         may_reach_driver: allow AF_UNIX sockets, as NVIDIA's driver may open one; in the worker's
-            own network namespace there is nobody to connect to. may_find_ranks: allow sockets in
-            the worker's own network, over which its ranks connect, until `refuse_sockets`.
+            own network namespace there is nobody to connect to.
+        may_find_ranks: allow sockets in the worker's own network, over which its ranks connect,
+            until `refuse_sockets`.
 
     Raises:
         OSError: the kernel refuses it, or the call numbers of this architecture are unknown.
