@@ -28,7 +28,7 @@ def evaluations_frame(
     """All evaluations of an experiment's trials.
 
     Args:
-        placed: the trials with their places.
+        placed_trials: the trials with their places.
         records: theirs, in the same order.
         store: where their events lie.
     """

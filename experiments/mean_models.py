@@ -65,7 +65,7 @@ def with_mean_models(
     Args:
         evaluations: see `experiments.frame`.
         job: what was run; its store has the ends of the branches.
-        placed: the trials with their places.
+        placed_trials: the trials with their places.
         records: theirs, in the same order.
         options: threads and folders.
 

@@ -34,7 +34,7 @@ def write_results(
 
     Args:
         job: what was run; its folder gets the files.
-        placed: the trials with their places.
+        placed_trials: the trials with their places.
         records: theirs, in the same order.
         options: threads and folders, to evaluate mean models with.
 

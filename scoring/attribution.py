@@ -1,14 +1,15 @@
-"""Where a difference in seconds comes from: the number of steps, or the cost of a step.
+"""Attribute a difference in seconds to the number of steps and the cost of a step.
 
-On a study that both entries reached, by the trial that counts,
+In a study in which both entries reached the target, for the trial that counts,
 
     log(s_B / s_A) = log(n_B / n_A) + log(c_B / c_A),    c = s / n,
 
-with seconds s, steps n to the target and seconds a step c. The three are averaged over studies and
-workloads alike, so that the factor in seconds is the product of the other two.
+with seconds s and steps n to the target, and seconds per step c. All three terms are averaged over
+studies and workloads in the same way, so the factor in seconds is the product of the other two.
 
-Two ports of one method search the same points on the same instances. So of them each trial is
-compared with its counterpart, whose steps should be the same; the best of each study need not be.
+Two ports of one method search the same points on the same instances. For them, each trial is
+compared with its counterpart, which should need the same number of steps; the best trials of a
+study need not be counterparts.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Part:
-    """A factor, above 1 where A is the better, and the ends of its interval at `LEVEL`."""
+    """A factor, above 1 if A is better, and the ends of its interval at `LEVEL`."""
 
     factor: float
     low: float
@@ -44,7 +45,7 @@ class Part:
 
     @property
     def is_within_noise(self) -> bool:
-        """Whether the two may be equal in this."""
+        """Whether the interval contains 1."""
         return self.low <= 1.0 <= self.high
 
     def __str__(self) -> str:
@@ -53,7 +54,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Attribution:
-    """The factor in seconds of A over B as the product of those in steps and in a step's cost."""
+    """The factor in seconds of A over B as the product of the factors in steps and in step cost."""
 
     a: str
     b: str
@@ -61,12 +62,13 @@ class Attribution:
     steps: Part
     step_cost: Part
     studies: int
-    """Studies of all workloads in which both reached; of ports, trials."""
+    """The number of studies, over all workloads, in which both reached the target; for ports, of
+    trials."""
     method: str
-    """The submission of which both are ports, to different frameworks; '' if they are not."""
+    """The submission of which both are ports to different frameworks; '' if they are not."""
 
     def sentence(self) -> str:
-        """Where the difference comes from, in words."""
+        """The cause of the difference, in words."""
         text = (
             f"seconds {self.seconds} = steps {self.steps} x cost of a step {self.step_cost}, "
             f"over {self.studies} {'trials' if self.method else 'studies'} that both reached"
@@ -75,7 +77,7 @@ class Attribution:
 
     @property
     def remark(self) -> str:
-        """Of two ports of one method, whether they are honest ones; '' of two methods."""
+        """For two ports of one method, whether their step counts agree; '' for two methods."""
         if not self.method:
             return ""
         same = (
@@ -91,7 +93,7 @@ class Attribution:
         return f"{same}; a step of {dearer} costs more seconds"
 
     def to_json(self) -> dict[str, object]:
-        """All numbers by name."""
+        """All numbers by name, for JSON."""
         parts = {"seconds": self.seconds, "steps": self.steps, "step_cost": self.step_cost}
         return {
             "studies": self.studies,
@@ -101,11 +103,11 @@ class Attribution:
 
 
 class Attributor:
-    """Attributes the differences in seconds between the entries of a board.
+    """Attributes differences in seconds between the entries of a board.
 
     Args:
         frame: the scored trials (`scoring.evaluate.scored_trials`).
-        rules: which workloads count.
+        rules: the scoring rules, which determine the workloads that count.
     """
 
     def __init__(self, frame: pd.DataFrame, rules: Rules) -> None:
@@ -116,10 +118,11 @@ class Attributor:
         }
 
     def of(self, a: str, b: str) -> Attribution | None:
-        """The difference of two entries by steps and the cost of a step.
+        """The difference between two entries by steps and step cost.
 
         Returns:
-            None if no workload has two that both reached, or steps are not known.
+            The attribution, or None if no workload has two studies in which both reached the
+            target, or steps are unknown.
         """
         method = self.common_method(a, b)
         kinds = self._all if method else self._best
@@ -136,20 +139,20 @@ class Attributor:
         return Attribution(a, b, in_seconds, in_steps, in_cost, int(both.sum()), method)
 
     def common_method(self, a: str, b: str) -> str:
-        """The submission of which two entries are ports to different frameworks, or ''."""
+        """The submission of which two entries are ports to different frameworks; '' otherwise."""
         (names, frameworks), (others, other_frameworks) = self._made_of[a], self._made_of[b]
         return next(iter(names)) if names == others and not frameworks & other_frameworks else ""
 
     @cached_property
     def _best(self) -> tuple[Times, Times]:
-        """Seconds and steps of the trial that counts of each study."""
+        """Seconds and steps of each study's counting trial."""
         table = study_table(self._finished_trials, CLOCKS["seconds"])
         steps = self._finished_trials.set_index("identity")["steps_to_target"].astype(float)
         return _times(table, table["time_to_target_s"], table["identity"].map(steps))
 
     @cached_property
     def _all(self) -> tuple[Times, Times]:
-        """The same of every trial of ports, each as a study of its own."""
+        """The same for every trial of ports, with each trial as a study of its own."""
         frameworks = self._finished_trials.groupby("submission")["framework"].transform("nunique")
         trials = self._finished_trials[frameworks > 1]
         seconds = (
@@ -162,7 +165,7 @@ class Attributor:
         return _times(table, seconds.fillna(np.inf), trials["steps_to_target"].astype(float))
 
     def _log_ratios(self, times: Times, a: str, b: str) -> Array:
-        """log B - log A, (W, K); infinite or NaN where one did not reach."""
+        """log B - log A, (W, K); infinite or NaN if one of the two did not reach the target."""
         both = times.take([a, b])
         with np.errstate(invalid="ignore", divide="ignore"):
             logs = np.log(both.hit[:, scored_columns(both.workloads, self._rules)])
@@ -170,17 +173,17 @@ class Attributor:
 
 
 def attribute(frame: pd.DataFrame, a: str, b: str, rules: Rules) -> Attribution | None:
-    """As `Attributor.of`, of one pair."""
+    """The attribution of a single pair; see `Attributor.of`."""
     return Attributor(frame[frame["entry"].isin([a, b])], rules).of(a, b)
 
 
 def attributions(frame: pd.DataFrame, names: Sequence[str], rules: Rules) -> list[Attribution]:
-    """Of the first entry against each other one, and of all ports of one method.
+    """Attributions of the first entry against every other, and between ports of one method.
 
     Args:
         frame: the scored trials.
         names: the entries, best first.
-        rules: which workloads count.
+        rules: the scoring rules, which determine the workloads that count.
     """
     attributor = Attributor(frame, rules)
     against_first = [(names[0], name) for name in names[1:]]
@@ -192,7 +195,7 @@ def attributions(frame: pd.DataFrame, names: Sequence[str], rules: Rules) -> lis
 def _times(
     table: pd.DataFrame, seconds: pd.Series[float], steps: pd.Series[float]
 ) -> tuple[Times, Times]:
-    """Two columns beside the submission, workload and study of each row, as times."""
+    """Two columns of a frame as study times, by submission, workload and study."""
     first, second = (from_table(table.assign(time_to_target_s=each)) for each in (seconds, steps))
     return first, second
 

@@ -1,15 +1,16 @@
-"""Targets that a baseline sets, and the times to them, of trials that trained for a whole budget.
+"""Targets set by a baseline, and times to them, for trials that trained for their whole budget.
 
-A drawn architecture and another width have no calibrated target. Theirs is what the baseline, tuned
-as every entry is, reaches on the same model in the same round by a declared fraction of the budget:
+Randomly drawn architectures and other widths have no calibrated target. Their target is what the
+baseline, tuned like every entry, reaches on the same model in the same round by a declared fraction
+of the budget:
 
     v[s, i] = the best value of trial i of its study s, evaluated at that fraction or before
     target  = median over s of (best over i of v[s, i])
 
-A study of the baseline is the best of its trials, as every study is, and the median is over studies
-as a workload's time is. The time of a trial is then the first crossing of the target on its curve:
-between an evaluation that meets it and the one before, linear in the log of time by the metric's
-values, as the referee has it of a target that is known (`docs/SCORING.md`).
+As for times, a study counts its best trial, and the median is over studies. A trial's time is then
+the first crossing of the target on its curve: between the first evaluation that meets it and the
+previous one, interpolated linearly in log time by the metric's values, as the referee does for
+known targets (`docs/SCORING.md`).
 """
 
 from __future__ import annotations
@@ -25,18 +26,18 @@ from scoring.entries import select_contents
 from scoring.refusals import Breach
 
 MODEL = ["suite", "round", "ruleset", "workload", "variant", "baseline", "baseline_fraction"]
-"""What trials have in common for which a baseline sets one target."""
+"""The columns shared by trials for which a baseline sets one target."""
 OUTCOME = (
     "time_to_target_s", "last_miss_s", "hit_s", "steps_to_target", "examples_to_target",
 )  # fmt: skip
 DISCOUNTED_STATES = ("unfinished", "invalid")
-"""States whose curves do not count."""
+"""States of trials whose curves do not count."""
 Changes = dict[Hashable, dict[str, float | str]]
 """New values of a frame's rows, by index and column."""
 
 
 class Crossing(NamedTuple):
-    """Where a curve crosses a target; as the columns of the same names in `scoring.columns`."""
+    """A curve's crossing of a target; the fields are columns of `scoring.columns`."""
 
     time_to_target_s: float
     last_miss_s: float
@@ -48,14 +49,14 @@ class Crossing(NamedTuple):
 def with_baseline_targets(
     frame: pd.DataFrame, curves_of: Callable[[], pd.DataFrame]
 ) -> pd.DataFrame:
-    """A results frame with the targets that baselines set, and the times to them.
+    """Fill in the targets set by baselines, and the times to them, in a results frame.
 
-    Where no baseline has run, the target stays NaN (`baseline_breaches`).
+    Where the baseline has not run, the target remains NaN (`baseline_breaches`).
 
     Args:
-        frame: results, one row a trial.
-        curves_of: gives all evaluations of the same trials (`scoring.columns.CURVES`); called
-            if there is such a target.
+        frame: results, one row per trial.
+        curves_of: returns all evaluations of the same trials (`scoring.columns.CURVES`); called
+            only if there is such a target.
     """
     open_trials = frame[frame["baseline"].ne("")]
     if open_trials.empty:
@@ -73,11 +74,11 @@ def with_baseline_targets(
 
 
 def baseline_target(group: pd.DataFrame, curves: dict[Any, pd.DataFrame]) -> float:
-    """The target that the baseline's trials in a group set; NaN if there are none.
+    """The target set by the baseline's trials of a group; NaN if there are none.
 
     Args:
-        group: trials of one model, one round and one ruleset, of the contents that are scored.
-        curves: the evaluations of each trial, by identity.
+        group: trials of one model, round and ruleset, of the scored contents only.
+        curves: each trial's evaluations, by identity.
     """
     own = group[group["submission"].eq(group["baseline"]) & ~group["state"].isin(DISCOUNTED_STATES)]
     if own.empty:
@@ -89,7 +90,7 @@ def baseline_target(group: pd.DataFrame, curves: dict[Any, pd.DataFrame]) -> flo
 
 
 def _best_until(curve: pd.DataFrame | None, trial: pd.Series[Any], pick: str) -> float:
-    """A trial's best value by the fraction of the budget at which the baseline counts."""
+    """A trial's best value up to the fraction of the budget at which the baseline counts."""
     if curve is None:
         return math.nan
     is_counted = curve["fraction"].le(trial["baseline_fraction"]) & curve["metric"].eq(
@@ -99,12 +100,12 @@ def _best_until(curve: pd.DataFrame | None, trial: pd.Series[Any], pick: str) ->
 
 
 def crossing(curve: pd.DataFrame, trial: pd.Series[Any], target: float) -> Crossing | None:
-    """Where a curve first meets a target within the trial's budget; None if nowhere.
+    """The first crossing of a target by a curve within the trial's budget; None if there is none.
 
     Args:
-        curve: the trial's evaluations in the order of time.
+        curve: the trial's evaluations in order of time.
         trial: its row of the results frame.
-        target: the value to reach.
+        target: the value of the metric to reach.
     """
     curve = curve[curve["metric"].eq(trial["metric"])]
     values, times = curve["value"].to_numpy(float), curve["time_s"].to_numpy(float)
@@ -130,7 +131,7 @@ def crossing(curve: pd.DataFrame, trial: pd.Series[Any], target: float) -> Cross
 def _cross_target(
     trial: pd.Series[Any], curve: pd.DataFrame | None, target: float
 ) -> dict[str, float | str]:
-    """What a known target changes in a trial's row."""
+    """The changes in a trial's row once the target is known."""
     if math.isnan(target) or trial["state"] in DISCOUNTED_STATES or curve is None:
         return {"target": target}
     hit = crossing(curve, trial, target)
@@ -150,7 +151,7 @@ def _update(frame: pd.DataFrame, changes: Changes) -> pd.DataFrame:
 
 
 def baseline_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
-    """A breach for each model whose target nobody has set."""
+    """A breach for each model without a target."""
     is_unset = frame["baseline"].ne("") & frame["target"].isna()
     for (column, baseline), _ in frame[is_unset].groupby(["column", "baseline"]):
         yield Breach("missing-baselines", f"no trial of {baseline} sets a target on {column}")

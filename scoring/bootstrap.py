@@ -1,4 +1,4 @@
-"""Resampled median times: a bootstrap over studies, paired across entries.
+"""A bootstrap of median times over studies, paired across entries.
 
 Study k of a workload is one instance, shared by all entries; a resample draws studies with
 replacement, the same for all entries and independently for each workload.
@@ -14,7 +14,7 @@ from scoring.profile import median_times
 from scoring.times import Array
 
 CHUNK = 1 << 15
-"""Medians computed at once: few enough for a chunk's working arrays to fit in the CPU cache."""
+"""Number of medians per chunk, small enough for the working arrays to fit in the CPU cache."""
 
 
 def bootstrap_medians(
@@ -23,12 +23,12 @@ def bootstrap_medians(
     """Yield medians of resampled studies in chunks (some draws, S, W).
 
     Args:
-        times: study times, (S, W, K); NaN where there is none. For an entry with fewer studies of a
-            workload than others, its own studies are resampled, keeping their number.
+        times: study times, (S, W, K); NaN where there is no study. For an entry with fewer studies
+            of a workload than others, its own studies are resampled, keeping their number.
         draws: total number of resamples.
         seed: random seed.
-        ends: what each time lies between; each chunk has times anywhere there. None if they are
-            exact.
+        ends: the interval of each time, from which every chunk draws times uniformly. None if times
+            are exact.
     """
     random = np.random.default_rng(seed)
     entries, workloads, studies = times.shape
@@ -47,7 +47,7 @@ def bootstrap_medians(
 
 
 def within(early: Array, late: Array, random: np.random.Generator) -> Array:
-    """Times anywhere in their intervals; what is not finite stays so."""
+    """Times drawn uniformly from their intervals; non-finite times are unchanged."""
     with np.errstate(invalid="ignore"):
         times = early + random.random(early.shape) * (late - early)
     return np.where(np.isfinite(late), times, late)

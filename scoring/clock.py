@@ -1,4 +1,4 @@
-"""The clocks of a score: what is measured until the target is reached, and by whom."""
+"""The clocks of a score: the cost measured until the target is reached."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Clock:
 
     name: str
     column: str
-    """Its column in a results frame."""
+    """The column of a results frame."""
     table_column: str
-    """Its column in a table of study times."""
+    """The column of a table of study times."""
     unit: str
     said_by: str
 
@@ -48,7 +48,7 @@ def clock_of(name: str) -> Clock:
 
 
 def require_column(frame: pd.DataFrame, column: str, clock: Clock) -> None:
-    """Refuse a clock for which the frame has no column."""
+    """Check that the frame has a column for the clock."""
     if column not in frame.columns:
         have = [c.name for c in CLOCKS.values() if {c.column, c.table_column} & set(frame.columns)]
         raise HarnessError(

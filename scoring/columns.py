@@ -1,8 +1,8 @@
-"""The columns of the two frames that scoring reads: each one's name, type, meaning and maker.
+"""The columns of the two frames that scoring reads: name, type, meaning and origin of each.
 
 A results frame has one row per trial (`RESULTS`), a curves frame one row per value of a metric
-(`CURVES`). Whatever makes a frame or reads one goes by these declarations, and the tables in
-docs/SCORING.md are written from them; a column is declared here and nowhere else.
+(`CURVES`). All code that builds or reads these frames uses these declarations, and the tables in
+docs/SCORING.md are generated from them; a column is declared nowhere else.
 """
 
 from __future__ import annotations
@@ -174,9 +174,9 @@ RESULTS = FrameSchema(
 )
 """One row per trial.
 
-All that can move a time and is in a trial's identity or in its beginning is among them, so that
-`scoring.mixtures` can tell apart what must not be mixed. What a beginning says, from `hardware` to
-`origin`, is '' before a trial has begun and where it was not published.
+They include everything in a trial's identity or begin event that can affect a time, so that
+`scoring.mixtures` can detect what must not be mixed. The values from the begin event, `hardware` to
+`origin`, are '' before a trial has begun and if they were not published.
 """
 
 CURVES = FrameSchema(
@@ -203,4 +203,4 @@ CURVES = FrameSchema(
         ),
     ),
 )
-"""One row per value of a metric after a step."""
+"""One row per metric value after a step."""

@@ -1,4 +1,4 @@
-"""Comparison of two entries: which is faster, by how much and how surely, and what would decide."""
+"""Compare two entries: which is faster, by how much, how surely, and what would settle it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from scoring.speedup import Factor, PairwiseComparison, compare_pair, factor, pa
 from scoring.times import Array, Times
 
 LEVEL = 0.95
-"""Of intervals. A pair is settled where one entry is faster in (1 + LEVEL) / 2 of the draws and the
-t-test of the log ratios agrees, so that two equal ones are called different in at most 1 - LEVEL of
-all comparisons."""
+"""The level of intervals. A pair is settled if one entry is faster in a fraction of (1 + LEVEL) / 2
+of the draws and the t-test of the log ratios agrees, so that two equal entries are called different
+in at most 1 - LEVEL of all comparisons."""
 MANY = 200
-"""A larger number of additional studies is reported as out of reach."""
+"""Larger numbers of additional studies are reported as out of reach."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,17 +40,17 @@ class Comparison:
     overall: PairwiseComparison | None
     studies: int
     more_studies: int | None
-    """Additional studies of each needed to settle it; 0 if it is settled, None if out of reach.
+    """Additional studies of each entry needed to settle it; 0 if settled, None if out of reach.
 
-    Of a screening, which has no noise of its own, at that of recorded ones.
+    For a screening, which gives no noise estimate, computed from the noise of recorded screenings.
     """
     is_equal: bool
     """Whether the two have the same time in every study."""
     sequential: SequentialTest
-    """What may be said where studies were added until it was settled."""
+    """The result of the sequential test, for studies that were added until the pair was settled."""
 
     def to_json(self) -> dict[str, object]:
-        """All numbers by name; what is not known or not finite is None."""
+        """All numbers by name, for JSON; unknown or non-finite ones are None."""
         pairs = self.by_workload or (None,) * len(self.workloads)
         columns = zip(self.workloads, self.medians.T, pairs, strict=True)
         return {
@@ -76,7 +76,7 @@ class Comparison:
         }
 
     def sequential_verdict(self) -> str:
-        """What holds where studies were added until it looked settled; '' for a screening."""
+        """The verdict valid for studies added until the pair was settled; '' for a screening."""
         if self.overall is None or self.is_equal or not np.isfinite(self.medians).any():
             return ""
         low, high = self.sequential.interval()
@@ -128,13 +128,13 @@ class Comparison:
 def compare_entries(
     times: Times, a: str, b: str, rules: Rules, *, draws: int = 4000, seed: int = 0
 ) -> Comparison:
-    """Compare two entries on the workloads that both ran on.
+    """Compare two entries on the workloads that both have run.
 
     Args:
         times: study times of both entries.
         a: name of the first entry.
         b: name of the second entry.
-        rules: rules for missing studies and held-out workloads.
+        rules: the scoring rules, for missing studies and held-out workloads.
         draws: number of resamples, or of draws from the model.
         seed: random seed.
     """
@@ -180,8 +180,8 @@ def more_studies(comparison: PairwiseComparison, studies: int) -> int | None:
     so n = studies * (z * spread / mean)^2 studies are needed in total at the observed mean.
 
     Returns:
-        The number of studies; 0 if it is settled already; None if it exceeds `MANY`, or if
-        censoring hides the answer, which more studies cannot fix.
+        The number of studies; 0 if already settled; None if it exceeds `MANY`, or if censoring
+        hides the answer, which more studies cannot change.
     """
     tail = (1 - LEVEL) / 2
     if max(comparison.wins, comparison.losses) >= 1 - tail:
@@ -197,7 +197,7 @@ def more_studies(comparison: PairwiseComparison, studies: int) -> int | None:
 
 
 def _studies_after_screening(factor: Factor, workloads: int) -> int | None:
-    """As `more_studies`, after one study of a number of workloads, at `NOISE`."""
+    """Like `more_studies`, after one study on a number of workloads, with the noise `NOISE`."""
     mean = abs(math.log(factor.overall))
     if mean == 0.0 or workloads == 0:
         return None
@@ -212,7 +212,7 @@ def _finite(value: float) -> float | None:
 
 
 def _surety(pair: PairwiseComparison | None) -> dict[str, float | None]:
-    """The interval of a factor and the probability of A being faster; None for a screening."""
+    """The interval of the factor, and the probability that A is faster; None for a screening."""
     if pair is None:
         return {"low": None, "high": None, "probability": None}
     low, _, high = pair.interval(LEVEL)

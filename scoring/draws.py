@@ -1,4 +1,4 @@
-"""Draws of median times, by a method chosen by the number of studies."""
+"""Draws of median times, by a method that depends on the number of studies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scoring.times import Array, Times
 from scoring.tmodel import model_medians
 
 BOOTSTRAP_FROM = 5
-"""Minimum number of studies for resampling; with fewer, log times are modelled."""
+"""Minimum number of studies for resampling; for fewer, a model of log times is used."""
 METHODS = {
     "model": "a model of log time: t intervals, variance pooled, censoring in the likelihood",
     "bootstrap": "a bootstrap over studies, paired across entries",
@@ -23,12 +23,12 @@ METHODS = {
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """Chunks of median times (some draws, S, W), and the method that draws them."""
+    """Chunks of drawn median times (draws, S, W), and the method that draws them."""
 
     method: str
     chunks: Iterator[Array]
     centre: Array
-    """(S, W): the median times around which they are drawn."""
+    """(S, W): the observed median times, the centre of the draws."""
     spread: float = 1.0
     """Standard deviation of resampled medians relative to that of the median itself.
 
@@ -50,9 +50,9 @@ def draw_medians(times: Times, rules: Rules, draws: int, seed: int) -> Draws:
 
 
 def _ends(times: Times, rules: Rules) -> tuple[Array, Array] | None:
-    """Between what each time lies; None where nothing is known, or the rules round up to the hit.
+    """The interval of each time; None if unknown, or if the rules round times up to the hit.
 
-    Draws take each time anywhere in its interval.
+    Draws take each time uniformly from its interval.
     """
     if rules.time == "hit" or np.array_equal(times.miss, times.latest, equal_nan=True):
         return None
@@ -61,10 +61,10 @@ def _ends(times: Times, rules: Rules) -> tuple[Array, Array] | None:
 
 
 def censoring_limit(times: Times) -> Array:
-    """The time at which a study that did not reach is censored, (S, W).
+    """The time at which a study that did not reach the target is censored, (S, W).
 
-    The trials' limit where known, else the longest time of the column: a trial that ran to its end
-    without a hit presumably took at least about as long as the slowest hit.
+    The time limit of the trials if known, else the longest time of the column: a trial that ended
+    without a hit presumably ran at least about as long as the slowest hit.
     """
     finite = np.where(np.isfinite(times.hit), times.hit, 0.0)
     longest = np.broadcast_to(finite.max(axis=(0, 2)), times.limit.shape)

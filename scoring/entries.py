@@ -1,10 +1,10 @@
-"""Entries: a submission's name and content, and which contents of a name a score has.
+"""Entries: a submission's name and content, and the choice among contents of one name.
 
-Whoever edits a submission and runs it again has a new entry under the old name. By default the
-latest content of each name is scored; the older ones are left out, and the scoreboard says so and
-how many there were. `--allow older-contents` scores each as an entry of its own. The choice is made
-here and nowhere else, by `scoring.evaluate.score_results` for a scoreboard and once more, from the
-same frame, by whoever shows the trials behind it.
+Editing a submission and running it again creates a new entry under the old name. By default only
+the latest content of each name is scored; the scoreboard reports how many older ones were omitted.
+`--allow older-contents` scores each content as a separate entry. Only this module makes the choice:
+`scoring.evaluate.score_results` calls it for a scoreboard, and code that shows the trials behind a
+scoreboard calls it again on the same frame.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ OLDER = "older-contents"
 
 @dataclass(frozen=True)
 class Entry:
-    """What a board ranks: a submission's name and its content."""
+    """The key of an entry: a submission's name and its content."""
 
     submission: str
     content_hash: str
     begun_at: str
-    """When the last of its trials began; '' if none has."""
+    """When its latest trial began; '' if none has begun."""
 
     @property
     def label(self) -> str:
-        """Its name where a frame has several contents of the submission."""
+        """The entry's name if a frame has several contents of the submission."""
         return f"{self.submission}@{self.content_hash[:8]}"
 
 
 @dataclass(frozen=True)
 class Contents:
-    """The contents of one name in a results frame, the latest last."""
+    """The contents of one name in a results frame, latest last."""
 
     entries: tuple[Entry, ...]
 
     @property
     def latest(self) -> Entry:
-        """The one whose trial began last."""
+        """The content whose trial began last."""
         return self.entries[-1]
 
     def __len__(self) -> int:
@@ -63,14 +63,14 @@ def contents_by_name(frame: pd.DataFrame) -> dict[str, Contents]:
 
 
 def entry_labels(frame: pd.DataFrame) -> pd.Series[str]:
-    """Each trial's submission, with its content where the frame has several of that name."""
+    """Each trial's submission, with its content if the frame has several contents of the name."""
     name = frame["submission"].astype(str)
     count = frame.groupby("submission")["content_hash"].transform("nunique")
     return name.where(count <= 1, name + "@" + frame["content_hash"].astype(str).str[:8])
 
 
 def select_contents(frame: pd.DataFrame, allowed_rules: Collection[str]) -> pd.DataFrame:
-    """The trials that are scored: of each name the latest content, or all if that is allowed."""
+    """The trials that are scored: the latest content of each name, or all contents if allowed."""
     if OLDER in allowed_rules:
         return frame
     latest = {name: of.latest.content_hash for name, of in contents_by_name(frame).items()}
@@ -78,7 +78,7 @@ def select_contents(frame: pd.DataFrame, allowed_rules: Collection[str]) -> pd.D
 
 
 def content_flags(frame: pd.DataFrame, allowed_rules: Collection[str]) -> tuple[str, ...]:
-    """What became of names with several contents, given the frame that has all of them."""
+    """Flags for names with several contents, from a frame with all contents."""
     flags = []
     for name, contents in contents_by_name(frame).items():
         if len(contents) > 1 and OLDER in allowed_rules:

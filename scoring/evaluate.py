@@ -41,9 +41,9 @@ def score_results(
 ) -> Scoreboard:
     """Score a results frame (`scoring.columns.RESULTS`).
 
-    In this order: names that stand for several submissions are refused, of each name the latest
-    content is chosen (`scoring.entries`), what must not be mixed is refused (`scoring.mixtures`),
-    each study's best trial is chosen, and the study times are scored.
+    In this order: names shared by different submissions are refused, the latest content of each
+    name is chosen (`scoring.entries`), mixtures are refused (`scoring.mixtures`), each study's best
+    trial is chosen, and the study times are scored.
 
     Args:
         frame: results, one row per trial.
@@ -51,11 +51,11 @@ def score_results(
         clock: a name in `scoring.clock.CLOCKS`.
         allowed_rules: rules of `scoring.refusals.RULES` whose breach only flags the scoreboard.
         curves: the trials' evaluations, for rules that choose a study's trial by evaluation index.
-        evidence: what a look at the records themselves found.
+        evidence: the mismatches found in the records.
 
     Raises:
-        HarnessError: the frame is incomplete or breaks a rule that is not allowed, or curves are
-            needed and missing.
+        HarnessError: the frame is incomplete, breaks a rule whose breach is not allowed, or curves
+            are needed but missing.
     """
     check_allowed(allowed_rules)
     everything = prepare(frame)
@@ -90,27 +90,27 @@ def score_results(
 
 
 def scored_trials(frame: pd.DataFrame, allowed_rules: Collection[str] = ()) -> pd.DataFrame:
-    """The prepared trials of a results frame that a score has.
+    """The scored trials of a results frame, prepared.
 
-    Those of older contents and of entries whose mark is not ranked are left out.
+    Older contents and entries with an unranked mark are omitted.
 
     Raises:
-        HarnessError: no entry is left that is ranked.
+        HarnessError: no ranked entry remains.
     """
     return prepare(select_ranked(select_contents(prepare(frame), allowed_rules), allowed_rules))
 
 
 def unranked_trials(frame: pd.DataFrame, allowed_rules: Collection[str] = ()) -> pd.DataFrame:
-    """The prepared trials of a results frame that are shown and not ranked; often there are none.
+    """The unranked trials of a results frame, prepared; often there are none.
 
-    They are named as they would be among all that are shown.
+    Their names are those that they have among all shown entries.
     """
     trials = prepare(select_contents(prepare(frame), allowed_rules))
     return select_unranked(trials, allowed_rules)
 
 
 def _contents(everything: pd.DataFrame, frame: pd.DataFrame) -> dict[str, int]:
-    """How many contents the name of each entry of a frame has tried."""
+    """The number of contents tried under each entry's name."""
     counts = {name: len(contents) for name, contents in contents_by_name(everything).items()}
     entries = frame[["entry", "submission"]].drop_duplicates()
     return {str(entry): counts[str(name)] for entry, name in entries.itertuples(index=False)}

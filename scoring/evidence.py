@@ -1,4 +1,4 @@
-"""What a look at the records behind a results frame found, as breaches and flags."""
+"""Mismatches in the records behind a results frame, as breaches and flags."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from scoring.refusals import Breach
 
 @dataclass(frozen=True)
 class Evidence:
-    """What of a folder of records does not fit itself; empty where all fits, or nothing was read.
+    """The mismatches in a folder of records; empty if there are none, or no records were read.
 
-    `harness score` and its relatives fill it as they read records (`harness.analysis.reading`);
-    `scoring` reads none.
+    Commands that score fill it as they read records (`harness.analysis.reading`); `scoring` itself
+    reads none.
     """
 
     mismatches: tuple[str, ...] = ()
-    """Where an identity, a chain or the ledger does not fit, and how."""
+    """Descriptions of mismatches in identities, hash chains or the ledger."""
     missing_trials: tuple[str, ...] = ()
-    """Folders of trials that the ledger planned and the records lack."""
+    """Folders of trials that are planned in the ledger but missing."""
 
     def breaches(self) -> list[Breach]:
-        """A breach if trials are missing that the ledger has."""
+        """A breach if trials of the ledger are missing."""
         if not self.missing_trials:
             return []
         trials = self.missing_trials
@@ -29,18 +29,18 @@ class Evidence:
         return [Breach("missing-records", f"{len(trials)} trials are not there: {names}")]
 
     def flags(self) -> tuple[str, ...]:
-        """A flag if records do not fit."""
+        """A flag if there are mismatches."""
         if not self.mismatches:
             return ()
         count = f"{len(self.mismatches)} mismatches, the first: " if self.mismatches[1:] else ""
         return (f"unverified: {count}{self.mismatches[0]}; all of them: harness verify OUT --all",)
 
     def join(self, other: Evidence) -> Evidence:
-        """What was found in this folder and in another one."""
+        """The evidence of this folder and another one together."""
         return Evidence(
             self.mismatches + other.mismatches, self.missing_trials + other.missing_trials
         )
 
 
 NOT_READ = Evidence()
-"""Of results that come from elsewhere than records."""
+"""The evidence for results that were not read from records."""

@@ -1,4 +1,4 @@
-"""Flags for conditions that are allowed but should be visible, from a results frame."""
+"""Flags, from a results frame, for conditions that are allowed but should be visible."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from scoring.mixtures import trial_counts
 
 
 def trial_flags(frame: pd.DataFrame) -> tuple[str, ...]:
-    """Flags for what happened to trials, such as interference.
+    """Flags for events of trials, such as interference.
 
     Optional columns: `normalised` (how), `interference` (by what), `contention` (how much),
-    `attempt` (number), `resumed` (how often), and `files` (hash of the submission byte for byte).
+    `attempt` (number), `resumed` (how often), and `files` (hash of the submission's exact bytes).
     """
     flags = []
     if "normalised" in frame.columns:
@@ -41,14 +41,15 @@ def trial_flags(frame: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _count_nonempty(frame: pd.DataFrame, column: str) -> int:
-    """Of how many trials an optional column of words says something."""
+    """The number of trials with a text in an optional column."""
     return int(frame[column].fillna("").ne("").sum()) if column in frame.columns else 0
 
 
 def gap_flags(frame: pd.DataFrame) -> tuple[str, ...]:
-    """Flags for what a prepared frame lacks of its suite, although no entry has more than another.
+    """Flags for parts of the suite that a prepared frame lacks for all entries.
 
-    A workload that nobody ran, and studies with another number of trials than the ruleset's.
+    These are workloads that nobody ran, and studies whose number of trials differs from the
+    ruleset's.
     """
     return (*_workload_gaps(frame), *_trial_gaps(frame))
 

@@ -1,8 +1,8 @@
 """The results frame: one row per trial, with everything that scoring needs from a record.
 
 `harness.record.tables.results_frame(store)` builds it from a folder of records, and
-`curves_frame(store)` the matching curves; nothing in `scoring` reads records itself. What their
-columns are is declared in `scoring.columns`.
+`curves_frame(store)` the matching curves; nothing in `scoring` reads records itself.
+`scoring.columns` declares their columns.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def prepare(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def finished_trials(frame: pd.DataFrame) -> pd.DataFrame:
-    """The trials of a results frame that have ended, in whichever state."""
+    """The trials of a results frame that have ended, in any state."""
     return frame[frame["state"] != "unfinished"]
 
 

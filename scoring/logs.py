@@ -3,7 +3,7 @@
     <submission>/study_<k>/<workload>_<framework>/trial_<n>/eval_measurements.csv
 
 Only the required columns are read: the target's metric, `score` (submission time) and
-`global_step`. Folders with a different layout, and workloads without a target, are skipped.
+`global_step`. Folders with another layout, and workloads without a target, are skipped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FILE = "eval_measurements.csv"
 
 
 class TrialLog(NamedTuple):
-    """Location of one trial's evaluations."""
+    """The location of a trial's evaluations."""
 
     submission: str
     workload: str
@@ -43,7 +43,7 @@ class Hit(NamedTuple):
 
 
 def study_times(logs: Path, rules: Rules) -> pd.DataFrame:
-    """The table of study times of a folder of logs.
+    """The table of study times from a folder of logs.
 
     A study's time is that of its trial with the smallest evaluation index at the target (ties
     broken by time) or, depending on the rules, with the smallest time; infinite if none reaches the
@@ -80,7 +80,7 @@ def _order(trial: tuple[float, float, float]) -> tuple[float, bool, float]:
 
 
 def first_hit(measurements: Measurements, target: RuleTarget) -> Hit | None:
-    """The first evaluation at or beyond the target; NaN never is."""
+    """The first evaluation that meets the target; NaN never does."""
     sign = 1.0 if target.direction == "maximize" else -1.0
     bound = sign * target.value
     for row, value in enumerate(measurements.metric):

@@ -1,4 +1,4 @@
-"""Mixtures: trials in one results frame that do not belong on one board, each with its rule."""
+"""Mixtures: trials in a results frame that do not belong on the same board, by rule."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ ONE_FOR_ALL = {
     "mixed-variables": "variables",
     "mixed-harnesses": "harness_hash",
 }
-"""Rules by which all trials have one value of a column."""
+"""Columns in which all trials must have the same value, by rule."""
 ONE_FOR_A_MACHINE = {"mixed-hardware": "hardware", "mixed-threads": "threads"}
-"""Rules by which trials have one value where their workloads are meant for one machine."""
+"""Columns in which trials must agree if their workloads are declared for the same machine, by rule.
+"""
 HASH = 64
-"""Characters of a hash, of which the first twelve are shown."""
+"""The length of a hash; its first twelve characters are shown."""
 
 
 def name_breaches(frame: pd.DataFrame) -> list[Breach]:
-    """Breaches by names that stand for several submissions, in a frame with all contents."""
+    """Breaches by names shared by different submissions, in a frame with all contents."""
     places = frame[["submission", "location"]].drop_duplicates().astype(str)
     return [
         Breach("mixed-locations", f"{name} lies in {' and in '.join(sorted(part['location']))}")
@@ -62,7 +63,7 @@ def _frame_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
 
 
 def _machine_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
-    """Breaches by several machines; a suite may have workloads for a processor and for a GPU."""
+    """Breaches by several machines; a suite may have workloads for a CPU and for a GPU."""
     machines = frame["meant_for"] if "meant_for" in frame else pd.Series("", index=frame.index)
     for name, part in frame.groupby(machines):
         where = f" on workloads for {name}" if name else ""
@@ -72,12 +73,12 @@ def _machine_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
 
 
 def _distinct(values: pd.Series[str]) -> int:
-    """How many values there are; '' is none, as of a trial that has not begun."""
+    """The number of distinct values; '' does not count, as for a trial that has not begun."""
     return len([value for value in values.unique() if value != ""])
 
 
 def _values(frame: pd.DataFrame, values: pd.Series[str]) -> str:
-    """Each value and whose it is, in words."""
+    """Each value and its owners, in words."""
     pairs = pd.DataFrame({"value": values.astype(str), "entry": frame["entry"].astype(str)})
     owners: dict[str, list[str]] = {}
     for value, name in sorted(pairs.drop_duplicates().itertuples(index=False, name=None)):
@@ -94,7 +95,7 @@ def _short(value: str) -> str:
 
 
 def _breaches_within(frame: pd.DataFrame, group: str, rule: str, column: str) -> Iterator[Breach]:
-    """Breaches by groups of trials that have several values of a column."""
+    """Breaches by groups of trials with several values in a column."""
     counts = frame.groupby(group)[column].nunique()
     for name in counts[counts > 1].index:
         part = frame[frame[group] == name]
@@ -102,7 +103,7 @@ def _breaches_within(frame: pd.DataFrame, group: str, rule: str, column: str) ->
 
 
 def _version_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
-    """Breaches by packages of several versions; one that was not there yet is no version."""
+    """Breaches by packages in several versions; a package that was absent has no version."""
     parts = {
         text: dict(part.split(" ", 1) for part in text.split("; ")) if text else {}
         for text in map(str, frame["versions"].unique())
@@ -116,7 +117,7 @@ def _version_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
 
 
 def _budget_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
-    """Breaches by several budgets on one machine; each machine and framework has its own."""
+    """Breaches by several budgets on one machine; budgets depend on machine and framework."""
     of_one_machine = ["column", "hardware", "framework", "ruleset"]
     is_ours = frame["origin"].ne("imported") & frame["hardware"].astype(str).ne("")
     for (name, *_), part in frame[frame["scored"].astype(bool) & is_ours].groupby(of_one_machine):
@@ -127,7 +128,7 @@ def _budget_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
 
 
 def _duplicate_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
-    """Breaches by several trials in one place of a study, or by one trial in several folders."""
+    """Breaches by trials with the same number in a study, or one trial in several folders."""
     place = ["entry", "framework", "ruleset", "column", "study", "trial"]
     is_again = frame.duplicated(place, keep=False)
     if not is_again.any():
@@ -144,9 +145,9 @@ def _duplicate_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
 
 
 def trial_counts(frame: pd.DataFrame) -> pd.DataFrame:
-    """How many trials each study has that was measured: its keys, and `trials`.
+    """The number of trials of each measured study: its keys, and `trials`.
 
-    Published studies lack the trials that were not evaluated.
+    Published studies lack trials that were not evaluated.
     """
     study = ["column", "ruleset", "entry", "framework", "study"]
     places = frame.loc[frame["origin"].ne("imported"), [*study, "trial"]].drop_duplicates()

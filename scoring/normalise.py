@@ -1,10 +1,10 @@
-"""Conversion of another machine's times to this one's, by a reference run in between.
+"""Convert another machine's times to this one's, by trials of a reference in between.
 
     time here = time there / ratio,   ratio = median over trials of (s/step there) / (s/step here)
 
 for each workload, over the reference's trials on the same instances on both machines. Seconds per
-step are compared instead of times to target, which also depend on the reference's luck. The ratio
-is specific to the reference: another method may gain more or less from a machine, so every score is
+step are compared rather than times to target, which also depend on chance. The ratio is specific to
+the reference: another method may gain more or less from a machine, so every converted score is
 flagged.
 """
 
@@ -19,47 +19,48 @@ import pandas as pd
 from harness.core.errors import HarnessError
 
 MOST_BETWEEN = 3
-"""Maximum number of trials between two of the reference's: one study."""
+"""Maximum number of trials between two trials of the reference: one study."""
 DRIFT = 0.25
-"""Maximum relative spread of the reference's ratios; the same limit flags a disturbed trial."""
+"""Maximum relative spread of the reference's ratios; the same limit flags a trial for interference.
+"""
 SECONDS = ["time_to_target_s", "last_miss_s", "hit_s", "timed_s", "budget_s"]
 OWN = 32
-"""Characters of a shipped submission's hash that stand for its own files; the others stand for what
-all that ship share, most of which a reference does not run."""
+"""The characters of a shipped submission's hash that depend on its own files; the others depend on
+code shared by all shipped submissions, most of which the reference does not run."""
 INSTANCE = [
     "framework", "own_content", "ruleset", "column",
     "study", "trial", "instance_seed", "workload_hash",
 ]  # fmt: skip
-"""What the reference's trials on both machines have in common, its own content included."""
+"""The columns in which the reference's trials on both machines must agree."""
 
 
 class Bracket(NamedTuple):
-    """When the reference ran around one trial of another entry on the same workload."""
+    """The times of the reference's trials around a trial of another entry on the same workload."""
 
     trial: str
-    """The trial's identity."""
+    """The identity of the enclosed trial."""
     what: str
-    """Where its record lies, and of which workload it is, for messages."""
+    """Its record's folder and its workload, for messages."""
     before: str
-    """The end of the reference's last trial that ended before it began; '' if there is none."""
+    """The end of the reference's latest trial before it; '' if there is none."""
     after: str
-    """The beginning of the reference's first trial after it; '' if there is none."""
+    """The beginning of the reference's next trial after it; '' if there is none."""
     between: int
-    """How many trials of other entries began between the two, or since the first."""
+    """The number of other entries' trials that began between the two, or since the first."""
 
     @property
     def is_close(self) -> bool:
-        """Whether the reference ran shortly before it: what may lack is a trial after it."""
+        """Whether the reference ran shortly before it, so that at most a later trial is missing."""
         return self.before != "" and self.between <= MOST_BETWEEN
 
     @property
     def is_between(self) -> bool:
-        """Whether it lies between two trials of the reference, at most a study apart."""
+        """Whether it ran between two trials of the reference, at most a study apart."""
         return self.is_close and self.after != ""
 
 
 def normalise(frame: pd.DataFrame, other: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """Combine two prepared frames, converting times of the second to the first's machine.
+    """Combine two prepared frames, with the second's times converted to the first's machine.
 
     The second frame's reference trials are dropped. The column `normalised` describes the
     conversion of a trial; it is empty for those of the first frame.
@@ -67,11 +68,11 @@ def normalise(frame: pd.DataFrame, other: pd.DataFrame, reference: str) -> pd.Da
     Args:
         frame: prepared frame of one machine.
         other: prepared frame of another machine, with the columns `begun_at` and `ended_at`.
-        reference: the submission that ran on both.
+        reference: the submission that ran on both machines.
 
     Raises:
-        HarnessError: the machines are the same, an entry is in both frames, the reference lacks
-            trials or was not run in between, or the other machine's speed changed.
+        HarnessError: the machines are the same, an entry is in both frames, trials of the reference
+            are missing or did not enclose the others, or the other machine's speed changed.
     """
     _refuse_entries_of_both(frame, other[other["submission"] != reference])
     refuse_unless_between(brackets(other, reference), reference)
@@ -80,9 +81,9 @@ def normalise(frame: pd.DataFrame, other: pd.DataFrame, reference: str) -> pd.Da
 
 
 def convert(frame: pd.DataFrame, other: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """The second frame's trials but for the reference's, in seconds of the first's machine.
+    """The second frame's trials, without the reference's, in seconds of the first's machine.
 
-    That they lie between the reference's is `refuse_unless_between`'s to see.
+    `refuse_unless_between` checks that trials of the reference enclose them.
 
     Raises:
         HarnessError: as `normalise`.
@@ -125,7 +126,7 @@ def _refuse_entries_of_both(frame: pd.DataFrame, theirs: pd.DataFrame) -> None:
 
 
 def brackets(frame: pd.DataFrame, reference: str) -> list[Bracket]:
-    """When the reference ran around each trial of the other entries of a prepared frame."""
+    """The times of the reference's trials around each other trial of a prepared frame."""
     all_brackets = []
     for column, trials in frame.groupby("column"):
         is_reference = trials["submission"] == reference
@@ -144,7 +145,7 @@ def brackets(frame: pd.DataFrame, reference: str) -> list[Bracket]:
 
 
 def refuse_unless_between(trials: Iterable[Bracket], reference: str) -> None:
-    """Require each trial to lie between two of the reference's, at most a study apart."""
+    """Check that each trial ran between two trials of the reference, at most a study apart."""
     for trial in trials:
         if not trial.is_between:
             raise HarnessError(

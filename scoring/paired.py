@@ -1,17 +1,17 @@
 """Log ratios of two entries' times on the same studies, and the t-test of their mean.
 
-Of study k on workload w the log ratio is d[w, k] = log t_B - log t_A, both times cut at the pair's
-limit, so that a miss is the limit and nothing is left out. Of two equal entries it is symmetric
-about zero. With one noise for all workloads,
+The log ratio of study k on workload w is d[w, k] = log t_B - log t_A, with both times cut at the
+pair's limit, so that a miss counts as the limit and no study is omitted. For equal entries it is
+symmetric about zero. With the same noise on all workloads,
 
     d[w, k] = mu[w] + e[w, k],    e ~ N(0, sigma^2),    theta = mean of mu over workloads,
 
     t = theta_hat / (s sqrt(v)),    v = sum(1 / K[w]) / W^2,    nu = sum(K[w] - 1),
 
 with theta_hat the mean of the workloads' means and s^2 the pooled variance within workloads, on nu
-degrees of freedom. The t-test, which is asked once, does not rely on one noise for all: it takes
-the degrees of freedom of Welch and Satterthwaite, (sum q[w])^2 / sum(q[w]^2 / (K[w] - 1)) with
-q[w] the variance of the mean of workload w.
+degrees of freedom. The fixed-sample t-test does not assume the same noise: it uses the degrees of
+freedom of Welch and Satterthwaite, (sum q[w])^2 / sum(q[w]^2 / (K[w] - 1)), where q[w] is the
+variance of the mean of workload w.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ MANY = np.iinfo(np.int64).max
 
 
 class Moments(NamedTuple):
-    """What the test needs of log ratios (..., W, K); each (...)."""
+    """The statistics of log ratios (..., W, K) that the tests need; each has shape (...)."""
 
     mean: Array
-    """theta_hat."""
+    """theta_hat, the mean log ratio."""
     variance: Array
-    """v: that of the mean in units of sigma^2; infinite without a study."""
+    """v, the variance of the mean in units of sigma^2; infinite without a study."""
     squares: Array
-    """nu s^2: the sum of squared deviations from the workloads' means."""
+    """nu s^2, the sum of squared deviations from the workloads' means."""
     freedom: Array
     """nu."""
     welch: Array
-    """Degrees of freedom where workloads differ in noise; nan without noise."""
+    """Degrees of freedom if workloads differ in noise; NaN without noise."""
     studies: Array
-    """The fewest studies of a workload that has any."""
+    """The minimum number of studies over workloads with any study."""
 
 
 def moments(ratios: Array) -> Moments:
-    """The moments of log ratios (..., W, K); NaN where one of the two has no study."""
+    """The moments of log ratios (..., W, K), which are NaN where one of the two has no study."""
     present = ~np.isnan(ratios)
     counts = present.sum(axis=-1)
     has = counts > 0
@@ -68,7 +68,7 @@ def moments(ratios: Array) -> Moments:
 
 
 def _welch(squares: Array, free: Array) -> Array:
-    """Degrees of freedom of the sum of variances of means, from workloads (..., W)."""
+    """Degrees of freedom of the sum of the means' variances over workloads (..., W)."""
     of_mean = squares / np.maximum(free * (free + 1), 1)
     with np.errstate(invalid="ignore"):
         return np.asarray(
@@ -77,7 +77,7 @@ def _welch(squares: Array, free: Array) -> Array:
 
 
 def p_values(of: Moments) -> Array:
-    """Two-sided p-values of the t-test of equal entries; 1 where nothing is known of the noise."""
+    """Two-sided p-values of the t-test for equal entries; 1 if the noise is unknown."""
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.abs(of.mean) / np.sqrt(of.squares / of.freedom * of.variance)
     is_known = (of.freedom > 0) & (of.mean != 0)

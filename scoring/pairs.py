@@ -1,4 +1,4 @@
-"""All pairwise comparisons: which entry is faster over all workloads, by how much, how surely."""
+"""All pairwise comparisons over all workloads: which entry is faster, by how much, how surely."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class PairTable:
     factor: Array
     """(S, S): median over the draws."""
     low: Array
-    """(S, S): with censored times set to the limit; `hidden` tells how often that decides."""
+    """(S, S): with censored times set to the limit; `hidden` tells how often this decides."""
     high: Array
 
     def to_json(self, names: tuple[str, ...]) -> dict[str, dict[str, dict[str, float]]]:
-        """The table, by the names of A and B."""
+        """The table of all pairs, indexed by the names of A and B."""
         return {
             a: {
                 b: {
@@ -44,7 +44,7 @@ class PairTable:
 
 
 def pair_table(times: Times, medians: Array, columns: list[int], spread: float = 1.0) -> PairTable:
-    """The table of all pairs from draws of median times (R, S, B) on the base workloads."""
+    """The comparisons of all pairs, from draws of median times (R, S, B) on the base workloads."""
     entries = medians.shape[1]
     p_beats, hidden = np.full((entries, entries), 0.5), np.zeros((entries, entries))
     ends = np.ones((3, entries, entries))

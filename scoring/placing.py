@@ -1,7 +1,7 @@
-"""The place of a run's entries among those of a board that others made, possibly elsewhere.
+"""The place of a run's entries on a board, which may come from another machine.
 
-Each pair is compared as `harness compare` does, on the workloads and in the studies that both have.
-In steps machines do not matter; in seconds both must be of one machine, or converted to it
+Each pair is compared as by `harness compare`, on the workloads and studies that both have. Step
+counts do not depend on the machine; seconds must be from the same machine, or converted to it
 (`scoring.normalise`).
 """
 
@@ -23,47 +23,50 @@ from scoring.screening import screening_error
 from scoring.studies import times_of
 
 SAME = ("suite", "ruleset", "framework", "round")
-"""What a run and a board have in common, or their instances differ."""
+"""The columns in which a run and a board must agree, because instances depend on them."""
 DRAWS = 1000
 SHOWN_COUNT = 6
-"""At most as many settled entries are named."""
+"""The maximum number of settled entries that are named."""
 
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where an entry stands among those of a board."""
+    """The place of an entry among those of a board."""
 
     entry: str
     again: str
-    """The command that runs it again on the same workloads."""
+    """The command that runs the entry on the same workloads again."""
     clock: Clock
     comparisons: Mapping[str, Comparison]
-    """With each entry of the board, the fastest first; factors above 1: this one is faster."""
+    """Comparisons with the board's entries, fastest first; a factor above 1 means that this entry
+    is faster."""
     studies: Mapping[str, int]
-    """How many studies the board has of each of them, on all workloads of the comparison."""
+    """For each comparison, the number of studies that the board has on all its workloads."""
 
     @property
     def workloads(self) -> tuple[str, ...]:
-        """What the comparisons rest on."""
+        """The data that the comparisons are based on, in words."""
         return next(iter(self.comparisons.values())).workloads
 
     @property
     def faster(self) -> list[str]:
-        """The board's entries that are ahead as far as is seen, the nearest last."""
+        """The board's entries that appear faster, nearest last."""
         return [name for name, c in self.comparisons.items() if c.factor.overall <= 1.0]
 
     @property
     def slower(self) -> list[str]:
-        """Those that are behind, the nearest first."""
+        """The board's entries that appear slower, nearest first."""
         return [name for name, c in self.comparisons.items() if c.factor.overall > 1.0]
 
     @property
     def neighbours(self) -> list[str]:
-        """The entries between which it stands; one at an end of the board."""
+        """The neighbouring entries; only one at an end of the board."""
         return [*self.faster[-1:], *self.slower[:1]]
 
     def lines(self) -> Iterator[str]:
-        """The place in words: the neighbours, what is settled, what would settle the rest."""
+        """The place in words: the neighbours, settled pairs, and the studies that would settle the
+        others.
+        """
         on = ", ".join(self.workloads)
         yield f"{self.entry}, in {self.clock.unit} on {on}: {self._between()}"
         if all(comparison.studies < 2 for comparison in self.comparisons.values()):
@@ -85,9 +88,9 @@ class Place:
         return f"between {self.faster[-1]} and {self.slower[0]}"
 
     def _what_would_settle(self, name: str) -> str | None:
-        """What would settle it against an entry of the board; None if it is settled.
+        """The studies that would settle a comparison, in words; None if it is settled.
 
-        Studies that the board has need be run of this entry alone; further ones of both.
+        For studies that the board has, only this entry needs to run; for further ones, both.
         """
         comparison = self.comparisons[name]
         more = comparison.more_studies
@@ -107,7 +110,7 @@ class Place:
 
 
 def places(board: pd.DataFrame, own: pd.DataFrame, clock: str = "steps") -> tuple[Place, ...]:
-    """The places of a run's entries that the board does not have.
+    """The places of a run's entries that are not on the board.
 
     Args:
         board: prepared trials of the board.
@@ -115,7 +118,7 @@ def places(board: pd.DataFrame, own: pd.DataFrame, clock: str = "steps") -> tupl
         clock: a name in `scoring.clock.CLOCKS`.
 
     Raises:
-        HarnessError: the two are not of the same instances, or, in seconds, not of one machine.
+        HarnessError: instances differ or, for seconds, machines differ.
     """
     is_new = ~own["content_hash"].isin(board["content_hash"]) & own["state"].ne("unfinished")
     new, finished = own[is_new], finished_trials(board)
@@ -134,7 +137,7 @@ def places(board: pd.DataFrame, own: pd.DataFrame, clock: str = "steps") -> tupl
 
 
 def _place(entry: str, trials: pd.DataFrame, board: pd.DataFrame, clock: Clock) -> Place:
-    """An entry among those of the board that ran on all of its workloads that the board has."""
+    """The place of an entry among the board's entries that ran all shared workloads."""
     columns = set(trials["column"]) & set(board["column"])
     fitting = {
         str(name): theirs
@@ -159,7 +162,7 @@ def _place(entry: str, trials: pd.DataFrame, board: pd.DataFrame, clock: Clock) 
 
 
 def _again(trials: pd.DataFrame) -> str:
-    """The command that runs an entry on the same workloads, its counts of studies left open."""
+    """The command that runs an entry on the same workloads; the number of studies is open."""
     first = trials.iloc[0]
     workload_names = sorted(set(trials["workload"]))
     is_whole = set(str(first["suite_workloads"]).split(", ")) <= set(workload_names)
@@ -171,7 +174,9 @@ def _again(trials: pd.DataFrame) -> str:
 
 
 def _comparison(a: str, b: str, trials: pd.DataFrame, clock: Clock) -> Comparison:
-    """Two entries on the workloads and in the studies that both have: the same instances."""
+    """The times of two entries on the workloads and studies that both have, thus on the same
+    instances.
+    """
     of_both = trials.groupby("column")["entry"].transform("nunique") == 2
     trials = trials[of_both]
     studies = [set(part["study"]) for _, part in trials.groupby(["entry", "column"])]
@@ -181,7 +186,7 @@ def _comparison(a: str, b: str, trials: pd.DataFrame, clock: Clock) -> Compariso
 
 
 def _refuse_others(board: pd.DataFrame, own: pd.DataFrame, clock: str) -> None:
-    """Refuse a run whose trials are not those of the board, but for the submission."""
+    """Check that a run's trials differ from the board's only in the submission."""
     if board.empty:
         raise HarnessError(
             f"the board has none of {', '.join(sorted(set(own['column'])))}",

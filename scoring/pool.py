@@ -1,4 +1,4 @@
-"""Dependence of a scoreboard on the pool of entries, and ranks over workloads."""
+"""The dependence of scores on the pool of entries, and mean ranks over workloads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scoring.times import Array
 
 
 def ranks_of(scores: Array) -> Array:
-    """Ranks, with 1 the best; equal scores share the better rank."""
+    """Ranks from 1, the best; equal scores share the better rank."""
     return np.asarray(rankdata(-scores, method="min"))
 
 
@@ -49,13 +49,13 @@ class CriticalDifference:
     mean_ranks: Array
     """(S,): an entry's rank by time, averaged over workloads; equal times share the mean rank."""
     difference: float
-    """Mean ranks further apart than this differ at the 10 % level."""
+    """Mean ranks that are further apart than this differ at the 10 % level."""
     p_value: float
     """P-value of Friedman's test of equal entries."""
 
 
 def critical_difference(board: Scoreboard, level: float = 0.10) -> CriticalDifference | None:
-    """The critical difference of mean ranks; None for fewer than 3 entries or 3 workloads."""
+    """Mean ranks with their critical difference; None for fewer than 3 entries or 3 workloads."""
     times = board.medians[:, board.base_columns]
     entries, workloads = times.shape
     if entries < 3 or workloads < 3:

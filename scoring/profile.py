@@ -28,7 +28,7 @@ def median_times(times: Array) -> Array:
 
 
 def settle_missing(times: Array, rules: Rules) -> Array:
-    """Treat missing studies (NaN) according to the rules; (..., S, W, K).
+    """Handle missing studies (NaN) according to the rules; (..., S, W, K).
 
     A missing study counts as not reached only if some other entry has it.
     """
@@ -39,7 +39,7 @@ def settle_missing(times: Array, rules: Rules) -> Array:
 
 
 def base_workloads(workloads: tuple[str, ...], rules: Rules) -> tuple[str, ...]:
-    """The workloads that a score averages over, whether or not they are in the table."""
+    """The workloads that a score averages over, whether or not the table contains them."""
     if rules.base:
         return rules.base
     return tuple(name for name in workloads if name not in rules.held_out)
@@ -52,7 +52,9 @@ def times_by_rules(medians: Array, workloads: tuple[str, ...], rules: Rules) -> 
     times the best of its column is not reached; a base is not reached if its variant is not.
 
     Args:
-        medians: median times, (..., S, W), with columns `workloads`.
+        medians: median times, (..., S, W).
+        workloads: the columns of `medians`, W names.
+        rules: the scoring rules.
 
     Returns:
         Times, (..., S, B), with columns `base_workloads(workloads, rules)`.

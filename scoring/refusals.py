@@ -1,4 +1,4 @@
-"""Named rules that a score enforces; `--allow` overrides a rule and flags the result."""
+"""Named rules enforced by a score; `--allow` overrides a rule and flags the result."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ RULES = {
 
 @dataclass(frozen=True)
 class Breach:
-    """A broken rule, with what breaks it."""
+    """A broken rule, and the data that break it."""
 
     rule: str
     detail: str
 
 
 def check_allowed(allowed_rules: Collection[str]) -> None:
-    """Refuse a name given to `--allow` that is not a rule."""
+    """Check that the names given to `--allow` are rules."""
     for name in allowed_rules:
         if name not in RULES:
             raise UnknownNameError("rule", name, RULES)
@@ -66,12 +66,12 @@ def settle(
     """The flags for allowed breaches.
 
     Args:
-        breaches: the rules that results break.
+        breaches: the broken rules.
         allowed_rules: names of the rules that may be broken.
-        remarks: what to say beside a refusal, as it may explain it.
+        remarks: remarks to show with a refusal, which may explain it.
 
     Raises:
-        HarnessError: a breach is not allowed; the message names each rule and its option.
+        HarnessError: a breach is not allowed; the message names each broken rule and its option.
     """
     check_allowed(allowed_rules)
     violations = [breach for breach in breaches if breach.rule not in allowed_rules]
@@ -84,7 +84,7 @@ def settle(
 
 
 def missing_studies(times: Times, rules: Rules) -> list[Breach]:
-    """A breach if an entry lacks a study that another has and the rules penalise it."""
+    """A breach if an entry lacks a study that another has, and the rules penalise this."""
     if rules.missing == "drop":
         return []
     absent = np.isnan(times.hit) & ~np.isnan(times.hit).all(axis=0)
@@ -101,10 +101,10 @@ def time_breaches(times: Times, rules: Rules) -> list[Breach]:
 
 
 def missing_workloads(times: Times, rules: Rules) -> list[Breach]:
-    """A breach if nobody has a study of a workload that the rules name.
+    """A breach if no entry has a study of a workload that the rules name.
 
-    Without it every entry would have missed that workload, and without a held-out variant the base
-    workload as well, whatever time it has there.
+    Otherwise every entry would count as missing that workload's target; for a held-out variant,
+    even the base workload's, regardless of its time there.
     """
     held_out = (name for name, of in rules.held_out.items() if of in rules.base)
     present = np.flatnonzero((~np.isnan(times.hit)).any(axis=(0, 2)))

@@ -1,4 +1,4 @@
-"""Sensitivity to the target: scores and ranks with the target moved by up to 10 %."""
+"""Sensitivity to the target: scores and ranks with the target shifted by up to 10 %."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def runs_to_the_end(frame: pd.DataFrame) -> bool:
 def relaxation_curve(frame: pd.DataFrame, curves: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """Score and rank of each entry as a function of the target's shift.
 
-    A trial's time at a shifted target is that of its first evaluation within the budget that meets
-    it, or by rules that say so the crossing between that and the one before.
-    Targets harder than the declared one need trials recorded to the end of their budget; without
-    them only easier ones are included. Columns: easier_by, submission, score, rank.
+    A trial's time to a shifted target is that of its first evaluation within the budget that meets
+    it, or, under rules that interpolate, the crossing between that and the previous one. Targets
+    harder than the declared one need trials recorded to the end of their budget; without such
+    trials only easier targets are included. Columns: easier_by, submission, score, rank.
 
     Args:
         frame: prepared results (`scoring.frame.prepare`).
@@ -56,7 +56,7 @@ def relaxation_curve(frame: pd.DataFrame, curves: pd.DataFrame, rules: Rules) ->
 def shift_target(
     frame: pd.DataFrame, curves: pd.DataFrame, easier_by: float, rules: Rules | None = None
 ) -> pd.DataFrame:
-    """The results under a target made easier by a fraction of its absolute value."""
+    """The results for a target made easier by a fraction of its absolute value."""
     return _shift(frame, _evaluations(frame, curves), easier_by, rules or load_rules())
 
 
@@ -79,10 +79,10 @@ def _shift(
 
 
 def _evaluations(frame: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
-    """The evaluations of a frame's trials in the order of time, each with the one before it.
+    """The evaluations of a frame's trials in order of time, each with the previous one.
 
-    `height` is the metric with the sign that makes more of it better, `bound` the target's, `size`
-    the target's absolute value. The last evaluation is after the budget: it meets no target.
+    `height` is the metric, negated if smaller is better; `bound` is the target with the same sign,
+    `size` its absolute value. An evaluation after the budget meets no target.
     """
     sign = frame["direction"].map({"maximize": 1.0, "minimize": -1.0})
     targets = frame[["identity", "metric", "budget_s"]].assign(
@@ -98,8 +98,8 @@ def _evaluations(frame: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def _first_at_target(evaluations: pd.DataFrame, easier_by: float) -> pd.DataFrame:
-    """By identity: the first evaluation in time that meets a moved target, the one before it, and
-    the crossing between them, linear in log time.
+    """By identity: the first evaluation in time that meets the shifted target, the previous one,
+    and the crossing between them, linear in log time.
     """
     bound = evaluations["bound"] - easier_by * evaluations["size"]
     hits = evaluations.assign(bound=bound)[evaluations["height"] >= bound]

@@ -1,6 +1,6 @@
-"""What a frame's declaration is: columns with name, type, meaning and maker, and what checks them.
+"""Schemas of frames: columns with name, type, meaning and origin, and their checks.
 
-`scoring.columns` declares those of the two frames.
+`scoring.columns` declares the columns of the two frames.
 """
 
 from __future__ import annotations
@@ -39,38 +39,38 @@ class Column:
     kind: Kind
     meaning: str
     is_required: bool = True
-    """Whether a frame without it is refused."""
+    """Whether a frame without the column is refused."""
     maker: Maker = "record"
-    """What puts it there."""
+    """The code that adds the column."""
 
     def mismatch(self, values: pd.Series[Any]) -> str:
-        """What of the values is not of the column's type, in words; "" if all are."""
+        """A message if the values are not of the column's type; "" if they are."""
         return "" if values.empty or _is_of(self.kind, values) else f"{self.name} is no {self.kind}"
 
 
 @dataclass(frozen=True)
 class FrameSchema:
-    """All columns that a frame may have and scoring knows; others are left alone."""
+    """The columns of a frame that scoring knows; other columns are ignored."""
 
     title: str
     columns: tuple[Column, ...]
 
     def names(self, maker: Maker) -> tuple[str, ...]:
-        """The columns that one maker puts there, in order."""
+        """The names of the columns that a maker adds, in order."""
         return tuple(column.name for column in self.columns if column.maker == maker)
 
     @property
     def required_columns(self) -> tuple[str, ...]:
-        """The columns without which a frame is refused, in order."""
+        """The names of the required columns, in order."""
         return tuple(column.name for column in self.columns if column.is_required)
 
     def check(self, frame: pd.DataFrame) -> None:
-        """Check that a frame has the required columns, and in each known one values of its type.
+        """Check that a frame has the required columns, and values of the declared types.
 
-        What scoring itself puts there is not checked: it is made anew.
+        Columns that scoring itself adds are not checked, because they are recomputed.
 
         Raises:
-            HarnessError: it has not; the message names the columns.
+            HarnessError: it does not; the message names the columns.
         """
         missing_names = [name for name in self.required_columns if name not in frame.columns]
         if missing_names:
@@ -88,7 +88,7 @@ class FrameSchema:
                 )
 
     def table(self) -> str:
-        """The columns as a table for the documentation."""
+        """The columns as a Markdown table for the documentation."""
         lines = [
             f"| `{c.name}` | {c.kind} | {'yes' if c.is_required else ''} | {MAKERS[c.maker]} "
             f"| {c.meaning} |"
@@ -101,10 +101,10 @@ RULE = "|---|---|---|---|---|"
 
 
 class FrameRows:
-    """The rows of a frame as they are made, kept by column, which takes a tenth of their memory.
+    """Collects the rows of a frame by column, which takes a tenth of the memory.
 
     Args:
-        names: the columns, all of which every row has.
+        names: the columns, which every row must have.
     """
 
     def __init__(self, names: tuple[str, ...]) -> None:
@@ -114,7 +114,7 @@ class FrameRows:
         """Add a row.
 
         Raises:
-            ValueError: its columns are others.
+            ValueError: the row's columns differ.
         """
         if row.keys() != self._columns.keys():
             raise ValueError(f"other columns than declared: {row.keys() ^ self._columns.keys()}")
@@ -122,7 +122,7 @@ class FrameRows:
             self._columns[name].append(value)
 
     def extend(self, other: FrameRows) -> None:
-        """Add the rows of another frame of these columns."""
+        """Append the rows of another collection with the same columns."""
         for name, values in other._columns.items():
             self._columns[name] += values
 
@@ -144,7 +144,7 @@ def _is_of(kind: Kind, values: pd.Series[Any]) -> bool:
 
 
 def _numbers(values: pd.Series[Any]) -> np.ndarray | None:
-    """Values as floats; None if one of them is no number, as a text or a truth value is not."""
+    """Values as floats; None if one of them is not a number, for example a text or a bool."""
     if not pd.api.types.is_numeric_dtype(values):
         kinds = pd.api.types.infer_dtype(values, skipna=True)
         if kinds not in ("floating", "integer", "mixed-integer-float", "empty"):

@@ -43,11 +43,11 @@ class Scoreboard:
     """(S, 2): lowest and highest score if each time lies anywhere in [last miss, hit]."""
     flags: tuple[str, ...]
     contents: Mapping[str, int] = field(default_factory=dict)
-    """How many contents the name of each entry has tried; empty for a table of times."""
+    """The number of contents tried under each entry's name; empty for a table of times."""
     marks: Mapping[str, str] = field(default_factory=dict)
     """The mark of each entry (`harness.core.marks`); empty for a table of times."""
     unranked: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """The entries that are shown and not ranked (`scoring.standing.unranked_table`)."""
+    """The unranked entries (`scoring.standing.unranked_table`)."""
 
     @property
     def base(self) -> tuple[str, ...]:
@@ -62,7 +62,9 @@ class Scoreboard:
 
     @property
     def is_screening(self) -> bool:
-        """Whether no entry has more than one study of any workload: ratios, but no ranks."""
+        """Whether no entry has more than one study of any workload; ratios are then shown without
+        ranks.
+        """
         return bool((~np.isnan(self.times.hit)).sum(axis=-1).max(initial=0) < 2)
 
     def order(self) -> list[int]:
@@ -70,7 +72,7 @@ class Scoreboard:
         return sorted(range(len(self.scores)), key=lambda row: (-self.scores[row], row))
 
     def to_json(self) -> dict[str, Any]:
-        """Everything at full precision; infinite times are null."""
+        """Everything at full precision, for JSON; infinite times are null."""
         names = self.times.submissions
         return {
             "scores": dict(zip(names, self.scores.tolist(), strict=True)),
@@ -89,7 +91,7 @@ class Scoreboard:
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, object]]:
-    """The rows of a table; numbers that are not finite are null."""
+    """The rows of a table; non-finite numbers are null."""
     return [
         {
             str(key): None if isinstance(value, float) and not np.isfinite(value) else value
@@ -136,7 +138,8 @@ def score_ranges(times: Times, rules: Rules, medians: Array) -> Array:
     """The range of each score over the intervals [last miss, hit], (S, 2).
 
     A score decreases with the entry's own times and increases with the others', so it is extreme
-    where the entry's times are at one end of their intervals and all others' at the other end.
+    when the entry's times are at one end of their intervals and all other times at the opposite
+    end.
     """
     early, late = (median_times(settle_missing(e, rules)) for e in (times.miss, times.latest))
     if np.array_equal(early, late):

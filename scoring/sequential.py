@@ -1,15 +1,15 @@
-"""Comparison of two entries that may be looked at after every study: adding until it is settled.
+"""A sequential test of two entries, valid when studies are added until the pair is settled.
 
-The statistic is t of `scoring.paired`, of log ratios with mean theta and noise sigma. Against
-theta = 0 stands theta / sigma ~ N(0, EFFECT^2), and the evidence is the ratio of the two densities
-of t, where t / kappa has the t distribution under the alternative:
+The statistic is t of `scoring.paired`, for log ratios with mean theta and noise sigma. The null
+hypothesis is theta = 0, the alternative theta / sigma ~ N(0, EFFECT^2). The evidence E is the ratio
+of the two densities of t; under the alternative t / kappa has the t distribution:
 
     E = f(t / kappa) / (kappa f(t)),    kappa^2 = 1 + EFFECT^2 / v,    f = density of t on nu.
 
-It depends neither on sigma nor on how the workloads' means differ, and over studies it is a
-martingale if theta = 0. So it exceeds 1 / ALPHA at any time with probability at most ALPHA (Ville),
-whenever one looks and for whatever reason one stops. The values of theta that E does not refuse are
-a confidence sequence (Lai 1976; Lindon, Ham, Tingley and Bojinov 2022; Pérez-Ortiz, Lardy, de Heide
+E depends neither on sigma nor on the differences between the workloads' means, and over studies it
+is a martingale if theta = 0. Therefore the probability that it ever exceeds 1 / ALPHA is at most
+ALPHA (Ville), no matter when and why one stops. The values of theta that E does not reject form a
+confidence sequence (Lai 1976; Lindon, Ham, Tingley and Bojinov 2022; Pérez-Ortiz, Lardy, de Heide
 and Grünwald 2024; Wang and Ramdas 2025).
 """
 
@@ -26,40 +26,41 @@ from scoring.speedup import pair_limit
 from scoring.times import Array, Times
 
 ALPHA = 0.05
-"""Probability that two equal entries are ever called different, however often one looks."""
+"""The probability that two equal entries are ever called different, however often one looks."""
 EFFECT = 2.0
-"""Prior standard deviation of an effect, in those of a study's log ratio. Every value keeps the
-error; with this one a factor of two on one workload takes about five studies (docs/SCORING.md)."""
+"""The prior standard deviation of an effect, in units of the noise of a study's log ratio. Every
+value guarantees the error; with this one, a factor of two on one workload takes about five studies
+(docs/SCORING.md)."""
 MANY = 200
-"""More studies than this are out of reach."""
+"""Larger numbers of studies are reported as out of reach."""
 
 
 @dataclass(frozen=True)
 class SequentialTest:
-    """The log ratio of two entries and its evidence; positive where A is faster."""
+    """The mean log ratio of two entries, positive if A is faster, and its evidence."""
 
     mean: float
-    """theta_hat: the mean log ratio."""
+    """theta_hat, the mean log ratio."""
     variance: float
-    """v: that of the mean in units of sigma^2."""
+    """v, the variance of the mean in units of sigma^2."""
     squares: float
-    """nu s^2: the sum of squared deviations from the workloads' means."""
+    """nu s^2, the sum of squared deviations from the workloads' means."""
     freedom: int
-    """nu."""
+    """nu, the degrees of freedom."""
     welch: float
-    """Degrees of freedom of the t-test that is asked once."""
+    """Degrees of freedom of the fixed-sample t-test."""
     studies: int
-    """The fewest studies of a workload."""
+    """The minimum number of studies per workload."""
 
     @property
     def p_value(self) -> float:
-        """Of the t-test, for a number of studies that was fixed before."""
+        """The p-value of the t-test, valid for a number of studies fixed in advance."""
         values = (self.mean, self.variance, self.squares, self.freedom, self.welch, self.studies)
         return float(p_values(Moments(*map(np.asarray, values))))
 
     @property
     def factor(self) -> float:
-        """How many times as fast A is: the geometric mean of the ratios."""
+        """The speed-up of A over B: the geometric mean of the ratios."""
         return math.exp(self.mean)
 
     @property
@@ -79,7 +80,7 @@ class SequentialTest:
         return self.log_evidence >= -math.log(ALPHA)
 
     def interval(self) -> tuple[float, float]:
-        """The factors that the evidence does not refuse; (0, inf) where it refuses none."""
+        """The speed-ups that the evidence does not reject; (0, inf) if it rejects none."""
         half = self._half_width(self.freedom, self.variance, self.squares)
         if not math.isfinite(half):
             return 0.0, math.inf
@@ -87,7 +88,7 @@ class SequentialTest:
 
     @staticmethod
     def _half_width(freedom: int, variance: float, squares: float) -> float:
-        """Where E = 1 / ALPHA: the distance from `mean`."""
+        """The distance from `mean` at which E = 1 / ALPHA."""
         if freedom < 1:
             return math.inf
         kappa2 = _kappa2(variance)
@@ -97,7 +98,7 @@ class SequentialTest:
         return math.sqrt(squares * variance * (level - 1) / (1 - level / kappa2))
 
     def to_json(self) -> dict[str, object]:
-        """All numbers by name; an end of the interval that is not finite is None."""
+        """All numbers by name, for JSON; a non-finite end of the interval is None."""
         low, high = self.interval()
         return {
             "settled": self.is_settled,
@@ -109,7 +110,7 @@ class SequentialTest:
         }
 
     def more_studies(self) -> int | None:
-        """Further studies that would settle it at this mean and noise; None if out of reach."""
+        """Additional studies that would settle it at this mean and noise; None if out of reach."""
         if self.is_settled:
             return 0
         if self.freedom < 1 or self.mean == 0.0:
@@ -152,7 +153,7 @@ def compare_sequentially(times: Times, a: str, b: str, rules: Rules) -> Sequenti
 
 
 def sentence(test: SequentialTest, a: str, b: str) -> str:
-    """What a look at two entries says."""
+    """The verdict on two entries, in words."""
     after = f"after {test.studies} studies"
     if test.mean == 0.0:
         return f"not settled {after}: no difference seen between {a} and {b}"

@@ -24,10 +24,10 @@ REFERENCE = "adamw"
 
 
 def pair_limit(times: Times, own: int, other: int) -> Array:
-    """The minimum time assigned to an entry of a pair that did not reach, (W,).
+    """The minimum time assigned to an entry of a pair that did not reach the target, (W,).
 
-    The limit of the trials where known, else the longest time that either of the two needed, so it
-    does not depend on other entries.
+    The limit of the trials if known, else the longer of the two entries' longest times, so it does
+    not depend on other entries.
     """
     hits = times.hit[[own, other]]
     longest = np.where(np.isfinite(hits), hits, 0.0).max(axis=(0, 2))
@@ -90,7 +90,8 @@ class PairwiseComparison:
     def interval(self, level: float = 0.90) -> tuple[float, float, float]:
         """Low end, median and high end of the factor, with censored times set to the limit.
 
-        `mark` tells what this hides: with '>=' the high end is no bound, with '<=' the low end.
+        `mark` tells what this hides: with '>=' the high end is not a bound, with '<=' the low end
+        is not.
         """
         tail = (1 - level) / 2
         ends = np.quantile(self.logs, [tail, 0.5, 1 - tail])
@@ -98,7 +99,7 @@ class PairwiseComparison:
         return low, middle, high
 
     def entry(self, place: int) -> PairwiseComparison:
-        """One of several pairs."""
+        """The comparison of one of several pairs."""
         at_least, at_most = self.at_least[:, place], self.at_most[:, place]
         return PairwiseComparison(self.logs[:, place], at_least, at_most, self.spread)
 
@@ -154,7 +155,7 @@ class Factor:
 
 
 def overall_mark(at_least: bool, at_most: bool) -> str:
-    """The mark of a mean of factors of which some are bounds."""
+    """The mark of a mean of factors, some of which are bounds."""
     return "~" if at_least and at_most else ">=" if at_least else "<=" if at_most else ""
 
 
@@ -182,14 +183,14 @@ def reference_rows(submissions: tuple[str, ...], reference: str) -> list[int | N
 
 
 def check_reference(reference: str, submissions: Collection[str]) -> None:
-    """Check that some entry is the reference; the default one may be missing.
+    """Check that the reference is among the entries; the default one may be missing.
 
     Args:
-        reference: as the user named it.
+        reference: the name given by the user.
         submissions: the entries by name, with or without their framework.
 
     Raises:
-        UnknownNameError: none is.
+        UnknownNameError: it is not.
     """
     names = tuple(submissions)
     if reference != REFERENCE and set(reference_rows(names, reference)) <= {None}:

@@ -1,7 +1,7 @@
-"""Which entries are ranked: those that are held, withdrawn or disqualified are shown beside.
+"""Which entries are ranked: held, withdrawn and disqualified ones are only shown.
 
-What mark an entry has is the columns `mark` and `mark_reason` of a results frame;
-`harness.record.standing` fills them.
+An entry's mark is in the columns `mark` and `mark_reason` of a results frame, which
+`harness.record.standing` fills.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from scoring.frame import finished_trials
 from scoring.studies import study_table
 
 HELD_RULE = "held-entries"
-"""The rule that is overridden to rank entries that are held, too."""
+"""The rule whose override ranks held entries, too."""
 
 
 def select_ranked(frame: pd.DataFrame, allowed_rules: Collection[str]) -> pd.DataFrame:
     """The trials of a prepared frame whose entries are ranked.
 
     Raises:
-        HarnessError: there is none; the message says why.
+        HarnessError: no entry is ranked; the message says why.
     """
     ranked_trials = frame[~_is_unranked(frame, allowed_rules)]
     if ranked_trials.empty:
@@ -54,7 +54,7 @@ def marks_of(frame: pd.DataFrame) -> dict[str, str]:
 
 
 def standing_flags(frame: pd.DataFrame, allowed_rules: Collection[str]) -> tuple[str, ...]:
-    """One flag for each entry of a prepared frame that is not ranked, or only by `--allow`."""
+    """A flag for each entry of a prepared frame that is unranked, or ranked by `--allow` only."""
     flags = []
     first = frame[frame["mark"].isin(UNRANKED_MARKS)].drop_duplicates("entry").sort_values("entry")
     for entry, mark, reason in first[["entry", "mark", "mark_reason"]].itertuples(index=False):
@@ -67,7 +67,7 @@ def standing_flags(frame: pd.DataFrame, allowed_rules: Collection[str]) -> tuple
 
 
 def unranked_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row an entry and workload of trials that are not ranked: what would be its time.
+    """One row per entry and workload of unranked trials, with the time that it would have.
 
     Columns: submission, mark, workload, time_to_target_s (median of the studies), steps_to_target,
     studies_reached, studies, setup_s, warm_up_s, mark_reason.

@@ -1,4 +1,4 @@
-"""From trials to studies: the choice of each study's best trial and its time."""
+"""Choose each study's best trial and its time."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def study_table(frame: pd.DataFrame, clock: Clock) -> pd.DataFrame:
     """The best trial of every study of a prepared frame by one clock; one row per study.
 
     The best trial has the smallest value, or the smallest `hit_index` if the frame has that column
-    (`with_hit_index`). A trial in any state other than `reached` has no time; where none has, the
-    study stands by the trial with the best metric. Columns: submission,
-    workload, study, the clock's value under its table name, `last_miss` and `first_hit` (seconds
-    only), identity, record.
+    (`with_hit_index`). A trial in any state other than `reached` has no time; if no trial has one,
+    the trial with the best metric counts for the study. Columns: submission, workload, study, the
+    clock's value under its table name, `last_miss` and `first_hit` (seconds only), identity,
+    record.
     """
     require_column(frame, clock.column, clock)
     is_reached = frame["state"].eq("reached") & frame["time_to_target_s"].notna()
@@ -50,7 +50,9 @@ def study_table(frame: pd.DataFrame, clock: Clock) -> pd.DataFrame:
 
 
 def _shortfall(frame: pd.DataFrame, value: pd.Series[float]) -> pd.Series[float]:
-    """What orders trials without a time: the best metric, the smaller the better; 0 with a time."""
+    """The sort key of trials without a time: the best metric, signed so that smaller is better; 0
+    with a time.
+    """
     sign = frame["direction"].map({"maximize": -1.0, "minimize": 1.0})
     metric = (sign * frame["best_metric"].astype(float)).fillna(np.inf)
     return metric.where(np.isinf(value), 0.0)
@@ -92,10 +94,10 @@ def times_of(frame: pd.DataFrame, clock: Clock) -> Times:
 
 
 def steps_beside(frame: pd.DataFrame, clock: Clock) -> Times:
-    """The steps to the target of the very trials that stand for their studies by another clock.
+    """The steps to the target of the trials that count for their studies by another clock.
 
-    Those of the fastest trial in steps may be another's: beside seconds they would say that a trial
-    was as fast as no trial was.
+    The trial that is fastest in steps may be a different one; its steps next to another trial's
+    seconds would describe a trial that does not exist.
     """
     require_column(frame, CLOCKS["steps"].column, CLOCKS["steps"])
     studies = study_table(frame, clock)

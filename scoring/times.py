@@ -28,22 +28,22 @@ class Times:
     workloads: tuple[str, ...]
     studies: tuple[str, ...]
     hit: Array
-    """(S, W, K): the time to target, by the rules the crossing or the first hit; infinite if not
-    reached, NaN if there is no study."""
+    """(S, W, K): the time to target, which is the crossing or the first hit, depending on the
+    rules; infinite if not reached, NaN if there is no study."""
     miss: Array
-    """(S, W, K): the last miss before it; equal to it if unknown."""
+    """(S, W, K): the time of the last miss before it; equal to it if unknown."""
     limit: Array
     """(S, W): the longest a trial could run; infinite if unknown."""
     first_hit: Array | None = None
-    """(S, W, K): the first hit after it; None if it is the time itself."""
+    """(S, W, K): the time of the first hit after it; None if equal to it."""
 
     @property
     def latest(self) -> Array:
-        """(S, W, K): the late ends of the intervals whose early ones are `miss`."""
+        """(S, W, K): the late ends of the intervals that start at `miss`."""
         return self.hit if self.first_hit is None else self.first_hit
 
     def index(self, submission: str) -> int:
-        """The row of a submission."""
+        """The row index of a submission."""
         if submission not in self.submissions:
             raise UnknownNameError("submission in these results", submission, self.submissions)
         return self.submissions.index(submission)
@@ -64,7 +64,7 @@ class Times:
 def from_table(
     table: pd.DataFrame, column: str = SECONDS, limits: Mapping[tuple[str, str], float] = {}
 ) -> Times:
-    """Times from a table with the columns submission, workload, study and that of the clock.
+    """Times from a table with the columns submission, workload, study and the clock's column.
 
     NaN is a study without an evaluated trial; infinity, or NaN with an infinite
     `time_to_target_s`, is a target not reached. The columns `last_miss` and `first_hit` are

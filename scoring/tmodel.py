@@ -4,10 +4,10 @@
 
 s is the entry, w the workload, k the study. a is the effect of the instance, shared by all entries,
 so differences between entries are paired; sigma is pooled over entries and workloads. A study that
-did not reach the target is censored at its limit: log t lies above it. The priors are flat in mu
-and sigma_a, and 1/sigma^2 in sigma^2; without censoring, differences of mu then have the
-t distribution of a two-way analysis of variance (Box and Tiao 1973, chapter 2). The posterior is
-sampled by Gibbs steps with the censored values as unknowns (Tanner and Wong 1987; Chib 1992).
+did not reach the target is censored at its limit: log t is above it. The priors are flat in mu and
+sigma_a, and 1/sigma^2 in sigma^2; without censoring, differences of mu then have the t distribution
+of a two-way analysis of variance (Box and Tiao 1973, chapter 2). The posterior is sampled by Gibbs
+steps with the censored values as unknowns (Tanner and Wong 1987; Chib 1992).
 
 exp(mu) is the median of the study times; if it lies beyond the limit the target is not reached.
 """
@@ -25,7 +25,7 @@ from scoring.times import Array
 TINY = 1e-9
 """Lower bound on times and variances, so that ties and zero times have finite logarithms."""
 LARGEST_VARIANCE = 4.0
-"""Upper bound on the variance of a log time, a standard deviation of a factor of 7.4. With two
+"""Upper bound on the variance of a log time; its standard deviation is a factor of 7.4. With two
 studies, one of them censored, the data alone give no bound."""
 BURN_IN = 100
 THIN = 3
@@ -36,7 +36,9 @@ CELLS = 1 << 21
 
 @dataclass
 class _Data:
-    """Log times (S, W, K) of cells that reached at least once, with masks of known and censored."""
+    """Log times (S, W, K) of cells that reached the target at least once, with masks of observed
+    and censored studies.
+    """
 
     log_time: Array
     is_present: npt.NDArray[np.bool_]
@@ -73,8 +75,8 @@ def model_medians(
         limit: finite censoring time of studies that did not reach, (S, W).
         draws: number of draws.
         seed: random seed.
-        ends: what each time lies between, both finite where it is; each sweep has times anywhere
-            there. None if they are exact.
+        ends: the interval of each time, finite where the time is; every sweep draws times uniformly
+            from it. None if times are exact.
     """
     data = _Data.of(times, limit)
     chains = max(1, min(CHAINS, draws, CELLS // max(1, times.size)))
@@ -130,7 +132,7 @@ class _Chain:
         return self.mu[..., None] + self.instance[:, None]
 
     def _draw_times(self, early: Array, late: Array) -> None:
-        """Put each time anywhere in its interval, which is short beside the noise."""
+        """Draw each time uniformly from its interval, which is short compared with the noise."""
         where = self.data.is_present & ~self.data.is_censored
         uniform = self.random.random((len(self.mu), int(where.sum())))
         times = early[where] + uniform * (late[where] - early[where])

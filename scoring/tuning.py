@@ -1,4 +1,4 @@
-"""Cost of tuning and sensitivity to hyperparameters, from a prepared results frame."""
+"""The cost of tuning and the sensitivity to hyperparameters, from a prepared results frame."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from scipy.stats import spearmanr
 from scoring.times import Array
 
 MOST_SHOWN = 64
-"""Numbers of trials at which the best is computed; of more, so many at equal ratios."""
+"""Maximum number of trial counts for which the best is computed; beyond it they are spaced
+geometrically."""
 
 
 def best_after_trials(frame: pd.DataFrame) -> pd.DataFrame:
     """The expected best time after k of an entry's trials on a workload (Dodge et al. 2019).
 
     Over all choices of k out of its n trials: the mean of the smallest time, with a trial that did
-    not reach counted as its budget, and the fraction of choices that reach. For every k up to
-    `MOST_SHOWN` trials; of more trials for so many k. Columns: column, entry, trials (k),
-    expected_s, fraction_reached.
+    not reach the target counted as its budget, and the fraction of choices that reach it. Computed
+    for every k if there are at most `MOST_SHOWN` trials, otherwise for that many k. Columns:
+    column, entry, trials (k), expected_s, fraction_reached.
     """
     rows = [
         {"column": column, "entry": entry, **line}
@@ -52,7 +53,7 @@ def _expected_best(times: Array, budget_s: float) -> Iterator[dict[str, float]]:
 
 
 def _trial_numbers(n: int) -> list[int]:
-    """The numbers of trials, out of n, at which the best is computed."""
+    """The values of k, out of n trials, for which the best is computed."""
     if n <= MOST_SHOWN:
         return list(range(1, n + 1))
     return [int(k) for k in np.unique(np.rint(np.geomspace(1, n, MOST_SHOWN)))]
@@ -61,8 +62,8 @@ def _trial_numbers(n: int) -> list[int]:
 def _weights(n: int, k: int) -> Array:
     """The probability that the i-th smallest of n is the smallest of k drawn: (n,).
 
-    The other k - 1 are all larger: C(n - i, k - 1) / C(n, k). The binomials of a thousand trials
-    are beyond a float, the ratio of a weight to the one before is not.
+    The other k - 1 must all be larger: C(n - i, k - 1) / C(n, k). Binomials of a thousand trials
+    overflow a float, but ratios of successive probabilities do not.
     """
     i = np.arange(1, n)
     ratios = np.maximum(n - i - k + 1, 0) / (n - i)
@@ -72,9 +73,9 @@ def _weights(n: int, k: int) -> Array:
 def sensitivity(frame: pd.DataFrame) -> pd.DataFrame:
     """Spearman's rank correlation of the time to target with each hyperparameter.
 
-    Trials that did not reach rank after all that did. Covers numeric hyperparameters with at least
-    two values over at least four trials. Columns: entry, column, hyperparameter, trials,
-    correlation, smallest and largest value among the faster half.
+    Trials that did not reach the target rank after all that did. Covers numeric hyperparameters
+    with at least two values over at least four trials. Columns: entry, column, hyperparameter,
+    trials, correlation, smallest and largest value among the faster half.
     """
     rows = []
     for (entry, column), part in frame.groupby(["entry", "column"]):

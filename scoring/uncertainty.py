@@ -44,11 +44,14 @@ class Uncertainty:
     method: str
     draws: int
     score_intervals: Array
-    """(S, 2); a draw's bias is removed, as the best of noisy times looks better than it is."""
+    """(S, 2): intervals, corrected for the bias of draws, since the best of noisy times looks
+    better than it is."""
     is_calibrated: bool
-    """Whether the score intervals hold the truth about as often as they say: nothing was missed."""
+    """Whether the score intervals have about their nominal coverage, which requires that no target
+    was missed."""
     rank_fractions: Array
-    """(S, S): how often each entry (row) has each rank (column, from 1); ties get the better."""
+    """(S, S): the fraction of draws in which each entry (row) has each rank (column, from 1); ties
+    get the better rank."""
     speedups: tuple[Speedup | None, ...]
     pairs: PairTable | None
 
@@ -90,7 +93,7 @@ def _speedup_json(board: Scoreboard, item: Speedup) -> dict[str, object]:
 def assess(
     board: Scoreboard, reference: str | None = None, draws: int = 2000, seed: int = 0
 ) -> Uncertainty | None:
-    """Compute uncertainty from draws of median times; None for a screening of one study.
+    """Compute the uncertainty from draws of median times; None for a screening of one study.
 
     Args:
         board: the scoreboard.
@@ -175,16 +178,18 @@ def interval(draws: Array) -> Array:
 
 
 def unbiased_interval(scores: Array, centre: Array) -> Array:
-    """The interval of drawn scores (R, S), moved so that their mean is the score of the centre.
+    """The interval of drawn scores (R, S), shifted so that their mean is the observed score.
 
-    The best time of a column, by which all are divided, is drawn too short on average, so that
-    drawn scores are too low: by about as much as the scores themselves are.
+    The best time of a column, by which all times are divided, is too short on average in the draws,
+    so drawn scores are too low, by about as much as the observed scores themselves are.
     """
     return np.clip(interval(scores - (scores.mean(axis=0) - centre)), 0.0, 1.0)
 
 
 def rank_fractions(scores: Array) -> Array:
-    """How often each entry has each rank, from scores (R, S); equal scores get the better rank."""
+    """The frequency of each rank for each entry, from scores (R, S); equal scores get the better
+    rank.
+    """
     entries = scores.shape[1]
     counts = np.zeros((entries, entries))
     for row in scores:

@@ -1,8 +1,8 @@
-"""Speed-up over the reference against the width of a model: a family of one workload.
+"""The speed-up over the reference as a function of model width, in a width family of a workload.
 
-Each width is a board of its own: the target is what the baseline reaches at that width
-(`scoring.baselines`), the speed-up that of `scoring.speedup`, the interval that of
-`scoring.uncertainty`. No width enters a score.
+Each width is a separate board: the baseline sets its target (`scoring.baselines`), the speed-up is
+that of `scoring.speedup`, and the interval that of `scoring.uncertainty`. Width families do not
+enter scores.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from scoring.speedup import check_reference, factor, pair_limit, reference_rows
 from scoring.uncertainty import LEVEL, assess
 
 WIDTH = "width-"
-"""What the name of a variant begins with that is a width, as in `workloads.spec`."""
+"""The prefix of the names of width variants, as in `workloads.spec`."""
 
 
 class WidthSpeedup(NamedTuple):
-    """One entry at one width, against the reference at that width."""
+    """An entry at one width, against the reference at the same width."""
 
     workload: str
     width: int
@@ -35,17 +35,17 @@ class WidthSpeedup(NamedTuple):
     studies: int
     speedup: float
     mark: str
-    """'>=' or '<=' where one of the two did not reach the target; '?' where neither did."""
+    """'>=' or '<=' if one of the two did not reach the target; '?' if neither did."""
     low: float
-    """The ends of the interval; NaN where there is one study."""
+    """The ends of the interval; NaN with a single study."""
     high: float
 
 
 def without_widths(frame: pd.DataFrame) -> pd.DataFrame:
-    """The trials of a results frame that a score has: those of no width family.
+    """The trials of a results frame that can be scored: those outside width families.
 
     Raises:
-        HarnessError: there are no others.
+        HarnessError: there are only width families.
     """
     rest = frame[~_is_width(frame)]
     if rest.empty and not frame.empty:
@@ -56,10 +56,10 @@ def without_widths(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_widths(frame: pd.DataFrame) -> pd.DataFrame:
-    """The trials of a results frame that are of width families.
+    """The trials of a results frame within width families.
 
     Raises:
-        HarnessError: there are none.
+        HarnessError: there are no such trials.
     """
     family = frame[_is_width(frame)]
     if family.empty:
@@ -73,11 +73,11 @@ def of_widths(frame: pd.DataFrame) -> pd.DataFrame:
 def width_speedups(
     frame: pd.DataFrame, rules: Rules, reference: str, allowed_rules: Collection[str] = ()
 ) -> list[WidthSpeedup]:
-    """The speed-ups of all entries at all widths of a results frame, the reference's left out.
+    """The speed-ups of all entries, except the reference, at all widths of a results frame.
 
     Args:
-        frame: trials of width families, with the targets that the baseline sets.
-        rules: those of a score; their workloads and held-out variants are of no account.
+        frame: trials of width families, with the targets set by the baseline.
+        rules: the scoring rules, of which workloads and held-out variants are ignored.
         reference: the submission that speed-ups are measured against.
         allowed_rules: as for `score_results`.
 
@@ -94,7 +94,7 @@ def width_speedups(
 
 
 def _lines(board: Scoreboard, part: pd.DataFrame, reference: str) -> Iterator[WidthSpeedup]:
-    """Of one width."""
+    """The speed-ups at one width."""
     times, sure = board.times, assess(board, reference)
     workload, variant = str(part["workload"].iloc[0]), str(part["variant"].iloc[0])
     for row, other in enumerate(reference_rows(times.submissions, reference)):

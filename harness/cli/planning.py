@@ -226,6 +226,10 @@ def plans_to_estimate(
     on other machines.
 
     Args:
+        console: shows the plans.
+        arguments: the requested run.
+        store: folder of the records; nothing is written to it.
+        options: the trials' options on this machine.
         is_elsewhere: whether they would run on other machines.
         has_reference: whether the reference would run before and after each study.
     """

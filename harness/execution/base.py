@@ -72,9 +72,10 @@ class RemoteExecutor(Executor, Protocol):
 
         Args:
             need: the resources to request, as for a trial.
-            function: of a module of this package; it, its arguments and its result are pickled.
-            args: its arguments.
-            kwargs: likewise.
+            function: a module-level function of this package; it is pickled, like its arguments and
+                its result.
+            args: its positional arguments.
+            kwargs: its keyword arguments.
 
         Raises:
             HarnessError: the engine cannot run it, or the function raises one.

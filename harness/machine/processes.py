@@ -89,7 +89,8 @@ def wait_for_exits(timeout_s: float = EXITS_TIMEOUT_S) -> bool:
 
     Releasing memory takes time, which would distort a measurement.
 
-    Args: timeout_s: the longest wait.
+    Args:
+        timeout_s: the longest wait, in seconds.
 
     Returns:
         whether none is.

@@ -141,16 +141,16 @@ def evaluated_until(
     *,
     beside: ExampleMetrics | None = None,
 ) -> list[ExampleMetrics]:
-    """Batches of a split up to the first part after which the outcome is as certain as is wanted,
-    or all of them if half the split is not enough.
+    """Evaluate batches of a split until the outcome has the required certainty, or all of them if
+    half of the split does not give it.
 
     Args:
-        batches: of the split; none is asked for that is not needed.
-        before: those that were evaluated before.
+        batches: of the split, drawn only as needed.
+        before: the batches evaluated earlier.
         of: how many examples the split has.
-        target: what is to be met.
-        until: how certain the outcome is to be.
-        beside: of another snapshot, the whole split; see `estimate`.
+        target: the target.
+        until: the required certainty.
+        beside: the metrics of another snapshot on the whole split; see `estimate`.
     """
     so_far = list(before)
     if until == "whole":

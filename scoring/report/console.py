@@ -32,7 +32,7 @@ def print_board(
     sure: Uncertainty | None = None,
     console: PlainConsole | None = None,
 ) -> None:
-    """Print flags, the table of scores, the table of times, and what is not ranked."""
+    """Print flags, the tables of scores and times, and the unranked entries."""
     out = console or PlainConsole()
     print_flags(board.flags, out)
     out.print(_scores(board, sure))
@@ -48,7 +48,7 @@ def print_board(
 
 
 def print_misses(board: Scoreboard, text: str, console: PlainConsole | None = None) -> None:
-    """Print flags and, instead of tables, why there is nothing to score."""
+    """Print flags and, instead of tables, the reason why there is nothing to score."""
     out = console or PlainConsole()
     print_flags(board.flags, out)
     for line in text.split("\n"):
@@ -56,7 +56,7 @@ def print_misses(board: Scoreboard, text: str, console: PlainConsole | None = No
 
 
 def print_flags(flags: Iterable[str], out: PlainConsole) -> None:
-    """Print what a score is flagged with."""
+    """Print the flags of a score."""
     for flag in flags:
         out.print(f"MIXED  {flag}", style="bold red")
 
@@ -101,7 +101,7 @@ def _times(board: Scoreboard, workloads: pd.DataFrame) -> Table:
 
 
 def _unranked_table(entries: pd.DataFrame) -> Table:
-    """What is shown and not ranked; why, the flags say."""
+    """The table of unranked entries; the flags state the reasons."""
     table = Table(title="Not ranked")
     for head in ("submission", "mark", "workload"):
         table.add_column(head)
@@ -126,7 +126,7 @@ def print_comparison(
     attribution: Attribution | None = None,
     console: PlainConsole | None = None,
 ) -> None:
-    """Print a comparison of two entries, its verdict and where the difference comes from."""
+    """Print a comparison of two entries, its verdict, and the causes of the difference."""
     out = console or PlainConsole()
     print_flags(flags, out)
     table = Table(title=f"{comparison.a} against {comparison.b}: above 1, {comparison.a} is faster")

@@ -1,4 +1,4 @@
-"""Report figures: learning curves and performance profiles, and how a page holds a figure."""
+"""Report figures: learning curves and performance profiles, embedded in a page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scoring.scoreboard import Scoreboard
 SIZE = (6.4, 3.9)
 """A figure's width and height on a page, in inches."""
 AS_SHAPES = 1000
-"""Curves in a figure up to which each is a shape; more would make a page of many megabytes."""
+"""Maximum number of curves drawn as vector shapes; more would take many megabytes."""
 SOLID = {"linewidth": 1.7, "alpha": 1.0}
 FAINT = {"linewidth": 0.9, "alpha": 0.35}
 Lines = npt.NDArray[np.float64]
@@ -46,9 +46,9 @@ def curves_figure(
 ) -> Figure:
     """Validation metric against time for every trial on one workload, with the target.
 
-    The best trial of each study is drawn solid, the others faint; a dot marks the hit. `frame`
-    has the workload's trials with a column `counts` (`trial_table`). Of more than `AS_SHAPES`
-    trials all are drawn, too, but as pixels.
+    The best trial of each study is drawn solid, the others faint; a dot marks the hit. `frame` has
+    the workload's trials with a column `counts` (`trial_table`). More than `AS_SHAPES` trials are
+    drawn as pixels.
     """
     first = frame.iloc[0]
     lines = _lines(frame, curves, str(first["metric"]))
@@ -84,7 +84,7 @@ def curves_figure(
 
 
 def _lines(frame: pd.DataFrame, curves: pd.DataFrame, metric: str) -> dict[str, Lines]:
-    """The curve of each trial that has one, (points, 2): seconds and the metric's values."""
+    """Each trial's curve if it has one, (points, 2): seconds and metric."""
     rows = curves[
         curves["split"].eq("validation")
         & curves["metric"].eq(metric)
@@ -98,7 +98,7 @@ def _lines(frame: pd.DataFrame, curves: pd.DataFrame, metric: str) -> dict[str, 
 def _draw(
     axes: Axes, lines: list[Lines], name: str | None, look: dict[str, Any], *, as_shapes: bool
 ) -> None:
-    """Draw curves alike, under one name in the legend; None for no name."""
+    """Draw curves in the same style, with one name in the legend; None for no name."""
     if as_shapes:
         for place, line in enumerate(lines):
             axes.plot(line[:, 0], line[:, 1], label=None if place else name, **look)

@@ -1,4 +1,4 @@
-"""A scoreboard as LaTeX tables for a paper; they need the package booktabs and nothing else."""
+"""A scoreboard as LaTeX tables for a paper; they need only the package booktabs."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ NO_TIME = "--"
 def latex_tables(board: Scoreboard, sure: Uncertainty | None = None) -> str:
     """Two `tabular`s: the scores, and the median time to target of each entry and workload.
 
-    In the second the best time of each workload is bold, and `--` stands where most studies did not
-    reach the target. What a score is flagged with stands above them as comments.
+    In the second, the best time of each workload is bold, and `--` means that most studies did not
+    reach the target. The score's flags are comments above the tables.
 
     Args:
         board: the scoreboard.
-        sure: its intervals and ranks, after several studies.
+        sure: its intervals and ranks; None for a screening.
     """
     flags = [f"% MIXED: {displayable(flag)}" for flag in board.flags]
     scores = entry_table(board, sure).map(_span)
@@ -34,7 +34,7 @@ def latex_tables(board: Scoreboard, sure: Uncertainty | None = None) -> str:
 
 
 def _times(board: Scoreboard) -> pd.DataFrame:
-    """A row an entry, best first; a column a workload."""
+    """One row per entry, best first; one column per workload."""
     best = np.min(board.medians, axis=0, initial=np.inf, where=~np.isnan(board.medians))
     lines = [
         {"submission": escape(board.times.submissions[row])}
@@ -54,12 +54,12 @@ def _time(value: float, best: float) -> str:
 
 
 def _span(cell: str) -> str:
-    """A cell of the table of scores; its ranges have the dash of ranges."""
+    """A cell of the table of scores; ranges are set with an en dash."""
     return escape(cell).replace(" - ", "--")
 
 
 def _tabular(table: pd.DataFrame) -> str:
-    """A table of cells that are LaTeX already; the first column is text, the others numbers."""
+    """A table of LaTeX cells; the first column is text, the others are numbers."""
     lines = [" & ".join(row) + r" \\" for row in table.to_numpy(dtype=str).tolist()]
     head = " & ".join(table.columns) + r" \\"
     columns = "l" + "r" * (len(table.columns) - 1)
@@ -70,5 +70,5 @@ def _tabular(table: pd.DataFrame) -> str:
 
 
 def escape(text: str) -> str:
-    """A text of others in which nothing commands LaTeX."""
+    """A text with LaTeX's special characters escaped."""
     return "".join(SPECIAL.get(character, character) for character in displayable(text))

@@ -1,4 +1,4 @@
-"""Where panels and legends go, so that a figure of a column's width stays legible."""
+"""The layout of panels and legends, so that figures of a column's width are legible."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from matplotlib.figure import Figure
 
 Place = Literal["best", "lower right"]
 FEW = 5
-"""Entries up to which a legend lies within the axes; of more it would hide what is drawn."""
+"""Maximum number of entries for a legend within the axes; a larger one would hide curves."""
 PANEL = 1.6
-"""The least width of a panel in inches."""
+"""The minimum width of a panel, in inches."""
 FONT = 7.5
 KEY, LETTER, LINE = 0.36, 0.056, 0.145
-"""Inches of a legend in that font: a key with its gaps, a letter, a line."""
+"""Sizes in a legend, in inches: a key with its gaps, a letter, a line."""
 
 
 def panels(
     figure: Figure, count: int, height: float, x_label: str = "", *, share_y: bool = False
 ) -> list[Axes]:
-    """So many panels, as many in a row as the figure is wide for; it becomes taller by the rows.
+    """Add panels to a figure, as many per row as fit; the figure grows with the number of rows.
 
     Args:
-        figure: an empty figure, as tall as one row of panels is to be.
-        count: how many panels.
-        height: inches of each row from the second on.
-        x_label: of the horizontal axes below which there is no other panel.
-        share_y: whether they have one vertical axis.
+        figure: an empty figure, with the height of one row of panels.
+        count: the number of panels.
+        height: the height of each row from the second on, in inches.
+        x_label: label of the horizontal axes of the lowest panels.
+        share_y: whether panels share the vertical axis.
     """
     width, tall = figure.get_size_inches()
     in_row = min(count, max(1, int(width / PANEL)))
@@ -45,7 +45,7 @@ def panels(
 
 
 def legend(figure: Figure, axes: Axes, title: str | None = None, loc: Place = "best") -> None:
-    """The legend of what axes show: of few entries within them, of many below the figure."""
+    """The legend of some axes: within them for few entries, below the figure for many."""
     keys, names = axes.get_legend_handles_labels()
     if len(names) > FEW:
         legend_below(figure, keys, names, title)
@@ -56,7 +56,7 @@ def legend(figure: Figure, axes: Axes, title: str | None = None, loc: Place = "b
 def legend_below(
     figure: Figure, keys: Sequence[Artist], names: Sequence[str], title: str | None = None
 ) -> None:
-    """A legend below the figure, which becomes taller by it."""
+    """A legend below the figure, which grows by its height."""
     width, height = figure.get_size_inches()
     longest = KEY + LETTER * max(map(len, names))
     columns = max(1, min(len(names), int(width / longest)))
@@ -69,7 +69,7 @@ def legend_below(
 
 
 def lines_of(axes: Sequence[Axes]) -> tuple[list[Artist], list[str]]:
-    """The keys and names of whatever is drawn in any of some panels, each once."""
+    """The keys and names of everything drawn in some panels, without duplicates."""
     keys: dict[str, Artist] = {}
     for panel in axes:
         for key, name in zip(*panel.get_legend_handles_labels(), strict=True):

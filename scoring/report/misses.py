@@ -1,4 +1,4 @@
-"""Message for results in which no trial reached its target, where all scores would be zero."""
+"""The message for results in which no trial reached its target: all scores would be zero."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ from scoring.tuning import sensitivity
 from scoring.uncertainty import LEVEL, Uncertainty
 
 MANY = 16
-"""Entries up to which every pair is shown."""
+"""Maximum number of entries for which every pair is shown."""
 
 
 def render_page(
@@ -93,7 +93,7 @@ def _notes(board: Scoreboard, sure: Uncertainty | None) -> list[str]:
 
 
 def _pairs(board: Scoreboard, sure: Uncertainty | None) -> list[dict[str, object]]:
-    """One row per entry, best first, with its probability and factor against every entry."""
+    """One row per entry, best first, with its probability and factor against every other entry."""
     if sure is None or sure.pairs is None or not 1 < len(board.scores) <= MANY:
         return []
     table, order = sure.pairs, board.order()
@@ -107,7 +107,7 @@ def _pairs(board: Scoreboard, sure: Uncertainty | None) -> list[dict[str, object
 
 
 def _attributions(board: Scoreboard, frame: pd.DataFrame) -> list[Attribution]:
-    """Where the difference in seconds of the best entry to each other one comes from."""
+    """The causes of the differences in seconds between the best entry and every other."""
     if board.clock.name != "seconds" or not 1 < len(board.scores) <= MANY:
         return []
     return attributions(frame, [board.times.submissions[row] for row in board.order()], board.rules)
@@ -174,7 +174,7 @@ def _with_sources(board: Scoreboard, frame: pd.DataFrame) -> list[dict[str, obje
 
 
 def _with_links(trials: pd.DataFrame, folder: Path) -> list[dict[str, object]]:
-    """The rows of the table of trials; a record that lies in the folder is named from inside it."""
+    """The rows of the table of trials; records within the folder have relative paths."""
     inside = f"{folder.resolve()}".rstrip("/") + "/"
     records = [str(record).removeprefix(inside) for record in trials["record"]]
     lines = trials.assign(record=records).to_dict("records")

@@ -1,4 +1,4 @@
-"""Figures for papers: those of the report at a column's width, and some that it shows as tables."""
+"""Figures for papers: the report's in a column's width, and some of its tables as figures."""
 
 from __future__ import annotations
 
@@ -28,37 +28,37 @@ from scoring.uncertainty import LEVEL, Uncertainty
 
 Size = tuple[float, float]
 WIDTHS: Mapping[str, Size] = {"column": (3.4, 2.5), "page": (6.9, 3.4)}
-"""Width and height in inches of a column and of a page of two."""
+"""Width and height, in inches, of figures for one column and for a two-column page."""
 
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """What figures are drawn from."""
+    """The data of figures."""
 
     board: Scoreboard
     sure: Uncertainty | None
     frame: pd.DataFrame
     """The board's prepared trials."""
     curves: pd.DataFrame
-    """Evaluations, probes and what workers claimed of them."""
+    """Evaluations, probes and values claimed by workers."""
     size: Size
 
     @property
     def pen_of(self) -> Pens:
-        """The pen of each entry."""
+        """The pen of each entry, which determines its colour and dashes."""
         return pens(self.board.times.submissions)
 
     @property
     def ended_trials(self) -> pd.DataFrame:
-        """The trials that have ended."""
+        """The ended trials."""
         return finished_trials(self.frame)
 
 
 def paper_figures(kind: str, drawing: Drawing) -> dict[str, Figure]:
-    """The figures of a kind by their files' names.
+    """The figures of a kind, by file name.
 
     Raises:
-        HarnessError: there is no such kind, or the records have nothing for it.
+        HarnessError: there is no such kind, or the records lack the data for it.
     """
     if kind not in KINDS:
         raise UnknownNameError("kind of figure", kind, KINDS)
@@ -71,7 +71,7 @@ def paper_figures(kind: str, drawing: Drawing) -> dict[str, Figure]:
 
 
 def encode(figure: Figure, format_: str) -> bytes:
-    """A figure as the bytes of a file; the same figure makes the same bytes."""
+    """A figure as the bytes of a file; equal figures produce identical bytes."""
     buffer = io.BytesIO()
     no_date = {"Date": None} if format_ == "svg" else {"CreationDate": None}
     with style.context(STYLE):
@@ -229,4 +229,4 @@ NEEDS = {
     "tuning": "several trials of an entry on a workload",
     "diagnostics": "probes, test metrics or claims in the records",
 }
-"""What the records must have for a kind of figure."""
+"""The data that a kind of figure needs, in words."""

@@ -1,4 +1,4 @@
-"""How figures look: one style, and for every submission one pen, wherever it is drawn."""
+"""The style of figures, with the same pen for a submission in all figures."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ STYLE: dict[str, str | float] = {
 INK = "#1f2733"
 Colour = tuple[float, float, float]
 OLIVE = (0.50, 0.47, 0.0)
-"""In place of the palette's yellow, which is hard to see on white."""
+"""Replaces the palette's yellow, which is hard to see on white."""
 DASHES: tuple[tuple[float, ...], ...] = ((), (6, 2), (2, 2), (7, 2, 2, 2), (4, 1, 1, 1, 1, 1))
-"""Lengths of strokes and gaps in widths of the line, from one ten of submissions to the next."""
+"""Dash patterns, in multiples of the line width; each is used for ten submissions."""
 
 
 @dataclass(frozen=True)
 class Pen:
-    """What draws a submission."""
+    """A submission's colour and dashes in figures."""
 
     colour: Colour
     dash: tuple[float, ...]
 
     @property
     def hex(self) -> str:
-        """The colour as a page writes it."""
+        """The colour in HTML notation."""
         return "#" + "".join(f"{round(255 * part):02x}" for part in self.colour)
 
     @property
     def line(self) -> dict[str, Any]:
-        """Its colour and dashes, as matplotlib takes them."""
+        """Its colour and dashes as matplotlib's keyword arguments."""
         return {"color": self.colour, "linestyle": (0, self.dash) if self.dash else "-"}
 
 
@@ -53,9 +53,9 @@ Pens = Mapping[str, Pen]
 
 
 def pens(entries: Sequence[str]) -> Pens:
-    """A pen for every entry, the same in all figures and pages of these entries.
+    """A pen for each entry, the same in all figures and pages of these entries.
 
-    There are ten colours that the colour-blind tell apart; the next ten entries have them again,
+    There are ten colours that are distinguishable for the colour-blind; further entries reuse them
     with other dashes.
     """
     colours: list[Colour] = [*sns.color_palette("colorblind", 10)]

@@ -30,7 +30,7 @@ SCREENING = "screening: one study is a first look, not a verdict; it gives ratio
 
 
 def screening_text(board: Scoreboard) -> str:
-    """What a board of one study is and, of two or more entries, how often it ranks wrongly."""
+    """The note on a board of one study: for two or more entries, how often it ranks wrongly."""
     if len(board.scores) < 2:
         return SCREENING
     return f"{SCREENING}; {screening_error(len(board.base_columns))}"
@@ -56,12 +56,12 @@ def entry_table(board: Scoreboard, sure: Uncertainty | None = None) -> pd.DataFr
 
 
 def _mark(board: Scoreboard, row: int) -> dict[str, str]:
-    """An entry's mark; no column for a table of times, which has none."""
+    """The column of marks; empty for a table of times, which has no marks."""
     return {"mark": board.marks[board.times.submissions[row]]} if board.marks else {}
 
 
 def _tries(board: Scoreboard, row: int) -> dict[str, str]:
-    """How many contents an entry's name has tried; no column where no name has tried two."""
+    """The column of tried contents; empty if no name has tried more than one."""
     if max(board.contents.values(), default=1) < 2:
         return {}
     return {"contents tried": str(board.contents[board.times.submissions[row]])}
@@ -103,9 +103,8 @@ def workload_table(board: Scoreboard, frame: pd.DataFrame | None = None) -> pd.D
 
     Args:
         board: the scoreboard.
-        frame: the prepared results frame of the scoreboard; if given, adds the steps to target of
-            the trials that the times are of, the median of studies, and the median seconds of
-            set-up and warm-up that were off the clock.
+        frame: the scoreboard's prepared results frame; if given, the median steps to target of the
+            studies' counting trials and the median untimed seconds of set-up and warm-up are added.
     """
     steps = None if frame is None else _median_steps(board, frame)
     free = {} if frame is None else off_clock_s(frame)
@@ -136,7 +135,7 @@ NEITHER = (float("nan"), float("nan"))
 def off_clock_s(frame: pd.DataFrame) -> dict[tuple[str, str], tuple[float, float]]:
     """Median seconds of set-up and of warm-up, by entry and column of a prepared frame.
 
-    Of the trials that stand for their studies by time, as the times beside them are.
+    Over the trials whose times count for their studies, like the times shown beside them.
     """
     trials = finished_trials(frame)
     if trials.empty:
@@ -153,7 +152,7 @@ def off_clock_s(frame: pd.DataFrame) -> dict[tuple[str, str], tuple[float, float
 
 
 def off_clock_text(setup_s: float, warm_up_s: float) -> str:
-    """Set-up and warm-up, in seconds: `2.1 + 0.4`, or `-` where they were not published."""
+    """Set-up and warm-up, in seconds, such as `2.1 + 0.4`, or `-` if they were not published."""
     if np.isnan(setup_s) and np.isnan(warm_up_s):
         return "-"
     return f"{number(setup_s, 3)} + {number(warm_up_s, 3)}"
@@ -165,7 +164,7 @@ def _median_steps(board: Scoreboard, frame: pd.DataFrame) -> Array:
 
 
 def trial_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row per trial of a prepared frame; `counts` marks the best of each study by time."""
+    """One row per trial of a prepared frame; `counts` marks the fastest trial of each study."""
     best = set(study_table(frame, CLOCKS["seconds"])["identity"])
     columns = [
         "workload", "variant", "entry", "framework", "study", "trial", "state", "reason",

@@ -22,15 +22,15 @@ from scoring.scoreboard import Scoreboard
 from scoring.tuning import best_after_trials
 
 ROW = 1.5
-"""The height of a row of panels in inches, from the second on."""
+"""The height of each row of panels from the second on, in inches."""
 NAME = 0.19
-"""The height of a line with a name beside it in inches."""
+"""The height of a line with a name, in inches."""
 
 
 def figures_of(
     board: Scoreboard, frame: pd.DataFrame, trials: pd.DataFrame, curves: pd.DataFrame
 ) -> Mapping[str, str]:
-    """All figures of a report by title; those that the records do not support are omitted."""
+    """All figures of a report by title; figures whose data are missing are omitted."""
     pen_of = pens(board.times.submissions)
     figures = {"Performance profile": profile_figure(board)}
     for (workload, variant), part in trials.groupby(["workload", "variant"]):

@@ -1,4 +1,4 @@
-"""Speed-ups against width as a table and as a figure."""
+"""Speed-ups by model width, as a table and as a figure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from scoring.uncertainty import LEVEL
 from scoring.widths import WidthSpeedup
 
 SIZE = (3.4, 2.8)
-"""Width and height of a panel in inches."""
+"""Width and height of a panel, in inches."""
 
 
 def widths_table(lines: Sequence[WidthSpeedup], reference: str) -> Table:
-    """One row an entry and width."""
+    """One row per entry and width."""
     table = Table(title=f"Speed-up over {reference} at the same width")
     for name in ("workload", "submission"):
         table.add_column(name)
@@ -35,7 +35,7 @@ def widths_table(lines: Sequence[WidthSpeedup], reference: str) -> Table:
 
 
 def widths_figure(lines: Sequence[WidthSpeedup], reference: str) -> Figure:
-    """A panel a workload: each entry's speed-up over width, both logarithmic, with intervals."""
+    """One panel per workload: each entry's speed-up by width with intervals, on log axes."""
     workloads = sorted({line.workload for line in lines})
     pen_of = pens(sorted({line.entry for line in lines}))
     with style.context(STYLE):
@@ -59,7 +59,7 @@ def widths_figure(lines: Sequence[WidthSpeedup], reference: str) -> Figure:
 
 
 def _draw(panel: Axes, lines: Sequence[WidthSpeedup], pen: Pen) -> None:
-    """An entry's line; where neither reached its target there is no point."""
+    """An entry's line; there is no point if neither entry nor reference reached the target."""
     clear_lines = [line for line in sorted(lines, key=lambda one: one.width) if line.mark != "?"]
     if not clear_lines:
         return

@@ -1,4 +1,4 @@
-"""Scoring rules as TOML files: included ones by name, any other by path."""
+"""Scoring rules as TOML files: included ones by name, others by path."""
 
 from scoring.rules.model import Quadrature, Rules, RuleTarget
 from scoring.rules.read import load_rules, shipped_rules

@@ -38,17 +38,17 @@ class Rules(_Frozen):
     tau_max: AboveOne = 4.0
     quadrature: Quadrature = Quadrature()
     held_out: dict[str, str] = Field(default_factory=dict)
-    """Base workload of each held-out variant."""
+    """The base workload of each held-out variant."""
     targets: dict[str, RuleTarget] = Field(default_factory=dict)
     cutoff: AboveOne = 4.0
-    """A time of more than `cutoff` times the best of its column counts as not reached."""
+    """A time of more than `cutoff` times the column's best counts as not reached."""
     time: Literal["hit", "crossing"] = "hit"
-    """A trial's time: that of the first evaluation at the target, or the crossing of the target
-    between it and the miss before it, interpolated by the metric's values."""
+    """A trial's time: that of the first evaluation at the target, or the crossing between it and
+    the previous miss, interpolated by the metric's values."""
     best_trial: Literal["evaluation", "time"] = "evaluation"
-    """A study's trial: the one with the smallest evaluation index, or with the smallest time."""
+    """The trial that counts for a study: by the smallest evaluation index, or the smallest time."""
     missing: Literal["drop", "not_reached"] = "drop"
-    """A study without a time is left out of the median, or counts as not reached."""
+    """Whether a study without a time is omitted from the median or counts as not reached."""
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:

@@ -17,16 +17,16 @@ DEFAULT_RULES = "guided-descent"
 
 
 def shipped_rules() -> tuple[str, ...]:
-    """The names of the rules included in the package."""
+    """The names of the included rules."""
     return tuple(sorted(file.stem for file in FOLDER.glob("*.toml")))
 
 
 def load_rules(name: str = DEFAULT_RULES) -> Rules:
-    """Load rules by an included name or by the path of a TOML file.
+    """Load included rules by name, or others by the path of a TOML file.
 
     Raises:
-        UnknownNameError: neither an included name nor a file.
-        HarnessError: the file is not TOML, or has a key or value that is not allowed.
+        UnknownNameError: the name is neither included nor a file.
+        HarnessError: the file is not TOML, or has an invalid key or value.
     """
     path = FOLDER / f"{name}.toml"
     if name not in shipped_rules():
@@ -59,7 +59,9 @@ def _table(path: Path) -> dict[str, Any]:
 
 
 def _targets(path: Path, rules: Mapping[str, Any]) -> dict[str, Any]:
-    """The targets in a file of their own, of the workloads that the rules name; all if of none."""
+    """The targets from a separate file, for the workloads that the rules name; all if they name
+    none.
+    """
     targets = _table(path)
     names = [*rules.get("base", ()), *rules.get("held_out", {})] or targets
     if missing := [name for name in names if name not in targets]:

@@ -4,23 +4,23 @@
 
 Words:
 
-- `Material` (`material`): all that pages are made of: the results and curves frames, and beside
-  them what records, submissions and workloads say in words. Whoever reads records makes it;
-  nothing here does. What could not be read is a `Gap`, and every page shows those it concerns.
-- `Board` (`boards`): the trials of one suite and ruleset, scored by each clock that they have. A
-  `View` is one clock's: scoreboard, uncertainty, `Ranking`, speed-ups. A board that a rule refuses
-  to score has no view; its page says which rule, and shows the trials.
-- `Ranking` (`ranking`): which entry is settled to be faster than which, as `harness compare`
-  settles it. An entry's rank is one plus the number of entries settled to be faster, so that those
-  that cannot be told apart from the best share its rank; there are no finer ranks.
-- `Layout` (`names`): the place of each page and file, stable from one writing to the next.
+- `Material` (`material`): all data of the pages: the results and curves frames, and descriptions of
+records, submissions and workloads in words. It is made by the code that reads records, not here. A
+source that could not be read is a `Gap`, and every page shows the gaps that concern it.
+- `Board` (`boards`): the trials of one suite and ruleset, scored by each available clock. A `View`
+holds the results for one clock: scoreboard, uncertainty, `Ranking`, speed-ups. If a rule refuses
+the score, the board has no view; its page names the rule and shows the trials.
+- `Ranking` (`ranking`): for each pair, whether one entry is settled to be faster, as by `harness
+compare`. An entry's rank is one plus the number of entries settled to be faster, so entries that
+cannot be distinguished from the best share its rank; there are no finer ranks.
+- `Layout` (`names`): the path of each page and file, which does not change when the site is written
+again.
 
-Pages that a reader without scripts can use (board, submission, workload) are written as HTML.
-Pages of which there are too many to write (pair, trial) are one page each, which takes what it
-shows from the address (`pair.html?a=muon&b=adamw`) and the data from script files beside it, as a
-page that was opened from a file may load scripts, but fetch nothing. Curves come the same way, when
-they are needed. All text is escaped: by the templates, by `textContent` in scripts, and by
-`scripts.script` in data.
+Pages that are useful without scripts (board, submission, workload) are written as HTML. For pairs
+and trials, which are too many, there is one page each that takes its subject from the address
+(`pair.html?a=muon&b=adamw`) and its data from script files, because a page opened from a file may
+load scripts but not fetch data. Curves are loaded in the same way when needed. All text is escaped:
+by the templates, by `textContent` in scripts, and by `scripts.script` in data.
 
     SITE/index.html                     the boards
     SITE/assets/                        style, scripts, the charts' library and its licence

@@ -1,4 +1,4 @@
-"""What others show of a board: a badge, and an entry for a list of references."""
+"""A badge of a board for other pages, and a BibTeX entry."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from html import escape
 from harness.core.text import displayable
 
 GLYPH = 6.4
-"""Width of a character of the badge in pixels, about."""
+"""Approximate width of a character of the badge, in pixels."""
 
 
 def badge_svg(left: str, right: str) -> str:
-    """A badge of two words, such as `quick, external tuning` and `1. muon, kfac`."""
+    """A badge with two texts, such as `quick, external tuning` and `1. muon, kfac`."""
     texts = [displayable(text)[:60] for text in (left, right)]
     widths = [round(len(text) * GLYPH) + 14 for text in texts]
     total, (a, b) = sum(widths), (escape(text) for text in texts)
@@ -29,7 +29,7 @@ def badge_svg(left: str, right: str) -> str:
 
 
 def bibtex(title: str, date: str, version: str, entries: int, key: str) -> str:
-    """A BibTeX entry of a board as it was on a date."""
+    """A BibTeX entry of a board's state on a date."""
     fields = {
         "title": f"{{Guided Descent: board of {_tex(title)}}}",
         "author": "{{The Guided Descent maintainers}}",
@@ -41,6 +41,6 @@ def bibtex(title: str, date: str, version: str, entries: int, key: str) -> str:
 
 
 def _tex(text: str) -> str:
-    """A text in which nothing commands TeX."""
+    """A text with TeX's special characters escaped."""
     plain = displayable(text).replace("\\", "/")
     return "".join(f"\\{c}" if c in "{}$&#_%" else " " if c in "~^" else c for c in plain)

@@ -1,4 +1,4 @@
-"""Boards: the trials of each suite and ruleset, scored by every clock that they have."""
+"""Boards: the trials of each suite and ruleset, scored by every available clock."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from scoring.studies import study_table
 from scoring.uncertainty import Uncertainty, assess
 
 SWITCH = ("seconds", "steps", "examples")
-"""The clocks that a page can be switched to."""
+"""The clocks that a reader can choose."""
 BEST = "the best of each workload"
 
 
 @dataclass(frozen=True)
 class Options:
-    """How boards are scored, as the flags of `harness score` say."""
+    """How boards are scored, as by the flags of `harness score`."""
 
     rules: Rules
     reference: str = REFERENCE
@@ -40,18 +40,18 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A board by one clock."""
+    """The results of a board by one clock."""
 
     board: Scoreboard
     sure: Uncertainty | None
     ranking: Ranking | None
     factors: tuple[Factor | None, ...]
-    """Each entry against `against`; None for an entry in whose framework there is none."""
+    """Each entry against `against`; None if there is no such entry in its framework."""
     against: str
     """The reference's name, or `BEST`."""
 
     def order(self) -> list[int]:
-        """Rows as the board shows them."""
+        """The rows in the board's order."""
         return self.ranking.order(self.board) if self.ranking else self.board.order()
 
 
@@ -62,12 +62,12 @@ class Board:
     suite: str
     ruleset: str
     frame: pd.DataFrame
-    """Prepared trials that are scored, or all of them if a rule refuses that."""
+    """The prepared scored trials, or all trials if a rule refuses the score."""
     unranked: pd.DataFrame
-    """Prepared trials that are shown beside them."""
+    """The prepared unranked trials."""
     withdrawn: tuple[Withdrawal, ...]
     views: Mapping[str, View]
-    """By clock; none if a rule refuses to score."""
+    """The views by clock; empty if a rule refuses the score."""
     refusal: str
     layout: Layout
     gaps: tuple[Gap, ...]
@@ -79,17 +79,17 @@ class Board:
 
     @property
     def entries(self) -> tuple[str, ...]:
-        """Its ranked entries by name."""
+        """The names of its ranked entries."""
         return tuple(sorted(self.frame["entry"].astype(str).unique()))
 
     @property
     def entries_with_pages(self) -> tuple[str, ...]:
-        """All entries that have a page: the ranked ones, then those that are not ranked."""
+        """All entries with a page: first the ranked ones, then the others."""
         return (*self.entries, *sorted(self.unranked["entry"].astype(str).unique()))
 
     @cached_property
     def everything(self) -> pd.DataFrame:
-        """All prepared trials that have a page."""
+        """All prepared trials with a page."""
         if self.unranked.empty:
             return self.frame
         return pd.concat([self.frame, self.unranked], ignore_index=True)
@@ -101,7 +101,7 @@ class Board:
 
     @property
     def counted_identities(self) -> frozenset[str]:
-        """The trials that stand for their studies, by the referee's clock."""
+        """The trials that count for their studies, by the referee's clock."""
         finished = finished_trials(self.everything)
         if finished.empty:
             return frozenset()
@@ -112,7 +112,7 @@ RULESETS = {"external": "external tuning", "self": "self-tuning"}
 
 
 def make_boards(material: Material, options: Options) -> tuple[Board, ...]:
-    """A board for each suite and ruleset that the results have, by name."""
+    """A board for each suite and ruleset of the results, by name."""
     if material.frame.empty:
         return ()
     groups = material.frame.groupby(["suite", "ruleset"], sort=True)
@@ -153,7 +153,9 @@ def _board(
 
 
 def _require_values(frame: pd.DataFrame, clock: Clock) -> None:
-    """Refuse a clock that some trial with a time lacks, which would pass for a miss."""
+    """Refuse a clock without a value in a trial that reached its target, which would look like a
+    miss.
+    """
     hits = frame[frame["state"] == "reached"]
     if clock.column not in frame.columns or hits[clock.column].isna().any():
         lacking = len(hits) if clock.column not in frame else hits[clock.column].isna().sum()
@@ -171,7 +173,7 @@ def _view(frame: pd.DataFrame, clock: Clock, material: Material, options: Option
 
 
 def _factors(board: Scoreboard, reference: str) -> tuple[tuple[Factor | None, ...], str]:
-    """Each entry against the reference, or against the best of each workload without one."""
+    """Each entry against the reference or, without a reference, against each workload's best."""
     medians, columns = board.medians[:, board.base_columns], board.base_columns
     rows = reference_rows(board.times.submissions, reference)
     if not any(row is not None for row in rows):
@@ -188,11 +190,11 @@ def _factors(board: Scoreboard, reference: str) -> tuple[tuple[Factor | None, ..
 
 
 def scored_columns(board: Scoreboard) -> list[str]:
-    """The base workloads that were run, in the order of the scoreboard's columns of factors."""
+    """The base workloads that were run, in the order of the scoreboard's columns."""
     names = base_workloads(board.times.workloads, board.rules)
     return [name for name in names if name in board.times.workloads]
 
 
 def reached_counts(board: Scoreboard) -> list[int]:
-    """On how many base workloads each entry has a time that counts."""
+    """The number of base workloads on which each entry has a time that counts."""
     return [int(count) for count in np.isfinite(board.base_times).sum(axis=1)]

@@ -1,4 +1,4 @@
-"""Where the difference in seconds of each pair of entries comes from, for the page of a pair."""
+"""The causes of the difference in seconds for each pair of entries, for the page of a pair."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from scoring.site.ranking import MANY
 from scoring.site.scripts import short
 
 Cells = list[list[float | None] | int | str]
-"""Three factors with their intervals, over how many studies, and what is said of the two."""
+"""Three factors with their intervals, the number of studies, and a remark on the pair."""
 
 
 def has_causes(view: View) -> bool:
-    """Whether every pair has them beside the page; of more pairs `harness compare` says it."""
+    """Whether the site has these values for every pair; for more pairs use `harness compare`."""
     return view.board.clock.name == "seconds" and len(view.board.scores) <= MANY
 
 
 def cause_data(board: Board, view: View) -> list[dict[int, Cells]]:
-    """For each entry A and each B after it: factors in seconds, steps and a step's cost.
+    """For each entry A and each later B: factors in seconds, steps and step cost.
 
-    Each with its interval; then over how many studies (of ports, trials), and what is to be said of
-    two ports. A pair that nothing is known of is left out.
+    Each factor has its interval; then follow the number of studies (for ports, trials) and the
+    remark on two ports. Pairs without data are omitted.
     """
     attributor = Attributor(board.frame, view.board.rules)
     names = view.board.times.submissions

@@ -1,4 +1,4 @@
-"""Curves as a page draws them: few points, without a visible change."""
+"""Thin out curves for a page, without a visible change."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import pandas as pd
 from scoring.site.scripts import short
 
 POINTS = 240
-"""At most as many points a curve as a chart of a page's width has columns of pixels, over four."""
+"""The maximum number of points per curve: four per pixel column of a page-wide chart."""
 
 
 def thin(values: npt.NDArray[np.float64], points: int = POINTS) -> npt.NDArray[np.intp]:
-    """The places of a curve's values to keep: of each stretch the ends, the least, the greatest.
+    """The indices of a curve's points to keep: first, last, smallest and largest of each stretch.
 
-    A chart that is `points / 4` pixels wide shows the same of both: each column of it is filled
-    from the least to the greatest value.
+    A chart of `points / 4` pixels' width looks the same, since each pixel column is filled from its
+    smallest to its largest value.
     """
     if len(values) <= points:
         return np.arange(len(values))
@@ -37,10 +37,10 @@ def thin(values: npt.NDArray[np.float64], points: int = POINTS) -> npt.NDArray[n
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """The points of one trial's curves, in the order of training."""
+    """The points of one trial's curves, in order of time."""
 
     kinds: npt.NDArray[np.object_]
-    """Split and metric of each."""
+    """The (split, metric) of each curve."""
     values: npt.NDArray[np.float64]
     """(points, 3): time in seconds, step, value."""
 
@@ -64,7 +64,7 @@ def by_trial(curves: pd.DataFrame) -> dict[str, Points]:
 
 
 def curves_of(trials: pd.DataFrame, points: Mapping[str, Points]) -> list[dict[str, object]]:
-    """The curves of some trials: of each trial its series by split and metric."""
+    """The curves of some trials: for each trial, its series by split and metric."""
     return [
         {"id": identity[:16], "series": _series(points[identity])}
         for identity in trials["identity"]

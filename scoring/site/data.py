@@ -1,4 +1,4 @@
-"""The data of a board as values for its script files; what is shown where, `assets/` decides."""
+"""The data of a board as values for its script files; the scripts in `assets/` display them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scoring.uncertainty import LEVEL
 
 
 def board_data(board: Board, material: Material) -> dict[str, object]:
-    """What the board's page sorts, filters and switches, in the order of `board.shown`."""
+    """The data that the board's page sorts and filters, in the order of `board.shown`."""
     pen_of, marks = pens(board.entries_with_pages), marks_of(board.everything)
     return {
         "title": board.title,
@@ -41,7 +41,7 @@ def board_data(board: Board, material: Material) -> dict[str, object]:
 
 
 def filters(board: Board, material: Material) -> dict[str, list[str]]:
-    """Of each ranked entry what a reader can filter by."""
+    """The properties of each ranked entry that a reader can filter by."""
     first = board.frame.groupby("entry").first()
     rows = [first.loc[name] for name in board.entries]
     details = [material.entries.get(str(row["content_hash"])) for row in rows]
@@ -96,7 +96,7 @@ def _times(view: View, names: list[str]) -> Array:
 
 
 def _free(view: View, frame: pd.DataFrame, names: list[str]) -> list[list[str]]:
-    """Beside each time the seconds of set-up and warm-up that were off the clock, in words."""
+    """The untimed seconds of set-up and warm-up for each time, in words."""
     free = off_clock_s(frame)
     return [
         [off_clock_text(*free.get((entry, name), NEITHER)) for name in names]
@@ -125,12 +125,12 @@ def _factors(view: View, row: int) -> list[list[float | str | None]] | None:
 def entry_data(
     trials: pd.DataFrame, ranked_identities: Collection[str], material: Material
 ) -> dict[str, object]:
-    """An entry's trials with all that their records say, and what tuning it costs.
+    """An entry's trials with all their data, and the cost of tuning it.
 
     Args:
-        trials: the entry's.
-        ranked_identities: identities of trials that stand for their studies.
-        material: what there is to show.
+        trials: the entry's trials.
+        ranked_identities: identities of the trials that count for their studies.
+        material: the site's data.
     """
     return {
         "name": str(trials.iloc[0]["entry"]),

@@ -1,4 +1,4 @@
-"""What pages are made of: frames, and what stands beside them in words."""
+"""The data of a site: frames, and descriptions in words."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pandas as pd
 from scoring.evidence import NOT_READ, Evidence
 
 Facts = Mapping[str, str]
-"""Values in words, by what they are; whatever a user typed may be among them."""
+"""Values in words, by name; they may contain text typed by users."""
 
 
 @dataclass(frozen=True)
 class Gap:
-    """What could not be shown, and why."""
+    """A source that could not be shown, and the reason."""
 
     place: str
     why: str
@@ -23,22 +23,22 @@ class Gap:
 
 @dataclass(frozen=True)
 class TrialDetail:
-    """What a trial's record holds beside its row of the results frame."""
+    """The data of a trial's record that are not in the results frame."""
 
     sections: Mapping[str, Facts]
-    """By title, such as `Environment`; shown as they are."""
+    """Facts by title, such as `Environment`; shown unchanged."""
     numbers: Mapping[str, float] = field(default_factory=dict)
-    """What a submission's page takes the median of, by what it is."""
+    """Numbers of which a submission's page shows the median, by name."""
 
 
 @dataclass(frozen=True)
 class EntryDetail:
-    """What a submission's content says of itself."""
+    """A submission's description."""
 
     summary: str = ""
     family: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
-    """Its texts by name, where they are the content that ran."""
+    """Its files' texts by name, if they are the content that ran."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class Sample:
     """A training example of a workload: a picture, or a text."""
 
     picture: str = ""
-    """The address of a PNG that holds it."""
+    """The data URL of a PNG."""
     text: str = ""
     label: str = ""
-    """Its class, or what the text is."""
+    """Its class, or the text's name."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class WorkloadDetail:
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """An entry that was taken back: that it was there, and why it is not."""
+    """A withdrawn entry, and the reason."""
 
     suite: str
     ruleset: str
@@ -73,7 +73,7 @@ class Withdrawal:
 
 @dataclass(frozen=True)
 class Change:
-    """What was done to a board, when and why; the reason of a withdrawal among them."""
+    """A change of a board, with date and reason."""
 
     at: str
     kind: str
@@ -83,12 +83,12 @@ class Change:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """All that a site shows."""
+    """All data of a site."""
 
     frame: pd.DataFrame
     """Results (`scoring.columns.RESULTS`); no rows if nothing could be read."""
     curves: pd.DataFrame
-    """Evaluations, and what the worker claimed between them, with `split` `claimed`."""
+    """Evaluations, and the values claimed by workers, with `split` `claimed`."""
     trials: Mapping[str, TrialDetail] = field(default_factory=dict)
     """By identity."""
     entries: Mapping[str, EntryDetail] = field(default_factory=dict)
@@ -96,9 +96,9 @@ class Material:
     workloads: Mapping[str, WorkloadDetail] = field(default_factory=dict)
     """By `suite/workload`."""
     machines: Mapping[str, str] = field(default_factory=dict)
-    """Hardware in words, by fingerprint."""
+    """Descriptions of hardware, by fingerprint."""
     withdrawn: tuple[Withdrawal, ...] = ()
-    """The entries that are not among the results any more."""
+    """The entries that are no longer among the results."""
     changes: tuple[Change, ...] = ()
     evidence: Evidence = NOT_READ
     gaps: tuple[Gap, ...] = ()

@@ -1,4 +1,4 @@
-"""Where the pages and files of a board lie: from what users typed, names that any system takes."""
+"""Paths of a board's pages and files: portable file names from names typed by users."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ LONGEST = 60
 
 
 def file_names(texts: Iterable[str]) -> dict[str, str]:
-    """A file's name for each text: itself where it is one, else with a hash, unique, stable.
+    """A unique, stable file name for each text: the text itself if valid, else with a hash.
 
-    The name of a text does not depend on the other texts, so that addresses stay what they are
-    when a board grows.
+    A text's file name does not depend on the other texts, so addresses stay valid when a board
+    grows.
     """
     return {text: _file_name(text) for text in texts}
 
@@ -29,7 +29,7 @@ def _file_name(text: str) -> str:
 
 @dataclass(frozen=True)
 class Layout:
-    """The names of a board's pages, by entry and by workload column."""
+    """The file names of a board's pages, by entry and by workload column."""
 
     folder: str
     entries: Mapping[str, str]

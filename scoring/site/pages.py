@@ -33,11 +33,11 @@ from scoring.standing import unranked_table
 from scoring.tuning import sensitivity
 
 RIVALS = 12
-"""At most as many other entries are linked for a comparison from a submission's page."""
+"""Maximum number of comparisons linked from a submission's page."""
 
 
 def make_environment() -> Environment:
-    """Templates that escape all they are given and refuse what they are not."""
+    """Templates that escape all values, and raise an error for missing ones."""
     environment = Environment(
         loader=PackageLoader("scoring.site", "templates"), autoescape=True,
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
@@ -58,28 +58,28 @@ class Pages:
     environment: Environment = field(default_factory=make_environment)
 
     def render(self, template: str, root: str, **values: object) -> str:
-        """One page; `root` leads from it to the site's folder."""
+        """Render one page; `root` is the relative path to the site's folder."""
         common = {"root": root, "date": self.date, "version": self.version}
         page = self.environment.get_template(template)
         return page.render(**common, title=self.board.title, **values)
 
     @cached_property
     def times(self) -> Times:
-        """Times for its tables."""
+        """The times for the board's tables."""
         return Times(self.board)
 
     @cached_property
     def counted_identities(self) -> frozenset[str]:
-        """The trials that stand for their studies."""
+        """The trials that count for their studies."""
         return self.board.counted_identities
 
     @cached_property
     def by_entry(self) -> dict[str, pd.DataFrame]:
-        """The trials of each entry that has a page."""
+        """The trials of each entry with a page."""
         return {str(name): part for name, part in self.board.everything.groupby("entry")}
 
     def front(self, tables: list[str], dated_tables: list[str], *, is_dated: bool = False) -> str:
-        """The board's page, as it is now or as it stays under a date."""
+        """The board's page: the current one, or the permanent one of a date."""
         links = "../../" if is_dated else ""
         board, view = self.board, self.board.views.get("seconds")
         return self.render(
@@ -101,7 +101,7 @@ class Pages:
         )  # fmt: skip
 
     def _unranked_rows(self, links: str) -> list[Row]:
-        """What is shown and not ranked: with its times, or, where it was withdrawn, without."""
+        """The unranked entries with their times, and the withdrawn ones without."""
         board = self.board
         entries = unranked_table(board.unranked) if len(board.unranked) else pd.DataFrame()
         lines = [
@@ -139,7 +139,7 @@ class Pages:
         return lines
 
     def _progress(self, links: str) -> list[Row]:
-        """What each entry has, where nothing is scored."""
+        """The number of trials of each entry, for a board without scores."""
         lines = []
         for name in self.board.entries:
             of = self.by_entry[name].groupby("column")["state"]
@@ -206,7 +206,7 @@ class Pages:
         ]
 
     def _medians(self, trials: pd.DataFrame, columns: list[str]) -> dict[str, list[str]]:
-        """The medians of the trials' numbers, by what they are and by workload."""
+        """The medians of the trials' numbers, by name and workload."""
         details = self.material.trials
         cells: dict[str, list[str]] = {}
         by_column = {c: trials.loc[trials["column"] == c, "identity"] for c in columns}
@@ -245,5 +245,5 @@ class Pages:
         )  # fmt: skip
 
     def shell(self, page: str, heading: str) -> str:
-        """A page that takes what it shows from its address: `pair` or `trial`."""
+        """A page that takes its subject from its address: `pair` or `trial`."""
         return self.render("shell.html", "../", page=page, heading=heading)

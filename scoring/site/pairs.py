@@ -1,4 +1,4 @@
-"""Every pair of entries, by workload and over all: the figures of `harness compare`."""
+"""Every pair of entries, on each workload and overall: the numbers of `harness compare`."""
 
 from __future__ import annotations
 
@@ -15,23 +15,25 @@ from scoring.speedup import PairwiseComparison, compare_pair, factor, pair_limit
 from scoring.times import Array
 
 Cell = list[float | str | None]
-"""Factor, mark, low, high, P(A faster) and undecided, of one workload or over all."""
+"""Factor, mark, low, high, P(A faster) and undecided fraction, on one workload or overall."""
 
 
 def settled_bits(view: View) -> str:
-    """Which entry (row) is settled to be faster than which, as bits in base 64; '' if unknown."""
+    """For each pair, whether the row's entry is settled to be faster, as bits in base 64; '' if
+    unknown.
+    """
     if view.ranking is None:
         return ""
     return base64.b64encode(np.packbits(view.ranking.settled).tobytes()).decode()
 
 
 def has_intervals(view: View) -> bool:
-    """Whether every pair has its intervals beside the page; more pairs are `harness compare`'s."""
+    """Whether the site has intervals for every pair; for more pairs use `harness compare`."""
     return view.sure is not None and len(view.board.scores) <= MANY
 
 
 def pair_data(view: View, draws: int, seed: int = 0) -> list[dict[int, list[Cell]]]:
-    """For each entry A and each B after it: over all workloads and on each, with intervals."""
+    """For each entry A and each later B: overall and on each workload, with intervals."""
     board = view.board
     sample = draw_medians(board.times, board.rules, draws, seed)
     columns = _columns(view)
@@ -49,7 +51,7 @@ def _columns(view: View) -> list[int]:
 
 
 def _pair(view: View, medians: Array, pair: tuple[int, int], spread: float) -> list[Cell]:
-    """First over all workloads, then on each."""
+    """First overall, then on each workload."""
     (a, b), times, columns = pair, view.board.times, _columns(view)
     limit = pair_limit(times, a, b)[columns]
     point = factor(view.board.medians[a, columns], view.board.medians[b, columns], limit)

@@ -1,4 +1,4 @@
-"""Which entries can be told apart: ranks that are never finer than the noise."""
+"""Ranks that are never finer than the noise: which entries can be distinguished."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from scoring.times import Array
 from scoring.tmodel import TINY
 
 FEW_DRAWS = 400
-"""Draws for a board with more than `MANY` entries, whose pairs are too many for more."""
+"""Number of draws for a board with more than `MANY` entries, which has too many pairs for more."""
 MANY = 64
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Of S entries: which is settled to be faster than which."""
+    """For S entries, the pairs in which one is settled to be faster."""
 
     settled: Flags
-    """(S, S): whether the entry of the row is faster than that of the column, as `harness compare`
-    settles it: in 97.5 % of the draws regardless of the bounds, and by the t-test."""
+    """(S, S): whether the row's entry is settled to be faster than the column's, as by `harness
+    compare`: in 97.5 % of the draws regardless of the bounds, and by the t-test."""
 
     @property
     def ranks(self) -> npt.NDArray[np.int64]:
-        """(S,): one plus the number of entries that are settled to be faster; many share one."""
+        """(S,): one plus the number of entries settled to be faster; ranks can be shared."""
         return np.asarray(1 + self.settled.sum(axis=0), dtype=np.int64)
 
     def order(self, board: Scoreboard) -> list[int]:
@@ -50,7 +50,7 @@ def rank_entries(board: Scoreboard, draws: int = 2000, seed: int = 0) -> Ranking
 
 
 def _settle_pairs(board: Scoreboard, medians: npt.NDArray[np.float32]) -> Flags:
-    """All pairs of entries from draws of medians (R, S, B)."""
+    """The settled pairs of entries, from draws of medians (R, S, B)."""
     entries = medians.shape[1]
     is_reached = np.isfinite(medians)
     logs = np.log(np.where(is_reached, np.maximum(medians, TINY), 1.0), dtype=np.float32)
@@ -71,7 +71,7 @@ def _settle_pairs(board: Scoreboard, medians: npt.NDArray[np.float32]) -> Flags:
 
 
 def _ends(board: Scoreboard) -> tuple[Array, Array]:
-    """Of each entry and base workload the limit and the longest hit, as `pair_limit` joins them."""
+    """Limit and longest hit of each entry and base workload, which `pair_limit` combines."""
     hit = board.times.hit[:, board.base_columns]
     longest = np.where(np.isfinite(hit), hit, 0.0).max(axis=-1)
     return board.times.limit[:, board.base_columns], longest
@@ -84,9 +84,10 @@ def _wins(
     others: slice,
     limits: npt.NDArray[np.float32],
 ) -> tuple[Array, Array]:
-    """In which fraction of draws an entry is faster, or slower, than others despite all bounds.
+    """The fractions of draws in which an entry is faster and slower than others, regardless of
+    bounds.
 
-    What `scoring.speedup.compare_pair` says of one pair, from logs that are taken once.
+    As `scoring.speedup.compare_pair` for single pairs, but logarithms are computed only once.
     """
     mine, theirs = is_reached[:, row, None], is_reached[:, others]
     low = np.float32(-np.inf)

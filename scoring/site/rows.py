@@ -1,4 +1,4 @@
-"""Rows of the pages' tables, as words and links for templates."""
+"""Rows of the pages' tables, as texts and links for templates."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from scoring.uncertainty import LEVEL
 
 Row = dict[str, Any]
 SHADES = 0.2
-"""A shade of a cell for every factor of 2 to this power."""
+"""A cell's shade changes with every factor of 2 to this power."""
 
 
 def board_rows(board: Board, view: View, links: str) -> list[Row]:
-    """The board's rows in its order; `links` leads to the board's folder."""
+    """The board's rows in order; `links` is the relative path to the board's folder."""
     ranks = None if view.ranking is None else view.ranking.ranks
     columns, rows = scored_columns(view.board), []
     last: int | None = None
@@ -88,7 +88,7 @@ def _factor_text(value: float, mark: str) -> str:
 
 
 def shade(value: float) -> str:
-    """The class of a cell by its factor: `u1` to `u3` above 1, `d1` to `d3` below it."""
+    """The CSS class of a cell by its factor: `u1` to `u3` above 1, `d1` to `d3` below."""
     size = min(3, int(abs(np.log2(value)) / SHADES)) if value > 0 else 3
     return "" if not size else f"{'u' if value > 1 else 'd'}{size}"
 
@@ -115,7 +115,7 @@ class Times:
         self._steps = {} if view is None else _median_steps(view.board, trials)
 
     def row(self, entry: str, column: str) -> Row | None:
-        """An entry's times on a workload; None if it has no study of it."""
+        """An entry's times on a workload; None if it has no study there."""
         studies = self._studies.get((entry, column))
         if studies is None:
             return None
@@ -137,7 +137,7 @@ class Times:
 
 
 def _median_steps(board: Scoreboard, trials: pd.DataFrame) -> dict[tuple[str, str], float]:
-    """The steps of the trials that the seconds are of, by entry and workload."""
+    """The steps of the trials whose seconds are shown, by entry and workload."""
     times = steps_beside(trials, board.clock)
     medians = median_times(settle_missing(times.hit, board.rules))
     return {
@@ -148,7 +148,7 @@ def _median_steps(board: Scoreboard, trials: pd.DataFrame) -> dict[tuple[str, st
 
 
 def trial_rows(board: Board, trials: pd.DataFrame, counted: Iterable[str], links: str) -> list[Row]:
-    """The rows of a table of trials; `links` leads to the board's folder."""
+    """The rows of a table of trials; `links` is the relative path to the board's folder."""
     sorted_trials = trials.sort_values(["entry", "column", "study", "trial"])
     stands = set(counted)
     return [

@@ -1,4 +1,4 @@
-"""Script files that hand data to a page: one from a file can load scripts, but fetch nothing."""
+"""Script files with a page's data: a page opened from a file can load scripts, but not fetch."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import numpy as np
 
 
 def script(name: str, key: str, value: object) -> str:
-    """A script that gives a value to the page: `GD.take(name, key, value)`.
+    """A script that passes a value to the page: `GD.take(name, key, value)`.
 
-    No text in it can end the script or the string that it is in: JSON is a part of JavaScript, and
-    `<`, `>` and `&` are spelt out.
+    No text in it can end the script or its string literal: JSON is valid JavaScript, and `<`, `>`
+    and `&` are escaped.
     """
     return f"GD.take({to_json(name)},{to_json(key)},{to_json(value)});\n"
 
 
 def to_json(value: object) -> str:
-    """Compact JSON that may stand in a script or in HTML; numbers that are not finite are null."""
+    """Compact JSON that is safe in a script or in HTML; non-finite numbers are null."""
     text = dumps(value, (",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def dumps(value: object, separators: tuple[str, str] = (", ", ": ")) -> str:
-    """A value as JSON in one line; numbers that are not finite are null.
+    """A value as JSON on one line; non-finite numbers are null.
 
-    Most values are JSON's own already, and a walk through them takes longer than to write them.
+    Most values need no conversion, and checking them takes longer than writing them.
     """
     try:
         return json.dumps(value, separators=separators, allow_nan=False)
@@ -43,7 +43,7 @@ def short(value: float | None, digits: int = 5) -> float | None:
 
 
 def plain(value: object) -> object:
-    """A value as JSON takes it: numbers that are not finite are None."""
+    """A value for JSON: non-finite numbers are None."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):

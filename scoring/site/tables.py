@@ -1,4 +1,4 @@
-"""Every table of a board as CSV and JSON, under names that stay."""
+"""All tables of a board as CSV and JSON, with stable names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scoring.tuning import best_after_trials, sensitivity
 from scoring.uncertainty import LEVEL
 
 MOST_CURVES = 2000
-"""Trials of a board whose curves are a table of it, too."""
+"""Maximum number of a board's trials for which there is a table of curves."""
 
 
 def board_tables(board: Board, material: Material) -> dict[str, pd.DataFrame]:
@@ -41,16 +41,17 @@ def board_tables(board: Board, material: Material) -> dict[str, pd.DataFrame]:
 
 
 def select_measured(curves: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
-    """What the referee measured along trials.
+    """The referee's measurements during trials.
 
-    What workers claim of every snapshot is fifteen times as much: charts show it, records hold it.
+    Workers' claims for every snapshot, which are fifteen times as many, are only in charts and
+    records.
     """
     is_theirs = curves["identity"].isin(trials["identity"])
     return curves[is_theirs & curves["split"].ne("claimed")]
 
 
 def entry_numbers(view: View) -> pd.DataFrame:
-    """One row per entry, as the board shows them, with numbers at full precision."""
+    """One row per entry, in the board's order, with numbers at full precision."""
     return pd.DataFrame([_entry_row(view, row) for row in view.order()])
 
 
@@ -74,7 +75,7 @@ def _entry_row(view: View, row: int) -> dict[str, object]:
 
 
 def table_files(tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str]]:
-    """The name and the text of each table's files; in JSON a row is a line."""
+    """The name and text of each table's files; in JSON, each row is a line."""
     for name, table in tables.items():
         yield f"{name}.csv", csv_text(table)
         yield f"{name}.json", "[\n" + ",\n".join(map(dumps, _records(table))) + "\n]\n"
@@ -87,7 +88,7 @@ def _records(table: pd.DataFrame) -> Iterator[dict[str, object]]:
 
 
 def _values(column: pd.Series) -> list[object]:
-    """A column's values as Python's own; of its numbers, None for those that are not finite."""
+    """A column's values as Python objects; non-finite numbers are None."""
     values: list[object] = column.tolist()
     if column.dtype.kind != "f":
         return values

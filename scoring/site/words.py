@@ -1,4 +1,4 @@
-"""What the pages of a board say in words: facts at their heads, captions, notes."""
+"""The texts of a board's pages: facts in their headers, captions, notes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RANKS = (
 
 
 def head_facts(board: Board, material: Material, date: str, version: str) -> Mapping[str, str]:
-    """What all of a board's trials have in common, at its head."""
+    """The properties common to all trials of a board, for its header."""
     frame = board.frame
     hardware = [material.machines.get(name, name) for name in _values(frame, "hardware")]
     budgets = frame.groupby("column")["budget_s"].max()
@@ -47,7 +47,9 @@ def head_facts(board: Board, material: Material, date: str, version: str) -> Map
 
 
 def _versions(frame: pd.DataFrame) -> str:
-    """Each package with its version once: entries import different ones, but mix no versions."""
+    """Packages with versions, without duplicates: entries import different packages, but never
+    different versions of one.
+    """
     names_of_each = (text.split("; ") for text in _values(frame, "versions"))
     return "; ".join(sorted({name for names in names_of_each for name in names}))
 
@@ -61,7 +63,7 @@ def _values(frame: pd.DataFrame, column: str) -> list[str]:
 
 
 def noise(board: Board, column: str) -> dict[str, str]:
-    """The noise of study times on a workload: the median over entries of their deviation."""
+    """The noise of study times on a workload: the median over entries of the deviation."""
     view = board.views.get("seconds")
     if view is None or column not in view.board.times.workloads:
         return {}
@@ -72,7 +74,7 @@ def noise(board: Board, column: str) -> dict[str, str]:
 
 
 def entry_gaps(trials: pd.DataFrame, has_detail: bool) -> list[Gap]:
-    """What an entry's page cannot show."""
+    """A note on the data that an entry's page cannot show."""
     gaps = []
     if count := int(trials["state"].eq("unfinished").sum()):
         gaps.append(Gap("trials", f"{count} of {len(trials)} have not ended"))
@@ -82,7 +84,7 @@ def entry_gaps(trials: pd.DataFrame, has_detail: bool) -> list[Gap]:
 
 
 def heads(view: View) -> list[Row]:
-    """The heads of the board's columns, and how each is sorted first."""
+    """The headers of the board's columns, and each one's initial sort order."""
     constants = [
         {"text": "rank", "key": "rank", "n": True, "sort": "ascending", "title": RANKS},
         {"text": "submission", "key": "name", "n": False, "sort": "", "title": "By name"},
@@ -105,7 +107,7 @@ def heads(view: View) -> list[Row]:
 
 
 def caption(view: View | None) -> str:
-    """What the board's cells are."""
+    """The meaning of the board's cells."""
     if view is None:
         return ""
     return (
@@ -116,18 +118,18 @@ def caption(view: View | None) -> str:
 
 
 def meanings(board: Board) -> dict[str, str]:
-    """What the marks mean that a board has."""
+    """The meaning of the marks on a board."""
     have = {*board.everything["mark"], *("withdrawn" for _ in board.withdrawn)}
     return {mark: MEANINGS[mark] for mark in MARKS if mark in have}
 
 
 def clock_text(view: View) -> str:
-    """By whose clock the board is."""
+    """The clock of the board."""
     return f"Clock: {view.board.clock.name}, {view.board.clock.said_by}."
 
 
 def notes(view: View) -> list[str]:
-    """What to know of ranks, intervals and times."""
+    """Notes on ranks, intervals and times."""
     if view.sure is None:
         return [f"This is a {screening_text(view.board)}.", OFF_CLOCK]
     return [

@@ -1,4 +1,4 @@
-"""Writes a site into a folder, page by page."""
+"""Write a site into a folder, page by page."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from scoring.site.tables import board_tables, table_files
 from scoring.speedup import check_reference
 
 SITE_FILE = "site.json"
-"""By this file a folder is known to be a site, which may be written again."""
+"""A file that identifies a folder as a site, which may be overwritten."""
 
 
 def write_site(material: Material, options: Options, out: Path, *, date: str, version: str) -> Path:
-    """Write the pages of all boards; the index page.
+    """Write the pages of all boards; returns the index page.
 
     Args:
-        material: what there is to show.
-        options: how it is scored.
-        out: a folder that does not exist, is empty, or is a site already.
-        date: of today, `YYYY-MM-DD`; a board keeps one state for each date.
-        version: the harness's.
+        material: the site's data.
+        options: how boards are scored.
+        out: a folder that does not exist, is empty, or is already a site.
+        date: today's date, `YYYY-MM-DD`; a board keeps one state per date.
+        version: the harness's version.
 
     Raises:
-        HarnessError: the folder holds something else, or cannot be written; no board has the
+        HarnessError: the folder holds something else or cannot be written, or no board has the
             reference.
     """
     _check_folder(out)
@@ -63,7 +63,7 @@ def _check_folder(out: Path) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a page; thousands of them need not reach the disk one by one, as they can be remade."""
+    """Write a page without flushing it to disk: there are thousands, and they can be redone."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -72,12 +72,12 @@ def _write(path: Path, text: str) -> None:
 
 
 def is_site(folder: Path) -> bool:
-    """Whether `write_site` wrote a folder."""
+    """Whether a folder was written by `write_site`."""
     return (folder / SITE_FILE).is_file()
 
 
 def board_files(pages: Pages, options: Options, out: Path) -> Iterator[tuple[str, str]]:
-    """The files of a board, by their names in its folder, the front page last."""
+    """The files of a board, by file name in its folder; the front page comes last."""
     board, material = pages.board, pages.material
     curves = by_trial(material.curves)
     for column in board.columns:
@@ -119,7 +119,7 @@ def _cause_files(board: Board) -> Iterator[tuple[str, str]]:
 
 
 def _front_files(pages: Pages, out: Path) -> Iterator[tuple[str, str]]:
-    """The front page with its data and tables, and the same under today's date, which stays."""
+    """The front page with its data and tables, and a permanent copy under today's date."""
     board = pages.board
     tables = board_tables(board, pages.material)
     common_files: dict[str, str] = {

@@ -109,7 +109,7 @@ class KernelSandbox:
     """Starts workers under the requested layers that this kernel offers.
 
     Args:
-        wanted: names of the requested layers; all by default.
+        layer_names: names of the requested layers; all by default.
     """
 
     image: str | None = None
