@@ -40,6 +40,8 @@ CASES: list[tuple[str, Point]] = [
     ("paper_kfac", {"damping": 10.0, "refresh_every": 5}),
     ("sophia_g", {"learning_rate": 0.01, "estimate_every": 3}),
 ]
+KINDS = ("ea_sgd", "full_adagrad", "hessian_free", "kfac", "sophia_g")
+"""A loop over batches, a step in float64, a search, captured passes and a pass at some steps."""
 OTHERS: list[tuple[str, Point]] = [
     ("async_sgd", {**CLIPPED, "rule": "downpour", "period": 4}),
     ("cg_bfgs", {"batch_factor": 4, "memory": 0, "iterations": 4, **TO_ZERO}),
@@ -61,7 +63,10 @@ OTHERS: list[tuple[str, Point]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "changes"), nightly_but(CASES, [*CASES, *OTHERS]))
+AT_EVERY_COMMIT = [case for case in CASES if case[0] in KINDS]
+
+
+@pytest.mark.parametrize(("name", "changes"), nightly_but(AT_EVERY_COMMIT, [*CASES, *OTHERS]))
 def test_jax_agrees_with_torch(name: str, changes: Point, measured: Measured) -> None:
     ours, expected = ways(name, changes)
     moved = furthest(expected[-1], expected[0])
@@ -96,6 +101,7 @@ def test_sophia_h_with_given_probes_agrees_with_torch(measured: Measured) -> Non
     assert measured(max(map(furthest, ours, expected))) < 1e-3 * moved
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("kind", "fourth"), [("normal", 3.0), ("rademacher", 1.0)])
 def test_sophia_hs_probes_have_unit_variance(kind: str, fourth: float) -> None:
     kit = Kit("jax")
@@ -108,6 +114,7 @@ def test_sophia_hs_probes_have_unit_variance(kind: str, fourth: float) -> None:
     assert float((drawn**4).mean()) == pytest.approx(fourth, rel=0.05)
 
 
+@pytest.mark.nightly
 def test_langevin_noise_in_jax_has_the_stated_variance() -> None:
     """At a rate and scope of which a step leaves nothing but noise, and an average of the last."""
     kit, rate = Kit("jax"), 0.1
@@ -130,7 +137,8 @@ SHAPED = [
 ]
 
 
-@pytest.mark.parametrize(("name", "model"), nightly_but([("kfac", "resnet")], SHAPED))
+@pytest.mark.nightly
+@pytest.mark.parametrize(("name", "model"), SHAPED)
 def test_kernels_and_recurrences_agree_with_torch(name: str, model: str) -> None:
     point = default_point(name)
     point |= {"matmul_dtype": "float32"} if "matmul_dtype" in point else {}
