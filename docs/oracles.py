@@ -1,7 +1,7 @@
 """Write the table at the top of `docs/ORACLES.md`: each submission, its oracle and how far it is.
 
 The differences are measured here, by running the tests that `docs/oracles.toml` names: they pass
-them to the fixture `measured`. Run `make oracles` after adding a submission or changing a test; a
+them to the fixture `measure`. Run `make oracles` after adding a submission or changing a test; a
 test fails if the table misses a submission or its words are stale.
 """
 
@@ -100,7 +100,7 @@ def largest(test: str, by_node: Mapping[str, float]) -> str:
         and (not case or case in node.partition("[")[2].rstrip("]").split("-"))
     ]
     if not values:
-        raise SystemExit(f"{test} measured nothing: pass its difference to the fixture `measured`")
+        raise SystemExit(f"{test} measured nothing: pass its difference to the fixture `measure`")
     return number_text(max(values))
 
 

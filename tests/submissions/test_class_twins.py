@@ -13,7 +13,7 @@ from tests.frameworks.kit import Kit
 from tests.tiers import nightly_but
 
 from .class_twins import class_of, furthest, trained, ways
-from .conftest import Measured
+from .conftest import Measure
 from .given_problem import Point, default_point
 from .workload_models import WorkloadKit
 
@@ -67,12 +67,12 @@ AT_EVERY_COMMIT = [case for case in CASES if case[0] in KINDS]
 
 
 @pytest.mark.parametrize(("name", "changes"), nightly_but(AT_EVERY_COMMIT, [*CASES, *OTHERS]))
-def test_jax_agrees_with_torch(name: str, changes: Point, measured: Measured) -> None:
+def test_jax_agrees_with_torch(name: str, changes: Point, measure: Measure) -> None:
     ours, expected = ways(name, changes)
     moved = furthest(expected[-1], expected[0])
     assert moved > 1e-2
     errors = [furthest(*pair) for pair in zip(ours, expected, strict=True)]
-    assert measured(max(errors)) < 1e-3 * moved
+    assert measure(max(errors)) < 1e-3 * moved
 
 
 def probe(shape: tuple[int, ...]) -> np.ndarray:
@@ -91,14 +91,14 @@ class GivenInJax(class_of("jax", "sophia_h")):  # type: ignore[misc]
         return {name: jnp.asarray(probe(value.shape)) for name, value in parameters.items()}
 
 
-def test_sophia_h_with_given_probes_agrees_with_torch(measured: Measured) -> None:
+def test_sophia_h_with_given_probes_agrees_with_torch(measure: Measure) -> None:
     changes = {"learning_rate": 0.05, "gamma": 20.0, "estimate_every": 4}
     point = default_point("sophia_h", **changes)
     ours = trained(Kit("jax"), GivenInJax(), point)
     expected = trained(Kit("torch"), GivenInTorch(), point)
     moved = furthest(expected[-1], expected[0])
     assert moved > 1e-2
-    assert measured(max(map(furthest, ours, expected))) < 1e-3 * moved
+    assert measure(max(map(furthest, ours, expected))) < 1e-3 * moved
 
 
 @pytest.mark.nightly
