@@ -41,6 +41,7 @@ from harness.core.errors import HarnessError
 app = typer.Typer(
     name="harness",
     help="Run training algorithms against standard workloads, on a clock that can be trusted.",
+    epilog="First steps: harness new NAME, harness check ./NAME, harness run --submission ./NAME",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
