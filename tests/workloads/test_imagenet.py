@@ -120,8 +120,8 @@ def test_one_step_at_full_size_from_the_true_format(tmp_path: Path) -> None:
 PREPARE = """
 import sys
 from pathlib import Path
-from tests.workloads.imagenet_made import prepared
-prepared(Path(sys.argv[1]), Path(sys.argv[2]))
+from tests.workloads.imagenet_made import prepare
+prepare(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 MEGABYTE = 2**20
 """Room for five images of 256 x 256; there are six, four of them in one file."""
