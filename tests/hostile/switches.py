@@ -76,7 +76,7 @@ def environment_is_not_cleaned(arena: Arena) -> None:
 def parents_get(arena: Arena, more: Callable[[], dict[str, str]]) -> None:
     """Let the parent of the workers be a new one, with more in its environment."""
     environment = fork_client._environment
-    arena.patch.setattr(fork_client, "_STARTED", {})
+    arena.patch.setattr(fork_client, "_SERVERS", {})
     arena.patch.setattr(fork_client, "_environment", lambda threads: environment(threads) | more())
 
 

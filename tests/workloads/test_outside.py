@@ -45,7 +45,7 @@ def installed() -> Iterator[None]:
         paths = (str(OUTSIDE), os.environ.get("PYTHONPATH", ""))
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
         patch.syspath_prepend(OUTSIDE)
-        patch.setattr(fork_client, "_STARTED", {})
+        patch.setattr(fork_client, "_SERVERS", {})
         for kind in ("WORKLOADS", "SUITES"):
             patch.setattr(registry, kind, replace(getattr(registry, kind)))
         yield
