@@ -15,7 +15,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.execution import resolved
+from harness.execution import confinement, resolved
 from harness.execution import trial as execution
 from harness.frameworks.torch.evaluator import TorchEvaluator
 from harness.frameworks.torch.loss import CrossEntropy
@@ -157,7 +157,7 @@ def uncounted_files(arena: Arena) -> None:
 def folder_runs_itself(arena: Arena) -> None:
     """Run the submission where its author keeps it."""
     place = arena.folder / "submission"
-    arena.patch.setattr(execution, "submission_copy", lambda contents: nullcontext(place))
+    arena.patch.setattr(confinement, "submission_copy", lambda contents: nullcontext(place))
 
 
 def removal_calls_itself(arena: Arena) -> None:
@@ -187,7 +187,7 @@ def one_scratch(arena: Arena) -> None:
     arena.without("mounts")
     folder = Path(tempfile.mkdtemp(dir=arena.folder))
     folder.chmod(0o777)
-    arena.patch.setattr(execution, "new_scratch", lambda: _share(folder))
+    arena.patch.setattr(confinement, "new_scratch", lambda: _share(folder))
 
 
 @contextmanager
@@ -229,7 +229,7 @@ def only_the_parent_is_asked(arena: Arena) -> None:
 def clean_up_by_following(arena: Arena) -> None:
     """Clean the scratch up by deleting what its links lead to, too."""
     arena.plain()
-    arena.patch.setattr(execution, "new_scratch", _follow)
+    arena.patch.setattr(confinement, "new_scratch", _follow)
 
 
 @contextmanager
