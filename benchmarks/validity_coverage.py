@@ -1,8 +1,9 @@
-"""How often an interval of the speed-up holds the truth, on tables whose medians are known.
+"""How often each interval that `score`, `compare` and the site print holds the truth.
 
     python benchmarks/validity_coverage.py --write docs/SCORING.md
 
-The tables are simulated: log-normal noise around drawn medians. It takes minutes of one processor.
+The tables of times are simulated (`validity_intervals`), so load does not matter. It takes about
+half an hour of one processor.
 """
 
 from __future__ import annotations
@@ -11,127 +12,145 @@ import argparse
 import datetime
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
+from validity_intervals import (
+    STEP_NOISE,
+    Plan,
+    attribution_coverage,
+    coverage,
+    family_error,
+    sequence_coverage,
+)
 from validity_page import markdown, percent, write
+from validity_sources import LogNormal, Source, recorded_screenings
 
-from scoring.draws import draw_medians
-from scoring.profile import score_medians
-from scoring.rules import load_rules
-from scoring.scoreboard import score_times
-from scoring.speedup import compare_pair, pair_limit
-from scoring.times import Times
-from scoring.uncertainty import assess
-
-TABLES, DRAWS = 1500, 1000
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How tables are made: log-normal study times around known medians."""
-
-    studies: int
-    censored: bool
-    entries: int = 4
-    workloads: int = 4
-    noise: float = 0.15
-    instance_noise: float = 0.10
-
-    def table(self, random: np.random.Generator) -> tuple[Times, np.ndarray]:
-        """Study times, and the logarithms of their medians (S, W).
-
-        Censored, the limit of a workload lies where the slowest entry misses it in about a third
-        of its studies: its median is still within.
-        """
-        shape = (self.entries, self.workloads, self.studies)
-        log_median = np.log(20.0) + 0.3 * random.standard_normal(shape[:2])
-        instance = self.instance_noise * random.standard_normal(shape[1:])
-        own = self.noise * random.standard_normal(shape)
-        times = np.exp(log_median[..., None] + instance + own)
-        limit = np.full(shape[:2], 1e6)
-        if self.censored:
-            spread = np.hypot(self.noise, self.instance_noise)
-            limit[:] = np.exp(log_median.max(axis=0) + 0.4 * spread)
-        hit = np.where(times > limit[..., None], np.inf, times)
-        names = [
-            tuple(f"{kind}{i}" for i in range(n)) for kind, n in zip("swk", shape, strict=True)
-        ]
-        return Times(names[0], names[1], names[2], hit, hit.copy(), limit), log_median
-
-
-def coverage(plan: Plan, tables: int, draws: int = DRAWS) -> float:
-    """The fraction of tables whose interval of entry 0's speed-up over entry 1 holds the truth."""
-    rules = load_rules()
-    hits = 0
-    for number in range(tables):
-        times, log_median = plan.table(np.random.default_rng([7, number]))
-        sample = draw_medians(times, rules, draws, number)
-        medians = np.concatenate(list(sample.chunks))
-        comparison = compare_pair(
-            medians[:, 0], medians[:, 1], pair_limit(times, 0, 1), sample.spread
-        )
-        low, _, high = comparison.interval()
-        truth = np.exp((log_median[1] - log_median[0]).mean())
-        hits += low <= truth <= high
-    return hits / tables
-
-
-def score_coverage(plan: Plan, tables: int, draws: int) -> float:
-    """The fraction of entries whose score interval holds the score of the true medians."""
-    rules = load_rules()
-    covered = []
-    for number in range(tables):
-        times, log_median = plan.table(np.random.default_rng([8, number]))
-        sure = assess(score_times(times, rules), None, draws, number)
-        assert sure is not None
-        truth = score_medians(np.exp(log_median), times.workloads, rules)
-        low, high = sure.score_intervals.T
-        covered.append((low <= truth + 1e-9) & (truth <= high + 1e-9))
-    return float(np.mean(covered))
-
-
+TABLES = 1500
+MOST = 20
+"""Studies at most that are added to a pair."""
 ROWS = (
+    Plan(2, False, entries=2, workloads=1),
+    Plan(3, False, entries=2, workloads=1),
+    Plan(5, False, entries=2, workloads=1),
+    Plan(10, False, entries=2, workloads=1),
+    Plan(2, False),
     Plan(3, False),
     Plan(5, False),
     Plan(10, False),
-    Plan(5, False, entries=2, workloads=1),
     Plan(5, False, entries=2, workloads=8),
-    Plan(10, False, entries=2, workloads=1),
     Plan(10, False, entries=2, workloads=8),
 )
 """What the page has a row of, once without and once with times beyond the limit."""
+BOARDS = (
+    Plan(3, False, entries=4, workloads=4, spread=0.0),
+    Plan(5, False, entries=4, workloads=4, spread=0.0),
+    Plan(3, False, entries=8, workloads=4, spread=0.0),
+    Plan(5, False, entries=8, workloads=4, spread=0.0),
+    Plan(5, False, entries=8, workloads=8, spread=0.0),
+)
+"""Boards of equal entries."""
 
 
 def lines(tables: int) -> Iterator[str]:
-    """The table of the page, and what lies behind it.
+    """The tables of the page.
 
     Args:
-        tables: how many are simulated for each of its cells.
+        tables: how many are simulated for each cell.
     """
     day = datetime.datetime.now(datetime.UTC).date()
-    error = percent(math.sqrt(0.9 * 0.1 / tables))
-    yield f"Measured on {day:%d %B %Y}: {tables} tables a cell (standard error {error})."
+    errors = (percent(math.sqrt(p * (1 - p) / tables)) for p in (0.9, 0.95))
+    yield f"Measured on {day:%d %B %Y}: {tables} tables a cell (standard error {next(errors)} at"
+    yield f"90 %, {next(errors)} at 95 %)."
     yield ""
+    yield from speedups(tables)
+    yield from sequences(tables)
+    yield from attributions(tables)
+    yield from equal_boards(tables)
+
+
+def speedups(tables: int) -> Iterator[str]:
+    """The intervals of `score`, of `compare` and of single workloads; P(A faster)."""
+    yield "**Speed-ups**: over all workloads at 90 % (`score`, `widths`, a board's page) and at"
+    yield "95 % (`compare`, the page of a pair), on one workload at 95 %; and how often the entry"
+    yield "is faster of which P(A faster) says so."
+    yield ""
+    kinds = ("90 %", "95 %", "one workload, 95 %", "P stated", "P true")
+    head = ["studies", "workloads", "entries", *kinds, *(f"misses: {kind}" for kind in kinds)]
     rows = []
     for plan in ROWS:
         counts = map(str, (plan.studies, plan.workloads, plan.entries))
-        cells = [coverage(replace(plan, censored=censored), tables) for censored in (False, True)]
-        rows.append([*counts, *map(percent, cells)])
-        print(" | ".join(rows[-1]), flush=True)
-    yield from markdown(["studies", "workloads", "entries", "not censored", "censored"], rows)
+        both = (coverage(replace(plan, censored=censored), tables) for censored in (False, True))
+        cells = [
+            percent(value)
+            for c in both
+            for value in (c.at_90, c.at_95, c.single_at_95, c.stated, c.right)
+        ]
+        rows.append([*counts, *cells])
+    yield from markdown(head, rows)
+
+
+def sequences(tables: int) -> Iterator[str]:
+    """The intervals of `run --until-settled`."""
+    yield f"**Adding studies until settled**, up to {MOST}: pairs whose last interval holds the"
+    yield "true factor, and pairs of which every interval did."
+    yield ""
+    ratios = (1.0, 1.2, 2.0)
+    recorded = recorded_screenings()
+    sources: tuple[Source, ...] = (
+        LogNormal(1), LogNormal(4), LogNormal(4, heavy=True), recorded.only("mlp"), recorded,
+    )  # fmt: skip
+    rows = []
+    for source in sources:
+        results = (sequence_coverage(source, ratio, tables, MOST) for ratio in ratios)
+        rows.append([source.name, *(f"{percent(r.last)}, {percent(r.every)}" for r in results)])
+    heads = ["equal", *(f"{ratio:g} times" for ratio in ratios[1:])]
+    yield from markdown(["noise", *heads], rows)
+
+
+def attributions(tables: int) -> Iterator[str]:
+    """The intervals of steps and of their cost."""
+    yield "**Steps and the cost of a step** at 95 %; a step's cost varies by"
+    yield f"{STEP_NOISE:.0%}, and studies that one of the two missed are left out."
+    yield ""
+    rows = []
+    for studies, workloads in ((2, 1), (3, 1), (3, 4), (5, 4), (10, 4)):
+        plan = Plan(studies, False, entries=2, workloads=workloads)
+        both = (
+            attribution_coverage(replace(plan, censored=censored), tables)
+            for censored in (False, True)
+        )
+        cells = [percent(value) for parts in both for value in parts]
+        rows.append([str(studies), str(workloads), *cells])
+    kinds = ("seconds", "steps", "cost")
+    head = ["studies", "workloads", *kinds, *(f"misses: {kind}" for kind in kinds)]
+    yield from markdown(head, rows)
+
+
+def equal_boards(tables: int) -> Iterator[str]:
+    """How often equal entries are ranked apart."""
+    yield "**Ranks of equal entries**: boards on which any two are told apart, by the site's ranks"
+    yield "(each pair settled by itself) and by the report's critical difference at 10 %."
+    yield ""
+    rows = []
+    for plan in BOARDS:
+        error = family_error(plan, tables)
+        counts = map(str, (plan.entries, plan.workloads, plan.studies))
+        rows.append([*counts, percent(error.settled), percent(error.nemenyi)])
+    yield from markdown(["entries", "workloads", "studies", "ranks", "critical difference"], rows)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables", type=int, default=TABLES, help="for each cell")
-    parser.add_argument("--write", type=Path, help="the page that has the table")
+    parser.add_argument("--write", type=Path, help="the page that has the tables")
     arguments = parser.parse_args()
-    text = "\n".join(lines(arguments.tables))
-    print(text)
+    text = []
+    for line in lines(arguments.tables):
+        print(line, flush=True)
+        text.append(line)
     if arguments.write is not None:
-        write(arguments.write, "coverage", text)
+        write(arguments.write, "coverage", "\n".join(text))
 
 
 if __name__ == "__main__":

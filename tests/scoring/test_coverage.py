@@ -15,9 +15,9 @@ LONG = [(studies, censored) for studies in (3, 5, 10) for censored in (False, Tr
 
 @pytest.fixture
 def simulated(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script that makes the page's table."""
+    """What the page's tables are made with."""
     monkeypatch.syspath_prepend(str(FOLDER))
-    return importlib.import_module("validity_coverage")
+    return importlib.import_module("validity_intervals")
 
 
 @pytest.mark.parametrize(("studies", "censored"), SHORT)
@@ -25,7 +25,7 @@ def test_intervals_of_speedups_cover_on_a_first_look(
     simulated: ModuleType, studies: int, censored: bool
 ) -> None:
     plan = simulated.Plan(studies=studies, censored=censored)
-    assert 0.8 < simulated.coverage(plan, tables=60, draws=300) < 1
+    assert 0.8 < simulated.coverage(plan, tables=60, draws=300).at_90 < 1
 
 
 @pytest.mark.slow
@@ -34,7 +34,7 @@ def test_intervals_of_speedups_cover_between_85_and_95_percent(
     simulated: ModuleType, studies: int, censored: bool
 ) -> None:
     plan = simulated.Plan(studies=studies, censored=censored)
-    assert 0.85 <= simulated.coverage(plan, tables=1500, draws=1000) <= 0.95
+    assert 0.85 <= simulated.coverage(plan, tables=1500, draws=1000).at_90 <= 0.95
 
 
 @pytest.mark.slow
@@ -44,3 +44,31 @@ def test_intervals_of_scores_cover_where_nothing_is_missed(
 ) -> None:
     plan = simulated.Plan(studies=studies, censored=False, entries=8, workloads=8)
     assert 0.82 <= simulated.score_coverage(plan, tables=200, draws=500) <= 0.95
+
+
+def test_intervals_of_added_studies_hold_on_a_first_look(simulated: ModuleType) -> None:
+    source = importlib.import_module("validity_sources").LogNormal(4)
+    held = simulated.sequence_coverage(source, 1.2, pairs=60, most=8)
+    assert 0.9 <= held.every <= held.last <= 1
+
+
+def test_intervals_of_steps_and_their_cost_hold_on_a_first_look(simulated: ModuleType) -> None:
+    plan = simulated.Plan(studies=3, censored=False, entries=2, workloads=2)
+    seconds, steps, cost = simulated.attribution_coverage(plan, tables=60)
+    assert all(0.85 <= fraction <= 1 for fraction in (seconds, steps, cost))
+
+
+def test_few_boards_of_equal_entries_have_two_ranks(simulated: ModuleType) -> None:
+    plan = simulated.Plan(studies=5, censored=False, spread=0.0)
+    error = simulated.family_error(plan, boards=40, draws=300)
+    assert error.settled < 0.2
+    assert error.nemenyi < 0.3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("studies", [3, 10])
+def test_intervals_of_attributions_cover_where_nothing_is_missed(
+    simulated: ModuleType, studies: int
+) -> None:
+    plan = simulated.Plan(studies=studies, censored=False, entries=2)
+    assert (abs(simulated.attribution_coverage(plan, tables=1000) - 0.95) < 0.025).all()
