@@ -114,15 +114,15 @@ def _holds(pair: PairwiseComparison, log_factor: float, level: float) -> bool:
 
 def score_coverage(plan: Plan, tables: int, draws: int) -> float:
     """The fraction of entries whose score interval holds the score of the true medians."""
-    covered = []
+    coverages = []
     for number in range(tables):
         times, log_median = plan.table(np.random.default_rng([8, number]))
         sure = assess(score_times(times, RULES), None, draws, number)
         assert sure is not None
         truth = score_medians(np.exp(log_median), times.workloads, RULES)
         low, high = sure.score_intervals.T
-        covered.append((low <= truth + 1e-9) & (truth <= high + 1e-9))
-    return float(np.mean(covered))
+        coverages.append((low <= truth + 1e-9) & (truth <= high + 1e-9))
+    return float(np.mean(coverages))
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,8 @@ def _trials(steps: Times, cost: Array) -> pd.DataFrame:
     frame = pd.DataFrame(
         {
             "time_to_target_s": seconds, "last_miss_s": seconds, "hit_s": seconds,
-            "steps_to_target": hit, "state": np.where(np.isfinite(hit), "reached", "budget"),
+            "steps_to_target": np.where(np.isfinite(hit), hit, np.nan),
+            "state": np.where(np.isfinite(hit), "reached", "budget"),
         },
         index=index,
     ).reset_index()  # fmt: skip
