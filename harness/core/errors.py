@@ -40,13 +40,39 @@ class CannotWriteError(HarnessError):
 
 
 class UnknownNameError(HarnessError):
-    """An unknown name; the message lists the known names and the closest one."""
+    """An unknown name; the message lists the known names and suggests one.
 
-    def __init__(self, kind: str, name: str, known_names: Iterable[str], hint: str = "") -> None:
+    Args:
+        kind: what the name should name, in words.
+        name: the unknown name.
+        known_names: the names to list.
+        hint: a further line.
+        guess: the name to suggest; by default the known name that is most similar.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        name: str,
+        known_names: Iterable[str],
+        hint: str = "",
+        *,
+        guess: str | None = None,
+    ) -> None:
         names = sorted(known_names)
-        near = difflib.get_close_matches(name, names, n=1)
-        guess = f"; did you mean '{near[0]}'?" if near else ""
+        guess = nearest(name, names) if guess is None else guess
         choices = f"known: {', '.join(names)}" if names else f"no {kind} is known"
         super().__init__(
-            f"unknown {kind} '{name}'{guess}", "\n  ".join(filter(None, [choices, hint]))
+            f"unknown {kind} '{name}'{question(guess)}",
+            "\n  ".join(filter(None, [choices, hint])),
         )
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The most similar of some names; empty if none is similar."""
+    return next(iter(difflib.get_close_matches(name, sorted(names), n=1)), "")
+
+
+def question(guess: str) -> str:
+    """The end of a message that suggests a name; empty without one."""
+    return f"; did you mean '{guess}'?" if guess else ""
