@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
@@ -61,11 +62,19 @@ class UnknownNameError(HarnessError):
     ) -> None:
         names = sorted(known_names)
         guess = nearest(name, names) if guess is None else guess
-        choices = f"known: {', '.join(names)}" if names else f"no {kind} is known"
+        choices = listing("known", names) if names else f"no {kind} is known"
         super().__init__(
             f"unknown {kind} '{name}'{question(guess)}",
             "\n  ".join(filter(None, [choices, hint])),
         )
+
+
+def listing(label: str, names: Iterable[str]) -> str:
+    """A label and names, wrapped so that indented by two they fit into 80 columns."""
+    text = f"{label}: {', '.join(names)}"
+    return textwrap.fill(
+        text, 78, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from harness.core.errors import HarnessError, UnknownNameError, nearest
+from harness.core.errors import HarnessError, UnknownNameError, listing, nearest
 from harness.core.names import check_name
 from harness.submission.algoperf.space import with_tuning_space
 from harness.submission.options import SYNONYMS, options_of
@@ -81,7 +81,7 @@ def _check_known(name: str, space: Space, *, accepts_any: bool) -> None:
     if accepts_any and not (meant and name == SYNONYMS[meant][0]):
         return
     guess = meant or nearest(name, [*own, *options])
-    hint = "" if accepts_any else f"options of every optimizer: {', '.join(sorted(options))}"
+    hint = "" if accepts_any else listing("options of every optimizer", sorted(options))
     raise UnknownNameError("hyperparameter", name, own, hint, guess=guess)
 
 

@@ -29,7 +29,7 @@ def unknown_submission(text: str) -> HarnessError:
             "give the folder or .py file of a submission; `harness new NAME` writes one",
         )
     names = submission_folders()
-    hint = "or give the path of a folder or .py file, or an import path such as torch.optim:Adagrad"
+    hint = "or give a folder, a .py file, or an import path such as torch.optim:Adagrad"
     guess = nearest(text, names) or near_path(text)
     return UnknownNameError("submission", text, names, hint, guess=guess)
 
