@@ -45,7 +45,9 @@ class Times:
     def index(self, submission: str) -> int:
         """The row index of a submission."""
         if submission not in self.submissions:
-            raise UnknownNameError("submission in these results", submission, self.submissions)
+            hint = "`harness run --submission NAME` into the same folder adds another"
+            what = "submission in these results"
+            raise UnknownNameError(what, submission, self.submissions, hint)
         return self.submissions.index(submission)
 
     def take(self, submissions: Sequence[str]) -> Times:

@@ -65,6 +65,5 @@ def _lines(trial: Trial, store: Path, board: pd.DataFrame, *, has_reference: boo
 
 def _doubts(own: pd.DataFrame) -> Iterator[str]:
     """What to say of seconds that other programs or the machine have made longer."""
-    count = own[["interference", "contention"]].ne("").any(axis=1).sum()
-    if count:
+    if count := int((own["interference"].ne("") | own["contention"].ne("")).sum()):
         yield f"  {count} of its {len(own)} trials are flagged, so its seconds are in doubt"

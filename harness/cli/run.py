@@ -146,7 +146,7 @@ def _run_all(
         and any(unfinished_trials(plan.trials, store) for plan in plans)
         and (it := busy_remark())
     ):
-        console.print(f"note: {it}", style="yellow", soft_wrap=True)
+        console.print(f"note: {it}", style="yellow")
     return [
         _run(console, plan, store, options, executor, outbox=outbox, is_alone=len(plans) == 1)
         for plan in plans
@@ -219,6 +219,7 @@ def _finish(
         raise typer.Exit(NO_TRIAL_EXIT)
     first = own[0][0].trial
     if first.is_scored:
+        console.print()
         for line in place_lines(first, store, has_reference=has_reference):
             console.print(line, soft_wrap=True)
         console.print(f"Next: {quote('harness', 'score', store)}", soft_wrap=True)

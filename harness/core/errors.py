@@ -26,6 +26,11 @@ class HarnessError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def in_one_line(self) -> str:
+        """The message and the hint, whose lines are joined."""
+        return "; ".join(filter(None, (self.message, " ".join(self.hint.split()))))
+
     def __str__(self) -> str:
         message = displayable(self.message)  # values of others stand in it, which have no lines
         return f"{message}\n  {displayable(self.hint, lines=True)}" if self.hint else message

@@ -40,6 +40,8 @@ FOR_MATRICES = "2D parameters"
 FLAG, FLAG_ERRORS = "use_muon", ("use_muon", "__contains__ only supports Tensor")
 """A key of parameter groups that marks matrices, and texts in the errors of classes that need it.
 """
+UNKNOWN_NAME = "unknown name in module"
+"""How the error begins if a module has nothing of an import path's name."""
 SHOWN_LINES = 6
 """How many lines of the worker's log are shown if it died without an error report."""
 
@@ -125,6 +127,8 @@ def _advice(error: str, location: str) -> str:
     """The hint for an error of the submission."""
     if not is_import_path(location):
         return "mend the submission and run the same command again"
+    if error.startswith(UNKNOWN_NAME):
+        return "correct the name after the colon"
     name = f"my_{location.partition(':')[2].rpartition('.')[2].lower()}"
     if any(words in error for words in FLAG_ERRORS):
         return (

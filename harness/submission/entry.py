@@ -183,6 +183,14 @@ def complete_class(kind: type[object], place: str) -> type[BareSubmission[ArrayT
     return cast("type[BareSubmission[ArrayT]]", kind)
 
 
+def returned(value: object) -> str:
+    """What a function returned that should return something else, in words."""
+    if value is None:
+        return "returned nothing"
+    kind = value if isinstance(value, type) else type(value)
+    return f"returned {'the class ' if kind is value else ''}{kind.__name__}"
+
+
 def rules_of(module: ModuleType) -> Collection[str]:
     """The parametrisation rules that a module's `build` supports; all, if it names none."""
     rules: Collection[str] = getattr(module, "PARAMETRISATION_RULES", RULES)

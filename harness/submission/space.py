@@ -78,7 +78,7 @@ class Dimension(Frozen):
 
     def _check_range(self, low: float, high: float) -> None:
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise ValueError("'min' must be below 'max', both finite")
+            raise ValueError(f"'min' ({low:g}) must be below 'max' ({high:g}), both finite")
         if self.scale == "log" and low <= 0.0:
             raise ValueError("scale 'log' needs min > 0")
         if self.scale == "one_minus_log" and high >= 1.0:

@@ -28,6 +28,7 @@ REACHED = Result(
     steps=4321,
     best_metric=0.58125,
 )
+CURSOR_UP = "\x1b[1A"
 CRASHED = Result(state="crashed", reason="boom (mine.py:3)", timed_s=0.1, steps=7)
 
 
@@ -112,6 +113,17 @@ def test_the_live_display_leaves_one_line_a_trial(trial: Trial) -> None:
     assert "trial 2 of 3: reached" in text
     assert "training, step" in text
     assert "(target" in text
+
+
+def test_a_second_live_line_leaves_what_was_printed_in_between(trial: Trial) -> None:
+    screen = console(is_terminal=True)
+    display = LiveDisplay(screen)
+    play(display, trial)
+    display.close()
+    screen.print("on another workload")
+    display.note("preparing data")
+    text = text_of(screen).partition("on another workload")[2].partition("preparing data")[0]
+    assert CURSOR_UP not in text
 
 
 def test_the_console_decides_the_back_end() -> None:
