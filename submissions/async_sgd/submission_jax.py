@@ -87,7 +87,7 @@ class Submission(CompiledMethod):
         rate = self.point["learning_rate"] * now.factor
 
         def advance(at: tuple[Values, State], turn: Turn) -> tuple[tuple[Values, State], Array]:
-            return self._advanced(*at, turn, rate)
+            return self._advance(*at, turn, rate)
 
         keys = jax.random.split(now.key, len(batches))
         start = carry.parameters, carry.state
@@ -95,7 +95,7 @@ class Submission(CompiledMethod):
         (centre, state), losses = jax.lax.scan(advance, start, turns)
         return Carry(centre, state, carry.buffers), losses.mean()
 
-    def _advanced(
+    def _advance(
         self, centre: Values, state: State, turn: Turn, rate: Factor
     ) -> tuple[tuple[Values, State], Array]:
         """Centre and state after a move of one worker, and its loss before that."""
@@ -104,9 +104,9 @@ class Submission(CompiledMethod):
         pending: Values = jax.tree.map(lambda v: v[i], state["pending"])
         meets = state["steps"][i] % int(self.point["period"]) == 0
         if self.point["rule"] == "downpour":
-            pushed = jax.tree.map(jnp.add, centre, pending)
-            centre = chosen(meets, pushed, centre)
-            worker = chosen(meets, pushed, worker)
+            pushed_centre = jax.tree.map(jnp.add, centre, pending)
+            centre = chosen(meets, pushed_centre, centre)
+            worker = chosen(meets, pushed_centre, worker)
             pending = chosen(meets, jax.tree.map(jnp.zeros_like, pending), pending)
         loss, gradients = FixedLoss(self.problem, turn.batch, turn.key)(worker)
         decay = self.point["weight_decay"]

@@ -23,7 +23,7 @@ def bound_of(point: Hyperparameters) -> float:
     return bound
 
 
-def clipped(gradients: Sequence[Tensor], bound: float) -> list[Tensor]:
+def clip_gradients(gradients: Sequence[Tensor], bound: float) -> list[Tensor]:
     """Scale the gradients jointly to a global norm of at most `bound`.
 
     Args:

@@ -13,7 +13,7 @@ from torch import Tensor
 from harness.core.errors import HarnessError
 from harness.submission.interface import Batch, Hyperparameters, Schedule, Stream
 from submissions.common import schedules
-from submissions.common.clipping import bound_of, clipped
+from submissions.common.clipping import bound_of, clip_gradients
 from submissions.common.flat import unflatten
 from submissions.common.optimizers import State
 from submissions.common.products import LiveProblem, parameters_of
@@ -81,7 +81,7 @@ class Method(ABC):
 
     def clipped(self, gradient: Tensor) -> Tensor:
         """Clip the gradient of all parameters, (n,), to the norm `clip`."""
-        return clipped([gradient], self.clip)[0]
+        return clip_gradients([gradient], self.clip)[0]
 
     def _bound(self) -> float:
         bound = bound_of(self.point)
@@ -109,14 +109,14 @@ class Method(ABC):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the state returned by `state_dict`."""
-        saved = copy.deepcopy(dict(state))
-        values = saved.pop("parameters")
+        values_by_name = copy.deepcopy(dict(state))
+        values = values_by_name.pop("parameters")
         with torch.no_grad():
             for name, live in self.problem.parameters.items():
                 live.copy_(values[name])
-        self.problem.generator.set_state(saved.pop("generator"))
-        schedules.restore(self._schedule, saved.pop("schedule"))
-        self.state = saved
+        self.problem.generator.set_state(values_by_name.pop("generator"))
+        schedules.restore(self._schedule, values_by_name.pop("schedule"))
+        self.state = values_by_name
 
 
 class FixedLoss:

@@ -50,20 +50,20 @@ class Submission(CompiledMethod):
         )
 
         def move(at: tuple[Values, Values, Batch[Array], Array]) -> tuple[Values, Values, Array]:
-            return self._moved(*at, self.point["learning_rate"] * now.factor)
+            return self._move_replica(*at, self.point["learning_rate"] * now.factor)
 
         keys = jax.random.split(now.key, len(batches))
-        moved, velocities, losses = jax.lax.map(
+        new_replicas, velocities, losses = jax.lax.map(
             move, (replicas, velocities, stacked(batches), keys)
         )
         state = {
-            "replicas": jax.tree.map(jnp.subtract, moved, pulls),
+            "replicas": jax.tree.map(jnp.subtract, new_replicas, pulls),
             "velocities": velocities,
         }
         centre = jax.tree.map(lambda x, pull: x + pull.sum(0), carry.parameters, pulls)
         return Carry(centre, state, carry.buffers), losses.mean()
 
-    def _moved(
+    def _move_replica(
         self, replica: Values, velocity: Values, batch: Batch[Array], key: Array, rate: Array
     ) -> tuple[Values, Values, Array]:
         """x + v, v and the loss at x + mu v of one replica."""

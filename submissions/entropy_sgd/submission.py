@@ -50,9 +50,9 @@ class Submission(Method):
             losses.append(self._langevin(stream, x, inner, momentum))
             average.lerp_(inner, self.point["averaging"])
         add(self.parameters, average - x, self.learning_rate() or 0.0)
-        grown = self.state["scope"] * (1.0 + self.point["scoping"])
-        if grown * self.point["langevin_rate"] <= 1.0:
-            self.state["scope"] = grown
+        new_scope = self.state["scope"] * (1.0 + self.point["scoping"])
+        if new_scope * self.point["langevin_rate"] <= 1.0:
+            self.state["scope"] = new_scope
         return torch.tensor(sum(losses) / len(losses))
 
     def _langevin(self, stream: Stream[Tensor], x: Tensor, inner: Tensor, u: Tensor) -> float:

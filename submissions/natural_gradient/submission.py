@@ -32,7 +32,7 @@ from harness.submission.parametrisation import scalings
 from submissions.common.conjugate_gradients import conjugate_gradients, residual_below
 from submissions.common.flat import add
 from submissions.common.methods import Method, first_examples, fresh_random
-from submissions.common.products import Linearisation, Product, damped
+from submissions.common.products import Linearisation, Product, add_damping
 
 FISHERS = ("exact", "sampled", "empirical")
 
@@ -58,7 +58,7 @@ class Submission(Method):
         curvature = whole if part is batch else Linearisation(self.problem, part, random)
         damping, rate = self.damping, self.learning_rate() or 0.0
         solution = conjugate_gradients(
-            damped(self._fisher(curvature), damping),
+            add_damping(self._fisher(curvature), damping),
             gradient,
             stop=residual_below(self.point["tolerance"] * float(gradient.norm())),
             iterations=self.point["cg_iterations"],

@@ -14,7 +14,7 @@ from harness.submission.parametrisation import scalings
 from submissions.common.batch_loss_jax import FixedLoss, flatten
 from submissions.common.conjugate_gradients_jax import conjugate_gradients, residual_below
 from submissions.common.methods_jax import Carry, CompiledMethod, Now, State, first_examples
-from submissions.common.products_jax import Linearisation, Product, damped
+from submissions.common.products_jax import Linearisation, Product, add_damping
 
 FISHERS = ("exact", "sampled", "empirical")
 
@@ -46,7 +46,7 @@ class Submission(CompiledMethod):
         loss_of = FixedLoss(self.problem, part, pass_key)
         damping = self._damping()
         solution = conjugate_gradients(
-            damped(self._fisher(Linearisation(loss_of, carry.parameters), label_key), damping),
+            add_damping(self._fisher(Linearisation(loss_of, carry.parameters), label_key), damping),
             gradient,
             stop=residual_below(self.point["tolerance"] * jnp.linalg.norm(gradient)),
             iterations=int(self.point["cg_iterations"]),

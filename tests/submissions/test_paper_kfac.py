@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from harness.core.errors import HarnessError
-from submissions.paper_kfac.inverses import INVERSES, Factors, applied
+from submissions.paper_kfac.inverses import INVERSES, Factors, apply_inverse
 from tests.frameworks.kit import Kit
 
 from .conftest import Measure
@@ -56,7 +56,7 @@ def dense(kind: str, found: Factors, gamma: float) -> torch.Tensor:
     for row in torch.eye(sum(out * width for out, width in shapes), dtype=torch.float64):
         split = row.split([out * width for out, width in shapes])
         step_gradients = [one.view(shape) for one, shape in zip(split, shapes, strict=True)]
-        columns.append(torch.cat([one.flatten() for one in applied(parts, step_gradients)]))
+        columns.append(torch.cat([one.flatten() for one in apply_inverse(parts, step_gradients)]))
     return torch.stack(columns, 1)
 
 
