@@ -80,7 +80,7 @@ class Place:
             if (text := self._what_would_settle(name)) is not None:
                 yield f"  {name}: {text}"
 
-    def _between(self) -> str:
+    def _describe_neighbours(self) -> str:
         if not self.slower:
             return f"behind {self.faster[-1]}, the last of {len(self.comparisons)}"
         if not self.faster:

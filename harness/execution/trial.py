@@ -154,7 +154,7 @@ def _beginning(
         environment=resolved_trial.environment,
         threads=options.threads,
         sandbox=options.sandbox,
-        unenforced=tuple(confined_by.list_unenforced()),
+        unenforced=tuple(confined_by.list_unenforced_protections()),
         load_average=os.getloadavg()[0],
     )
     if (image := confined_by.image) is not None:

@@ -201,7 +201,7 @@ class StoreCheck:
     def _check_log(self, record: TrialRecord, log: TrialLog) -> None:
         """Check a trial's events against its record and against the ledger."""
         if log.is_torn:
-            raise MismatchError(_describe_torn_end(EVENTS_FILE))
+            raise MismatchError(_describe_incomplete_line(EVENTS_FILE))
         try:
             check_events(record, log, replays=self._replays)
             check_ledger(record, log, self._by_identity.get(record.identity, ()))
@@ -238,10 +238,10 @@ def _read_ledger(store: Path) -> tuple[list[LedgerEntry], str]:
     except HarnessError as error:
         return [], str(error)
     is_torn = bool(content) and not content.endswith(b"\n")
-    return entries, _describe_torn_end(LEDGER_FILE) if is_torn else ""
+    return entries, _describe_incomplete_line(LEDGER_FILE) if is_torn else ""
 
 
-def _describe_torn_end(name: str) -> str:
+def _describe_incomplete_line(name: str) -> str:
     """A finding that a log ends in an incomplete line: a mismatch, too, although an interruption
     may cause it.
     """

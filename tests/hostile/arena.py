@@ -89,8 +89,8 @@ class Box:
         self.worker = self.inner.start(replace(confinement, **self.changes))
         return self.worker
 
-    def list_unenforced(self) -> tuple[str, ...]:
-        return self.inner.list_unenforced()
+    def list_unenforced_protections(self) -> tuple[str, ...]:
+        return self.inner.list_unenforced_protections()
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,7 @@ class KernelSandbox:
                 worker.control = worker.group.freezable
         return worker
 
-    def list_unenforced(self) -> tuple[str, ...]:
+    def list_unenforced_protections(self) -> tuple[str, ...]:
         """Named in every record."""
         holding = self.active | ({"own users"} if self._are_processes_counted else set())
         return tuple(what for what, by in ENFORCED_BY.items() if not holding & set(by))
