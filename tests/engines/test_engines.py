@@ -98,7 +98,7 @@ def test_a_trial_asks_for_the_cores_and_the_memory_of_all_its_devices(devices: i
 
 
 @pytest.mark.parametrize(
-    ("said", "advice"),
+    ("error", "advice"),
     [
         ("sinfo: fatal: Could not establish a configuration source", "SLURM_CONF"),
         ("slurm_load_partitions: Unable to contact slurm controller", "scontrol ping"),
@@ -108,8 +108,8 @@ def test_a_trial_asks_for_the_cores_and_the_memory_of_all_its_devices(devices: i
         ("invalid partition specified: gpus", "sinfo -s"),
     ],
 )
-def test_an_error_of_slurms_has_its_own_advice(said: str, advice: str) -> None:
-    assert advice in hint(said)
+def test_an_error_of_slurms_has_its_own_advice(error: str, advice: str) -> None:
+    assert advice in hint(error)
 
 
 def test_a_trial_that_begins_where_another_ended_is_not_shipped() -> None:

@@ -38,20 +38,20 @@ def factors(sizes: list[tuple[int, int]]) -> Factors:
     }
 
 
-def damp(found: Factors, gamma: float) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+def damp(factors: Factors, gamma: float) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """The factors of the diagonal blocks with the source's damping, pi and all."""
     a, s = [], []
-    for one, two in zip(found["a"], found["s"], strict=True):
+    for one, two in zip(factors["a"], factors["s"], strict=True):
         pi = float(one.trace() / len(one) / (two.trace() / len(two))) ** 0.5
         a.append(one + pi * gamma * torch.eye(len(one)))
         s.append(two + gamma / pi * torch.eye(len(two)))
     return a, s
 
 
-def dense(kind: str, found: Factors, gamma: float) -> torch.Tensor:
+def dense(kind: str, factors: Factors, gamma: float) -> torch.Tensor:
     """The approximate inverse as a matrix over all layers' gradients, row by row."""
-    shapes = [(len(s), len(a)) for s, a in zip(found["s"], found["a"], strict=True)]
-    parts = INVERSES[kind](found, gamma)
+    shapes = [(len(s), len(a)) for s, a in zip(factors["s"], factors["a"], strict=True)]
+    parts = INVERSES[kind](factors, gamma)
     columns = []
     for row in torch.eye(sum(out * width for out, width in shapes), dtype=torch.float64):
         split = row.split([out * width for out, width in shapes])
