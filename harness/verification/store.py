@@ -91,7 +91,7 @@ def verify_store(store: Path, *, replays: bool = True) -> Verification:
     paths = record_paths(store)
     if not paths:
         raise HarnessError(
-            f"no trial lies in {store}", "`harness run --out DIR` writes trials into a folder"
+            f"no trials in {store}", "`harness run --out DIR` writes trials into a folder"
         )
     check = StoreCheck(store, replays=replays)
     records = tuple(record for path in paths if (record := check.record(path)) is not None)
@@ -245,7 +245,7 @@ def _describe_incomplete_line(name: str) -> str:
     """A finding that a log ends in an incomplete line: a mismatch, too, although an interruption
     may cause it.
     """
-    return f"{name}: the last line is torn; if an interruption left it, run the trial again"
+    return f"{name}: the last line is incomplete; if an interruption caused it, run the trial again"
 
 
 def _read(read: Callable[[Path], T], path: Path) -> T:

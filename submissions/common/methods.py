@@ -88,7 +88,7 @@ class Method(ABC):
         if bound and self.searches_lengths:
             raise HarnessError(
                 f"clip is {bound}, and this method searches for the length of a step on the loss "
-                "whose gradient it follows: a clipped one is no loss's",
+                "whose gradient it follows: a clipped gradient belongs to no loss",
                 "set clip = 0.0, or leave it out",
             )
         return bound

@@ -46,8 +46,8 @@ class Submission(Method):
         if not 0.0 <= beta <= most:
             raise HarnessError(
                 f"elasticity is {beta} with {count} replicas",
-                f"allowed: 0 to 2 p / (p + 1) = {most:.3g}, beyond which the centre oscillates "
-                "ever further at any learning rate",
+                f"allowed: 0 to 2 p / (p + 1) = {most:.3g}, beyond which the centre diverges "
+                "at any learning rate",
             )
         start = flatten(self.parameters)
         self.state["centre"] = start.clone()

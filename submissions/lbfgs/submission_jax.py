@@ -81,8 +81,8 @@ def _check_rate_is_constant(point: Hyperparameters) -> None:
     for name, allowed in (("schedule", "constant"), ("warmup", 0.0), ("spike_factor", 1.0)):
         if point.get(name, allowed) != allowed:
             raise HarnessError(
-                f"{name} is {point[name]}, and lbfgs in jax takes each step as long as its search "
-                "says",
+                f"{name} is {point[name]}, and lbfgs in jax takes steps of the length that its "
+                "search finds",
                 f"set {name} = {allowed}, leave it out, or train with --framework torch",
             )
 

@@ -42,7 +42,7 @@ class Submission(Method):
         if size > MOST:
             raise HarnessError(
                 f"newton computes a Hessian of {size} x {size} numbers for {size} parameters",
-                f"allowed: at most {MOST}; hessian_free and natural_gradient need products alone",
+                f"allowed: at most {MOST}; hessian_free and natural_gradient need only products",
             )
         return {}
 

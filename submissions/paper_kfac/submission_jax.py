@@ -228,8 +228,8 @@ class Submission(CompiledMethod):
         if other or odd:
             what = f"parameter '{other[0]}' of none" if other else f"layer '{odd[0]}' of another"
             raise HarnessError(
-                f"paper_kfac is for chains of fully connected layers, and here is {what}",
-                "use kfac, which has other parameters trained by AdamW",
+                f"paper_kfac supports only chains of fully connected layers, not {what}",
+                "use kfac, which trains other parameters with AdamW",
             )
 
 

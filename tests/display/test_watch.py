@@ -71,7 +71,7 @@ def test_the_latest_values_are_drawn_between_their_extremes() -> None:
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match="no trial lies in"):
+    with pytest.raises(HarnessError, match="no trials in"):
         StoreReader(tmp_path).read()
 
 

@@ -96,9 +96,9 @@ def test_a_class_around_another_trains_as_that_one_does(
     ("hyperparameters", "why"),
     [
         ({}, "Sharp wraps another optimizer, its base_optimizer"),
-        ({"base_optimizer": "optax:sgd"}, "no record would hold the code of"),
-        ({"base_optimizer": "adamw"}, "no record would hold the code of"),
-        ({"base_optimizer": "torch.nn:Linear"}, "which is no optimizer class"),
+        ({"base_optimizer": "optax:sgd"}, "whose code no record would contain"),
+        ({"base_optimizer": "adamw"}, "whose code no record would contain"),
+        ({"base_optimizer": "torch.nn:Linear"}, "which is not an optimizer class"),
     ],
 )
 def test_a_class_around_another_says_which_it_takes(

@@ -79,7 +79,7 @@ def test_its_framework_trains(harness: InstalledPackage, tmp_path: Path) -> None
 def test_a_suite_may_be_a_file(harness: InstalledPackage, tmp_path: Path) -> None:
     text = (OUTSIDE / "tiny_problems" / "suite.toml").read_text()
     (tmp_path / "mine.toml").write_text(text.replace('["line_fit", "bowl"]', '["bowl"]'))
-    assert "'tiny', which another suite has" in harness(*RUN, "--suite", "mine.toml")
+    assert "'tiny', which another suite already uses" in harness(*RUN, "--suite", "mine.toml")
     (tmp_path / "mine.toml").write_text(text)
     assert "reached" in harness(*RUN, "--suite", "mine.toml")
     assert "cannot read" in harness(*RUN, "--suite", "missing.toml")

@@ -58,7 +58,7 @@ def test_a_reason_that_looks_like_an_identity_is_none(ledger: Ledger, tmp_path: 
 def test_an_entry_that_was_changed_is_refused(ledger: Ledger, tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"attempt":2', b'"attempt":9'))
-    with pytest.raises(BrokenChainError, match="does not fit its hash"):
+    with pytest.raises(BrokenChainError, match="does not match its hash"):
         Ledger(tmp_path).attempts(IDS[1])
 
 
