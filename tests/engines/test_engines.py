@@ -117,7 +117,7 @@ def test_a_trial_that_begins_where_another_ended_is_not_shipped() -> None:
     trunk = trial.model_copy(update={"keeps_end": True})
     check_shippable([trial, trunk])
     branch = trial.model_copy(update={"branch": Branch(trunk=trunk)})
-    with pytest.raises(HarnessError, match=r"where mlp/.* begins"):
+    with pytest.raises(HarnessError, match=r"mlp/.* starts from"):
         check_shippable([trial, branch])
 
 

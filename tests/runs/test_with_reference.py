@@ -92,5 +92,5 @@ def test_what_ended_without_the_reference_is_refused(reference_run: ReferenceRun
 
 def test_the_reference_itself_is_refused(tmp_path: Path) -> None:
     request = PlanRequest("mlp", "adamw")
-    with pytest.raises(HarnessError, match="runs adamw beside a submission"):
+    with pytest.raises(HarnessError, match="runs adamw next to a submission"):
         with_reference(plan(request), request, tmp_path)

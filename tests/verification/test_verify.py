@@ -96,7 +96,7 @@ def test_every_byte_of_a_record_counts(shared_sample: SampleStore, name: str) ->
         ("evaluation", ("validation", "accuracy"), 0.99, "its evaluation is due"),
         ("evaluation", ("grid",), 9, "evaluation"),
         ("snapshot", ("fraction",), 0.5, "a fraction of 0.5"),
-        ("snapshot", ("grid",), 3, "it had to be grid point 1"),
+        ("snapshot", ("grid",), 3, "grid point 1 was due"),
         ("snapshot", ("is_look",), True, "a look was not due there"),
         ("snapshot", ("is_look",), False, "a look was due there"),
         ("end", ("result", "last_miss_s"), 0.5, "last_miss_s is 0.5"),
@@ -139,7 +139,7 @@ def test_a_likely_miss_fits_and_is_made_sure_of_where_it_stays_the_last(
 @pytest.mark.parametrize(
     ("part", "words"),
     [
-        (LIKELY.model_copy(update={"examples": 20_000}), "20000 examples of 20000 are no part"),
+        (LIKELY.model_copy(update={"examples": 20_000}), "20000 examples of 20000 are not a part"),
         (LIKELY.model_copy(update={"examples": 1250}), "1250 examples make it not even likely"),
         (LIKELY.model_copy(update={"standard_errors": {}}), "make it not even likely"),
         (LIKELY.model_copy(update={"beside": 4}), "beside grid point 4: no whole split before"),

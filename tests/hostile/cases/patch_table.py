@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .honest import Honest
-from .machine_code import STOPPED, overwrite, placed
+from .machine_code import STOPPED, overwrite, place_code
 
 SECTION, RELOCATION, SYMBOL = struct.Struct("<IIQQQQIIQQ"), struct.Struct("<QQq"), 24
 RELA, POSITION_INDEPENDENT = 4, 3
@@ -37,7 +37,7 @@ def entries(file: bytes, symbol: bytes) -> Iterator[int]:
 
 
 def attack() -> None:
-    stopped = struct.pack("<Q", placed(STOPPED))
+    stopped = struct.pack("<Q", place_code(STOPPED))
     for name, base in list_mapped_files().items():
         if "python" not in Path(name).name or not (path := Path(name)).is_file():
             continue
