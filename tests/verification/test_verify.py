@@ -155,7 +155,7 @@ def test_a_hit_of_which_only_a_part_was_evaluated_is_found(sample: SampleStore) 
             event["data"]["part"] = LIKELY.as_json()
 
     rewrite(sample.log, shorten)
-    assert "grid point 7: its evaluation is due, found: none" in findings(sample)
+    assert "grid point 7: its evaluation is due; found: none" in findings(sample)
 
 
 def test_a_last_miss_of_which_only_a_part_was_evaluated_is_found(tmp_path: Path) -> None:
