@@ -16,16 +16,8 @@ from jax import Array
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission.interface import Batch, Stream
 from submissions.common.batch_loss_jax import FixedLoss
-from submissions.common.methods_jax import (
-    Carry,
-    CompiledMethod,
-    Factor,
-    Now,
-    State,
-    Values,
-    chosen,
-    stacked,
-)
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now
+from submissions.common.methods_jax import Factor, State, Values, chosen, stacked
 
 RULES = ("elastic", "downpour")
 

@@ -15,8 +15,9 @@ from jax import Array
 
 from harness.submission.interface import Batch, Stream
 from submissions.common.batch_loss_jax import FixedLoss, flatten
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now
 from submissions.common.line_search_jax import Along, Loss, Trial, Wolfe, search, trial
-from submissions.common.methods_jax import Carry, CompiledMethod, Factor, Now, State, chosen
+from submissions.common.methods_jax import Factor, State, chosen
 
 POWELL = 0.2
 LEAST_CURVATURE = 1e-10

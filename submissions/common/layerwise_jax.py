@@ -12,21 +12,17 @@ from jax import Array
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Batch, Hyperparameters
 from harness.submission.parametrisation import Scaling, scalings
-from submissions.common.kronecker_factors_jax import Uses, preconditionable, uses
-from submissions.common.layers_jax import Layer, rest_of
-from submissions.common.methods_jax import (
-    TINY,
+from submissions.common.compiled_methods_jax import (
     Carry,
     CompiledMethod,
-    Factor,
-    LiveProblem,
     Now,
-    State,
-    Values,
-    chosen,
     traced_passes,
     trained_pass,
 )
+from submissions.common.factored_layers import preconditionable
+from submissions.common.kronecker_factors_jax import Uses, uses
+from submissions.common.layers_jax import Layer, rest_of
+from submissions.common.methods_jax import TINY, Factor, LiveProblem, State, Values, chosen
 
 FISHERS = ("empirical", "sampled")
 Layers = dict[str, State]

@@ -9,15 +9,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from harness.submission.interface import Batch
-from submissions.common.methods_jax import (
-    Carry,
-    CompiledMethod,
-    Now,
-    State,
-    Values,
-    first_examples,
-    trained_pass,
-)
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now, trained_pass
+from submissions.common.methods_jax import State, Values, first_examples
 
 
 class Sophia(CompiledMethod):

@@ -15,22 +15,11 @@ from jax import Array
 
 from harness.core.errors import HarnessError
 from harness.submission.interface import Batch, Stream
-from submissions.common.kronecker_factors_jax import (
-    accumulated,
-    damped_inverse,
-    preconditionable,
-    uses,
-)
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now, traced_passes
+from submissions.common.factored_layers import preconditionable
+from submissions.common.kronecker_factors_jax import accumulated, damped_inverse, uses
 from submissions.common.layers_jax import Layer, rest_of
-from submissions.common.methods_jax import (
-    TINY,
-    Carry,
-    CompiledMethod,
-    Now,
-    State,
-    Values,
-    traced_passes,
-)
+from submissions.common.methods_jax import TINY, State, Values
 from submissions.common.staggering_jax import is_due
 from workloads.parameters import Role
 

@@ -12,7 +12,8 @@ from jax import Array
 from harness.core.errors import HarnessError
 from harness.submission.interface import Batch, Stream
 from submissions.common.batch_loss_jax import FixedLoss
-from submissions.common.methods_jax import Carry, CompiledMethod, Now, State, Values, stacked
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now
+from submissions.common.methods_jax import State, Values, stacked
 
 
 class Submission(CompiledMethod):

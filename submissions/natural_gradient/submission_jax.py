@@ -12,8 +12,9 @@ from harness.core.errors import UnknownNameError
 from harness.submission.interface import Batch, Stream
 from harness.submission.parametrisation import scalings
 from submissions.common.batch_loss_jax import FixedLoss, flatten
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now
 from submissions.common.conjugate_gradients_jax import conjugate_gradients, residual_below
-from submissions.common.methods_jax import Carry, CompiledMethod, Now, State, first_examples
+from submissions.common.methods_jax import State, first_examples
 from submissions.common.products_jax import Linearisation, Product, damped
 
 FISHERS = ("exact", "sampled", "empirical")

@@ -11,22 +11,16 @@ import optax
 from jax import Array
 
 from harness.submission.interface import Batch, Capture, Hyperparameters
-from submissions.common.kronecker_factors_jax import (
-    accumulated,
-    damped_inverse,
-    preconditionable,
-    uses,
-)
-from submissions.common.methods_jax import (
+from submissions.common.compiled_methods_jax import (
     Carry,
     CompiledMethod,
-    LiveProblem,
     Now,
-    State,
-    Values,
     traced_passes,
     trained_pass,
 )
+from submissions.common.factored_layers import preconditionable
+from submissions.common.kronecker_factors_jax import accumulated, damped_inverse, uses
+from submissions.common.methods_jax import LiveProblem, State, Values
 from submissions.muon import submission_jax as muon
 from workloads.parameters import LayerSpec
 

@@ -18,17 +18,10 @@ from jax import Array
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission.interface import Batch
 from submissions.common.batch_loss_jax import FixedLoss, flatten
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now, traced_passes
 from submissions.common.kronecker_factors_jax import accumulated, rows, uses
 from submissions.common.layers_jax import Layer
-from submissions.common.methods_jax import (
-    Carry,
-    CompiledMethod,
-    Now,
-    State,
-    Values,
-    chosen,
-    traced_passes,
-)
+from submissions.common.methods_jax import State, Values, chosen
 from submissions.common.products_jax import Linearisation, Product
 
 from .inverses_jax import INVERSES, Factors, Parts, applied

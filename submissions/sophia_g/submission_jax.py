@@ -9,7 +9,8 @@ import jax
 from jax import Array
 
 from harness.submission.interface import Batch
-from submissions.common.methods_jax import Carry, Values, traced_passes
+from submissions.common.compiled_methods_jax import Carry, traced_passes
+from submissions.common.methods_jax import Values
 from submissions.common.sophia_jax import Sophia
 
 
