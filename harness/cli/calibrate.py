@@ -140,7 +140,7 @@ def calibrate(
 
     if add + time + rerun + bool(check) > 1:
         raise HarnessError(
-            "--add, --time, --rerun and --check each do another thing", "run one after the other"
+            "--add, --time, --rerun and --check cannot be combined", "run one after the other"
         )
     request = _request(workload, arguments.names[0], suite, framework, device)
     options = run_options(sandbox, data_dir, threads, hardware_of(suite, workload).cores)

@@ -75,7 +75,7 @@ def import_object(location: str) -> object:
             raise
         raise HarnessError(
             f"'{location}': no module '{error.name}' is installed",
-            "install the package that has it, whose name may be another",
+            "install the package that provides it, which may have another name",
         ) from error
     return _attribute(module, f"module {module_name}", name)
 

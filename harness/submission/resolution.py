@@ -86,7 +86,7 @@ class ResolvedSubmission:
         if why is not None:
             raise HarnessError(
                 f"submission '{self.ref.name}' is refused on {workload} of suite {suite}: {why}",
-                "a --budget-scale above 1 runs it all the same, unscored",
+                "a --budget-scale above 1 runs it anyway, unscored",
             )
 
 
@@ -168,7 +168,7 @@ def _resolve_folder(folder: Path, name: str = "") -> ResolvedSubmission:
     has = [framework for framework in FRAMEWORKS.names if file_for(framework) in contents]
     if not has:
         names = " or ".join(file_for(framework) for framework in FRAMEWORKS.names)
-        raise HarnessError(f"{folder} holds no submission", f"it needs {names} and space.toml")
+        raise HarnessError(f"{folder} contains no submission", f"it needs {names} and space.toml")
     space = _space_of(contents, folder / "space.toml")
     _check_declared(folder, space, has)
     contents = _with_imports(contents, folder)
@@ -177,7 +177,9 @@ def _resolve_folder(folder: Path, name: str = "") -> ResolvedSubmission:
 
 def _resolve_file(file: Path) -> ResolvedSubmission:
     if file.suffix != ".py":
-        raise HarnessError(f"{file} is no Python file", "give a folder, a .py file or module:Class")
+        raise HarnessError(
+            f"{file} is not a Python file", "give a folder, a .py file or module:Class"
+        )
     name = check_name("submission", file.stem)
     space_file = file.with_name("space.toml")
     contents = read_files(file.parent, [file, *([space_file] if space_file.exists() else [])])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-def clipped(gradients: Sequence[Tensor], bound: float) -> list[Tensor]:
+def clip_gradients(gradients: Sequence[Tensor], bound: float) -> list[Tensor]:
     """Scale the gradients jointly to a global norm of at most `bound`.
 
     Args:

@@ -39,7 +39,7 @@ class Now(NamedTuple):
 
 
 Step = Callable[..., tuple[Carry, Array]]
-"""A compiled `CompiledMethod._stepped`."""
+"""A compiled `CompiledMethod._compiled_step`."""
 
 
 class CompiledMethod(Method):
@@ -58,7 +58,7 @@ class CompiledMethod(Method):
         if isinstance(problem.everywhere, NamedSharding):
             # Else the compiler might leave a parameter divided as its gradient was computed.
             donated["out_shardings"] = problem.everywhere
-        self._compiled: Step = jax.jit(self._stepped, **donated)
+        self._compiled: Step = jax.jit(self._compiled_step, **donated)
 
     @abstractmethod
     def update(
@@ -92,7 +92,7 @@ class CompiledMethod(Method):
         problem.note_passes(*self.passes(batches))
         return loss
 
-    def _stepped(
+    def _compiled_step(
         self,
         parameters: Values,
         state: State,
@@ -105,7 +105,7 @@ class CompiledMethod(Method):
 
 
 @contextmanager
-def traced_passes(problem: LiveProblem, buffers: Values, key: Array) -> Iterator[None]:
+def trace_passes(problem: LiveProblem, buffers: Values, key: Array) -> Iterator[None]:
     """Let the problem's passes be part of a compiled function.
 
     In a `with` block they move these buffers, which `problem.buffers` has afterwards but before the
@@ -121,10 +121,10 @@ def traced_passes(problem: LiveProblem, buffers: Values, key: Array) -> Iterator
         problem.set_random_state(random)
 
 
-def trained_pass(
+def train_pass(
     problem: LiveProblem, carry: Carry, batch: Batch[Array], key: Array
 ) -> tuple[Array, Values, Values]:
     """Loss, gradients and the running statistics after them; a pure function."""
-    with traced_passes(problem, carry.buffers, key):
+    with trace_passes(problem, carry.buffers, key):
         loss, gradients = problem.value_and_grad(carry.parameters, batch)
         return loss, gradients, problem.buffers

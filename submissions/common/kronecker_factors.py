@@ -144,6 +144,6 @@ def factored_damping(
 def damped_inverse(factor: torch.Tensor, damping: torch.Tensor) -> torch.Tensor:
     """(F + d I)^-1 by Cholesky decomposition; NaN if the decomposition fails."""
     identity = torch.eye(len(factor), dtype=factor.dtype, device=factor.device)
-    root, failed = torch.linalg.cholesky_ex(factor + damping * identity)
+    root, info = torch.linalg.cholesky_ex(factor + damping * identity)
     inverse: torch.Tensor = torch.cholesky_inverse(root)
-    return torch.where(failed == 0, inverse, torch.nan)
+    return torch.where(info == 0, inverse, torch.nan)

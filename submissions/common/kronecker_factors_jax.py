@@ -73,7 +73,7 @@ def rows(usage: Uses, targets: int, sharing: str = "expand") -> tuple[Array, Arr
     return inputs / len(inputs) ** 0.5, gradients * targets**0.5
 
 
-def accumulated(factor: Array, x: Array, beta: Array | float) -> Array:
+def accumulate(factor: Array, x: Array, beta: Array | float) -> Array:
     """beta F + (1 - beta) X^T X of a factor (n, n) and rows (locations, n)."""
     return beta * factor + (1 - beta) * (x.T @ x)
 

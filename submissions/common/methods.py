@@ -12,7 +12,7 @@ from torch import Tensor
 
 from harness.submission.interface import Batch, Hyperparameters
 from submissions.common import schedules
-from submissions.common.clipping import clipped
+from submissions.common.clipping import clip_gradients
 from submissions.common.flat import unflatten
 from submissions.common.optimizers import State
 from submissions.common.products import LiveProblem, parameters_of
@@ -49,9 +49,9 @@ class Method(ScheduledMethod[Tensor]):
         """The live parameters."""
         return self.problem.parameters
 
-    def clipped(self, gradient: Tensor) -> Tensor:
+    def clip_gradients(self, gradient: Tensor) -> Tensor:
         """Clip the gradient of all parameters, (n,), to the norm `clip`."""
-        return clipped([gradient], self.clip)[0]
+        return clip_gradients([gradient], self.clip)[0]
 
     def state_dict(self) -> State:
         """The parameters, the generator's and the schedule's state, and `state`."""
@@ -64,14 +64,14 @@ class Method(ScheduledMethod[Tensor]):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the state returned by `state_dict`."""
-        saved = copy.deepcopy(dict(state))
-        values = saved.pop("parameters")
+        values_by_name = copy.deepcopy(dict(state))
+        values = values_by_name.pop("parameters")
         with torch.no_grad():
             for name, live in self.problem.parameters.items():
                 live.copy_(values[name])
-        self.problem.generator.set_state(saved.pop("generator"))
-        schedules.restore(self._schedule, saved.pop("schedule"))
-        self.state = saved
+        self.problem.generator.set_state(values_by_name.pop("generator"))
+        schedules.restore(self._schedule, values_by_name.pop("schedule"))
+        self.state = values_by_name
 
 
 class FixedLoss:

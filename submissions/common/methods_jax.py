@@ -89,8 +89,8 @@ class Method(ScheduledMethod[Array]):
         """Store the problem and initialise the state."""
         self.problem, self.steps = problem, 0
         self.setup_point(hyperparameters)
-        self.parameters = self.placed(problem.parameters)
-        self.state = self.placed(self.begin())
+        self.parameters = self.place(problem.parameters)
+        self.state = self.place(self.begin())
 
     @abstractmethod
     def begin(self) -> State:
@@ -106,7 +106,7 @@ class Method(ScheduledMethod[Array]):
         """The live parameters."""
         return self.parameters
 
-    def clipped(self, gradients: Values) -> Values:
+    def clip_gradients(self, gradients: Values) -> Values:
         """The gradients of all parameters, scaled to a global norm of at most `clip`."""
         if not self.clip:
             return gradients
@@ -114,7 +114,7 @@ class Method(ScheduledMethod[Array]):
         factor = jnp.minimum(1.0, self.clip / (jnp.sqrt(jnp.stack(squares).sum()) + 1e-6))
         return {name: factor * value for name, value in gradients.items()}
 
-    def placed(self, tree: Any) -> Any:
+    def place(self, tree: Any) -> Any:
         """Copies where results of a step lie: else the second step would compile once more."""
         return jax.device_put(jax.tree.map(jnp.array, tree), self.problem.everywhere)
 
@@ -129,11 +129,11 @@ class Method(ScheduledMethod[Array]):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the state returned by `state_dict`."""
-        self.parameters = self.placed(dict(state["parameters"]))
+        self.parameters = self.place(dict(state["parameters"]))
         self.steps = int(state["steps"])
         schedules.restore(self._schedule, state["schedule"])
         structure = jax.tree.structure(self.state)
-        self.state = self.placed(jax.tree.unflatten(structure, state["state"]))
+        self.state = self.place(jax.tree.unflatten(structure, state["state"]))
 
 
 def first_examples(batch: Batch[Array], fraction: float) -> Batch[Array]:
@@ -142,13 +142,13 @@ def first_examples(batch: Batch[Array], fraction: float) -> Batch[Array]:
     return Batch(batch.inputs[:count], batch.targets[:count])
 
 
-def stacked(batches: tuple[Batch[Array], ...]) -> Batch[Array]:
+def stack_batches(batches: tuple[Batch[Array], ...]) -> Batch[Array]:
     """Batches of one size along a new first dimension, for a loop over them."""
     result: Batch[Array] = jax.tree.map(lambda *parts: jnp.stack(parts), *batches)
     return result
 
 
-def chosen(condition: Array | bool, one: TreeT, other: TreeT) -> TreeT:
+def choose(condition: Array | bool, one: TreeT, other: TreeT) -> TreeT:
     """One of two trees of the same form."""
     result: TreeT = jax.tree.map(lambda a, b: jnp.where(condition, a, b), one, other)
     return result

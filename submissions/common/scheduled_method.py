@@ -19,7 +19,7 @@ class ScheduledMethod(ABC, Generic[ArrayT]):
         problem: the training problem.
         point: the hyperparameters.
         factor: the schedule's factor for the current step; 1 without a schedule.
-        clip: the bound on gradient norms used by `clipped`; 0 for none.
+        clip: the bound on gradient norms used by `clip_gradients`; 0 for none.
     """
 
     # `problem.evaluate` does not update running statistics, and an average may be evaluated.
@@ -69,7 +69,7 @@ class ScheduledMethod(ABC, Generic[ArrayT]):
         if bound and self.searches_lengths:
             raise HarnessError(
                 f"clip is {bound}, and this method searches for the length of a step on the loss "
-                "whose gradient it follows: a clipped one is no loss's",
+                "whose gradient it follows: a clipped gradient belongs to no loss",
                 "set clip = 0.0, or leave it out",
             )
         return bound
