@@ -152,14 +152,12 @@ def calibrate(
             _check(console, calibration, check, write=write)
         elif add:
             _add(console, calibration, write=write)
+        elif time:
+            _finish(console, calibration.retime(_declared(calibration)), store, write=write)
+        elif rerun:
+            _finish(console, calibration.rerun(_declared(calibration)), store, write=write)
         else:
-            if time:
-                summary = calibration.retime(_declared_summary(calibration))
-            elif rerun:
-                summary = calibration.rerun(_declared_summary(calibration))
-            else:
-                summary = calibration.run()
-            _finish(console, summary, store, write=write)
+            _finish(console, calibration.run(), store, write=write)
 
 
 def _request(
@@ -187,8 +185,8 @@ def _request(
     )
 
 
-def _declared_summary(calibration: Calibration) -> Summary:
-    """The path of the summary next to the workload."""
+def _declared(calibration: Calibration) -> Summary:
+    """The summary next to the workload."""
     from harness.calibration.summary import read_summary, summary_path
     from harness.providers.registry import workload
 

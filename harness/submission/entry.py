@@ -85,7 +85,7 @@ def _attribute(holder: object, label: str, name: str) -> object:
     value = holder
     for part in name.split("."):
         if not hasattr(value, part):
-            names = [names for names in dir(value) if not names.startswith("_")]
+            names = [each for each in dir(value) if not each.startswith("_")]
             raise UnknownNameError(f"name in {label}", part, names)
         value, label = getattr(value, part), f"{label.removeprefix('module ')}.{part}"
     return value

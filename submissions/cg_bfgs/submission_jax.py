@@ -15,8 +15,9 @@ from jax import Array
 
 from harness.submission.interface import Batch, Stream
 from submissions.common.batch_loss_jax import FixedLoss, flatten
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now
 from submissions.common.line_search_jax import Along, Loss, Trial, Wolfe, search, trial
-from submissions.common.methods_jax import Carry, CompiledMethod, Factor, Now, State, chosen
+from submissions.common.methods_jax import Factor, State, choose
 
 POWELL = 0.2
 LEAST_CURVATURE = 1e-10
@@ -103,17 +104,17 @@ class Submission(CompiledMethod):
         direction, memory = _direction(at.memory, at.gradient, self._room)
         is_descent = at.gradient @ direction < 0.0
         direction = jnp.where(is_descent, direction, -at.gradient)
-        memory = chosen(is_descent, memory, _forget(memory))
+        memory = choose(is_descent, memory, _forget(memory))
         start = Trial(jnp.zeros(()), at.value, at.gradient @ direction, at.gradient)
         along = partial(trial, loss, at.point, direction)
         end, count = self._take(along, start, _first_length(memory, start), factor)
         step = end.length * direction
         new_memory = _learn(memory, step, at.gradient, end.gradient - at.gradient, self._room)
         # A length of zero due to the schedule is not a failed search.
-        fallback_memory = chosen(factor != 0.0, _forget(memory), memory)
+        fallback_memory = choose(factor != 0.0, _forget(memory), memory)
         new = Iterate(at.point + step, end.value, end.gradient, new_memory, at.evaluations + count)
         old = at._replace(memory=fallback_memory, evaluations=at.evaluations + count)
-        return chosen(end.length != 0.0, new, old)
+        return choose(end.length != 0.0, new, old)
 
     @property
     def _room(self) -> int:
@@ -146,7 +147,7 @@ def _direction(memory: Memory, gradient: Array, room: int) -> tuple[Array, Memor
     new_cycle = _store(_forget(memory), step, change, room)
     direction = jnp.where(memory.is_conjugate, conjugate, -image)
     direction = jnp.where(is_over, -_inverse(new_cycle, gradient), direction)
-    return direction, chosen(is_over, new_cycle, memory)
+    return direction, choose(is_over, new_cycle, memory)
 
 
 def _first_length(memory: Memory, start: Trial) -> Array:
@@ -168,8 +169,8 @@ def _learn(memory: Memory, step: Array, before: Array, change: Array, room: int)
     curved = idle._replace(is_known=jnp.ones((), jnp.bool_))
     full = curved._replace(last=(step, before, change), is_conjugate=jnp.ones((), jnp.bool_))
     has_room = memory.num_stored < room
-    new_memory = chosen(has_room, _store(curved, step, change, room), full)
-    return chosen(is_curved, new_memory, idle)
+    new_memory = choose(has_room, _store(curved, step, change, room), full)
+    return choose(is_curved, new_memory, idle)
 
 
 def _store(memory: Memory, step: Array, change: Array, room: int) -> Memory:

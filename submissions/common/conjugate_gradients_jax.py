@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from submissions.common.methods_jax import chosen
+from submissions.common.methods_jax import choose
 from submissions.common.products_jax import Product
 
 STORE_RATIO = 1.3
@@ -118,7 +118,7 @@ def conjugate_gradients(
             search.has_ended,
         )
         is_ascent = ~(curvature > 0.0)
-        return chosen(is_ascent, search._replace(has_ended=is_ascent), new)
+        return choose(is_ascent, search._replace(has_ended=is_ascent), new)
 
     x = jnp.zeros_like(b) if start is None else start
     residual = b if start is None else b - product(x)

@@ -15,10 +15,11 @@ from harness.core.errors import UnknownNameError
 from harness.submission.interface import Batch, Capture, Evaluation, Hyperparameters, Stream
 from harness.submission.parametrisation import Scaling, scalings
 from submissions.common import schedules
-from submissions.common.clipping import bound_of
-from submissions.common.kronecker_factors import Uses, preconditionable, uses
+from submissions.common.factored_layers import preconditionable
+from submissions.common.kronecker_factors import Uses, uses
 from submissions.common.optimizers import State, adamw_at
 from submissions.common.products import LiveProblem
+from submissions.common.scheduled_method import bound_of
 from submissions.common.staggering import select_due
 from workloads.parameters import LayerSpec
 

@@ -12,21 +12,17 @@ from jax import Array
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Batch, Hyperparameters
 from harness.submission.parametrisation import Scaling, scalings
-from submissions.common.kronecker_factors_jax import Uses, preconditionable, uses
-from submissions.common.layers_jax import Layer, rest_of
-from submissions.common.methods_jax import (
-    TINY,
+from submissions.common.compiled_methods_jax import (
     Carry,
     CompiledMethod,
-    Factor,
-    LiveProblem,
     Now,
-    State,
-    Values,
-    chosen,
-    traced_passes,
-    trained_pass,
+    trace_passes,
+    train_pass,
 )
+from submissions.common.factored_layers import preconditionable
+from submissions.common.kronecker_factors_jax import Uses, uses
+from submissions.common.layers_jax import Layer, rest_of
+from submissions.common.methods_jax import TINY, Factor, LiveProblem, State, Values, choose
 
 FISHERS = ("empirical", "sampled")
 Layers = dict[str, State]
@@ -97,7 +93,7 @@ class LayerwiseMethod(CompiledMethod):
             self._pass,
             (carry, batch, now),
         )
-        gradients = self.clipped(gradients)
+        gradients = self.clip_gradients(gradients)
         for place, layer in enumerate(self.layers):
             name = layer.spec.name
             layers[name] = jax.lax.cond(
@@ -122,14 +118,14 @@ class LayerwiseMethod(CompiledMethod):
 
     def _pass(self, operands: tuple[Carry, Batch[Array], Now]) -> Pass:
         carry, batch, now = operands
-        return *trained_pass(self.problem, carry, batch, now.key), carry.state["layers"]
+        return *train_pass(self.problem, carry, batch, now.key), carry.state["layers"]
 
     def _pass_with_statistics(self, operands: tuple[Carry, Batch[Array], Now]) -> Pass:
         """The same, and each layer's statistics under true or sampled targets."""
         carry, batch, now = operands
         is_sampled = self.point["fisher"] == "sampled"
         names = tuple(layer.spec.name for layer in self.layers)
-        with traced_passes(self.problem, carry.buffers, now.key):
+        with trace_passes(self.problem, carry.buffers, now.key):
             evaluation, gradients, captures = self.problem.captured(
                 carry.parameters,
                 batch,
@@ -139,7 +135,7 @@ class LayerwiseMethod(CompiledMethod):
             buffers = self.problem.buffers
         loss = evaluation.loss
         if is_sampled:
-            loss, gradients, buffers = trained_pass(self.problem, carry, batch, now.key)
+            loss, gradients, buffers = train_pass(self.problem, carry, batch, now.key)
         layers = dict(carry.state["layers"])
         for place, layer in enumerate(self.layers):
             name = layer.spec.name
@@ -180,8 +176,8 @@ class LayerwiseMethod(CompiledMethod):
             name, is_ready = layer.spec.name, now.number >= self._first_refresh(place)
             momentum = point["momentum"] * states[name]["momentum"] + shrink * steps[name]
             new_values = layer.move(parameters, momentum, rate, point["weight_decay"])
-            parameters |= chosen(is_ready, new_values, {n: parameters[n] for n in new_values})
-            layers[name] = chosen(is_ready, {**states[name], "momentum": momentum}, layers[name])
+            parameters |= choose(is_ready, new_values, {n: parameters[n] for n in new_values})
+            layers[name] = choose(is_ready, {**states[name], "momentum": momentum}, layers[name])
         return parameters, layers
 
 

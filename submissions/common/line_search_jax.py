@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from submissions.common.methods_jax import chosen
+from submissions.common.methods_jax import choose
 
 Loss = Callable[[Array], tuple[Array, Array]]
 """Maps a vector (n,) to the value and gradient (n,)."""
@@ -70,7 +70,7 @@ def search(rule: Wolfe, at: Along, start: Trial, first: Array) -> tuple[Trial, A
         is_too_high = ~(here.value <= allowed)
         is_flat = jnp.abs(here.slope) <= -rule.curvature * start.slope
         wider = _grow(state, here, is_too_high, is_flat)
-        new = chosen(state.is_growing, wider, _shrink(state, here, is_too_high, is_flat))
+        new = choose(state.is_growing, wider, _shrink(state, here, is_too_high, is_flat))
         return _with_next(new._replace(num_trials=state.num_trials + 1))
 
     no, none = jnp.zeros((), jnp.bool_), jnp.zeros((), jnp.int32)
@@ -95,8 +95,8 @@ def _grow(state: _Search, here: Trial, is_too_high: Array, is_flat: Array) -> _S
     rises = is_too_high | ((before.length > 0.0) & (here.value >= before.value))
     is_closed = rises | (here.slope >= 0.0)
     return state._replace(
-        low=chosen(rises, before, here),
-        high=chosen(rises, here, before),
+        low=choose(rises, before, here),
+        high=choose(rises, here, before),
         is_growing=~is_closed,
         is_done=~rises & is_flat,
     )
@@ -106,10 +106,10 @@ def _shrink(state: _Search, here: Trial, is_too_high: Array, is_flat: Array) -> 
     """The interval after a trial within it."""
     rises = is_too_high | (here.value >= state.low.value)
     is_past = here.slope * (state.high.length - state.low.length) >= 0.0
-    far = chosen(is_past, state.low, state.high)
+    far = choose(is_past, state.low, state.high)
     return state._replace(
-        low=chosen(rises, state.low, here),
-        high=chosen(rises, here, far),
+        low=choose(rises, state.low, here),
+        high=choose(rises, here, far),
         is_done=~rises & is_flat,
     )
 

@@ -9,15 +9,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from harness.submission.interface import Batch
-from submissions.common.methods_jax import (
-    Carry,
-    CompiledMethod,
-    Now,
-    State,
-    Values,
-    first_examples,
-    trained_pass,
-)
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now, train_pass
+from submissions.common.methods_jax import State, Values, first_examples
 
 
 class Sophia(CompiledMethod):
@@ -53,8 +46,8 @@ class Sophia(CompiledMethod):
             estimate_key,
         )
         carry = carry._replace(buffers=buffers)
-        loss, gradients, buffers = trained_pass(self.problem, carry, batch, pass_key)
-        momentum = _average(carry.state["momentum"], self.clipped(gradients), point["beta1"])
+        loss, gradients, buffers = train_pass(self.problem, carry, batch, pass_key)
+        momentum = _average(carry.state["momentum"], self.clip_gradients(gradients), point["beta1"])
         rate = point["learning_rate"] * now.factor
 
         def move(value: Array, momentum: Array, curvature: Array) -> Array:

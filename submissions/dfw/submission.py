@@ -38,7 +38,8 @@ from torch import Tensor
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission.interface import Capture, Stream
 from submissions.common.clipping import clip_gradients
-from submissions.common.kronecker_factors import accumulate, damped_inverse, preconditionable, uses
+from submissions.common.factored_layers import preconditionable
+from submissions.common.kronecker_factors import accumulate, damped_inverse, uses
 from submissions.common.layerwise import CapturingProblem, Layer
 from submissions.common.methods import Method
 from submissions.common.optimizers import State, adamw

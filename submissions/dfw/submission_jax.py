@@ -15,22 +15,11 @@ from jax import Array
 
 from harness.core.errors import HarnessError
 from harness.submission.interface import Batch, Stream
-from submissions.common.kronecker_factors_jax import (
-    accumulate,
-    damped_inverse,
-    preconditionable,
-    uses,
-)
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now, trace_passes
+from submissions.common.factored_layers import preconditionable
+from submissions.common.kronecker_factors_jax import accumulate, damped_inverse, uses
 from submissions.common.layers_jax import Layer, rest_of
-from submissions.common.methods_jax import (
-    TINY,
-    Carry,
-    CompiledMethod,
-    Now,
-    State,
-    Values,
-    traced_passes,
-)
+from submissions.common.methods_jax import TINY, State, Values
 from submissions.common.staggering_jax import is_due
 from workloads.parameters import Role
 
@@ -95,7 +84,7 @@ class Submission(CompiledMethod):
         The head's gradients are clipped by their own norm, the body's by that of all.
         """
         names = tuple(layer.spec.name for layer in layers)
-        with traced_passes(self.problem, carry.buffers, now.key):
+        with trace_passes(self.problem, carry.buffers, now.key):
             evaluation, gradients, captures = self.problem.captured(
                 carry.parameters, batch, names=names
             )
@@ -111,7 +100,11 @@ class Submission(CompiledMethod):
         if layers is self.head:
             gradients = {name: gradients[name] for layer in layers for name in layer.names}
         state = {**carry.state, "layers": layer_states}
-        return evaluation.loss, self.clipped(gradients), Carry(carry.parameters, state, buffers)
+        return (
+            evaluation.loss,
+            self.clip_gradients(gradients),
+            Carry(carry.parameters, state, buffers),
+        )
 
     def _update_layers(
         self, carry: Carry, layers: Sequence[Layer], gradients: Values, now: Now

@@ -12,7 +12,8 @@ from jax import Array
 from harness.core.errors import HarnessError
 from harness.submission.interface import Batch, Stream
 from submissions.common.batch_loss_jax import FixedLoss
-from submissions.common.methods_jax import Carry, CompiledMethod, Now, State, Values, stacked
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now
+from submissions.common.methods_jax import State, Values, stack_batches
 
 
 class Submission(CompiledMethod):
@@ -54,7 +55,7 @@ class Submission(CompiledMethod):
 
         keys = jax.random.split(now.key, len(batches))
         new_replicas, velocities, losses = jax.lax.map(
-            move, (replicas, velocities, stacked(batches), keys)
+            move, (replicas, velocities, stack_batches(batches), keys)
         )
         state = {
             "replicas": jax.tree.map(jnp.subtract, new_replicas, pulls),
@@ -73,7 +74,7 @@ class Submission(CompiledMethod):
         new: Values = jax.tree.map(
             lambda v, g, x: mu * v - rate * (g + decay * x),
             velocity,
-            self.clipped(gradients),
+            self.clip_gradients(gradients),
             ahead,
         )
         return jax.tree.map(jnp.add, replica, new), new, loss

@@ -15,7 +15,7 @@ from harness.core.errors import UnknownNameError
 from submissions.common.kronecker_factors_jax import Uses, accumulate, rows, second_moment
 from submissions.common.layers_jax import Layer
 from submissions.common.layerwise_jax import LayerwiseMethod
-from submissions.common.methods_jax import State, chosen
+from submissions.common.methods_jax import State, choose
 
 DIAGONALS = ("batch", "examples")
 
@@ -57,7 +57,7 @@ class Submission(LayerwiseMethod):
         age = state["age"] + 1
         weight = jnp.maximum(1 - self.point["diagonal_beta"], 1 / age)
         diagonal = state["diagonal"] + weight * (moment - state["diagonal"])
-        return chosen(is_refreshed, {**new, "age": age, "diagonal": diagonal}, new)
+        return choose(is_refreshed, {**new, "age": age, "diagonal": diagonal}, new)
 
     def refresh(self, layer: Layer, state: State) -> State:
         """Recompute the bases and reset the diagonal to KFAC's."""

@@ -59,7 +59,7 @@ class Submission(Method):
         """Take one Langevin step on x' in place; return the loss before it."""
         rate, rho = self.point["langevin_rate"], self.point["langevin_momentum"]
         loss, gradient = FixedLoss(self.problem, stream.next(), fresh_random(self.problem))(inner)
-        gradient = self.clipped(gradient).add(inner, alpha=self.point["weight_decay"])
+        gradient = self.clip_gradients(gradient).add(inner, alpha=self.point["weight_decay"])
         u.mul_(rho).add_(gradient)
         gradient.add_(u, alpha=rho).add_(inner - x, alpha=self.state["scope"])
         inner.sub_(gradient, alpha=rate)

@@ -11,7 +11,8 @@ from jax import Array
 
 from harness.submission.interface import Batch, Stream
 from submissions.common.batch_loss_jax import FixedLoss
-from submissions.common.methods_jax import Carry, CompiledMethod, Now, State, Values, stacked
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now
+from submissions.common.methods_jax import State, Values, stack_batches
 
 Inner = tuple[Values, Values, Values]
 """x', mu and the inner momentum."""
@@ -39,7 +40,7 @@ class Submission(CompiledMethod):
 
         keys = jax.random.split(now.key, len(batches))
         zeros: Values = jax.tree.map(jnp.zeros_like, x)
-        (_, average, _), losses = jax.lax.scan(step, (x, x, zeros), (stacked(batches), keys))
+        (_, average, _), losses = jax.lax.scan(step, (x, x, zeros), (stack_batches(batches), keys))
         rate = point["learning_rate"] * now.factor
         parameters: Values = jax.tree.map(lambda w, mu: w + rate * (mu - w), x, average)
         new_scope = scope * (1.0 + point["scoping"])
@@ -53,7 +54,7 @@ class Submission(CompiledMethod):
         values, average, momentum = inner
         pass_key, noise_key = jax.random.split(key)
         loss, gradients = FixedLoss(self.problem, batch, pass_key)(values)
-        gradients = self.clipped(gradients)
+        gradients = self.clip_gradients(gradients)
         keys = dict(zip(values, jax.random.split(noise_key, len(values)), strict=True))
         new: Inner = ({}, {}, {})
         for name, value in values.items():

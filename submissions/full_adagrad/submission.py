@@ -42,7 +42,7 @@ class Submission(Method):
         """Add the outer product of one batch's gradient and step along its whitened direction."""
         loss_of = FixedLoss(self.problem, stream.next(), fresh_random(self.problem))
         loss, gradient = loss_of(flatten(self.parameters))
-        step = self._whiten(self.clipped(gradient).double()).to(gradient.dtype)
+        step = self._whiten(self.clip_gradients(gradient).double()).to(gradient.dtype)
         add(self.parameters, step, -(self.learning_rate() or 0.0))
         return torch.tensor(loss)
 

@@ -51,10 +51,10 @@ class Submission(Method):
             )
         return loss
 
-    def placed(self, tree: Any) -> Any:
+    def place(self, tree: Any) -> Any:
         """Copies on the device, in float64 what is float64."""
         with float64_enabled():
-            return super().placed(tree)
+            return super().place(tree)
 
     def state_dict(self) -> State:
         """The state of `Method`, the matrix as numpy's, which keeps its precision."""
@@ -64,7 +64,7 @@ class Submission(Method):
         self, parameters: Values, batch: Batch[Array], key: Array
     ) -> tuple[Array, Values]:
         loss, gradients = FixedLoss(self.problem, batch, key)(parameters)
-        return loss, self.clipped(gradients)
+        return loss, self.clip_gradients(gradients)
 
     def _whitened_step(
         self, parameters: Values, state: State, gradients: Values, rate: Array

@@ -14,12 +14,13 @@ from jax import Array
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Batch, Stream
 from submissions.common.batch_loss_jax import FixedLoss, flatten
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now
 from submissions.common.conjugate_gradients_jax import (
     Solution,
     conjugate_gradients,
     relative_progress,
 )
-from submissions.common.methods_jax import Carry, CompiledMethod, Now, State, first_examples
+from submissions.common.methods_jax import State, first_examples
 from submissions.common.products_jax import Linearisation, Product, add_damping
 
 CURVATURES = ("gauss_newton", "hessian", "finite_difference")

@@ -53,7 +53,7 @@ class Submission(Method):
         batch = self.large_batch(stream)
         random = fresh_random(self.problem)
         whole = Linearisation(self.problem, batch, random)
-        gradient = self.clipped(whole.gradient())
+        gradient = self.clip_gradients(whole.gradient())
         part = first_examples(batch, self.point["curvature_fraction"])
         curvature = whole if part is batch else Linearisation(self.problem, part, random)
         damping, rate = self.damping, self.learning_rate() or 0.0

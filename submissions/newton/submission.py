@@ -55,7 +55,7 @@ class Submission(Method):
         vector = flatten(self.parameters)
         loss, gradient = FixedLoss(self.problem, batch, random)(vector)
         part = first_examples(batch, self.point["curvature_fraction"])
-        step = self._solve(self._hessian(vector, part, random), self.clipped(gradient))
+        step = self._solve(self._hessian(vector, part, random), self.clip_gradients(gradient))
         add(self.parameters, step, -(self.learning_rate() or 0.0))
         return torch.tensor(loss)
 

@@ -72,7 +72,7 @@ class Submission(Method):
 
         _, product = jax.linearize(gradient_at, vector)
         hessian = jax.lax.map(product, jnp.eye(len(vector), dtype=vector.dtype), batch_size=CHUNK)
-        return loss, flatten(self.clipped(gradients))[0], hessian
+        return loss, flatten(self.clip_gradients(gradients))[0], hessian
 
     def _newton_step(
         self, parameters: Values, gradient: Array, hessian: Array, rate: Array

@@ -30,7 +30,8 @@ import torch
 from torch import Tensor
 
 from harness.submission.interface import Batch, Capture, Hyperparameters, Stream
-from submissions.common.kronecker_factors import accumulate, damped_inverse, preconditionable, uses
+from submissions.common.factored_layers import preconditionable
+from submissions.common.kronecker_factors import accumulate, damped_inverse, uses
 from submissions.common.layerwise import CapturingProblem
 from submissions.common.methods import Method
 from submissions.common.optimizers import State

@@ -11,22 +11,16 @@ import optax
 from jax import Array
 
 from harness.submission.interface import Batch, Capture, Hyperparameters
-from submissions.common.kronecker_factors_jax import (
-    accumulate,
-    damped_inverse,
-    preconditionable,
-    uses,
-)
-from submissions.common.methods_jax import (
+from submissions.common.compiled_methods_jax import (
     Carry,
     CompiledMethod,
-    LiveProblem,
     Now,
-    State,
-    Values,
-    traced_passes,
-    trained_pass,
+    trace_passes,
+    train_pass,
 )
+from submissions.common.factored_layers import preconditionable
+from submissions.common.kronecker_factors_jax import accumulate, damped_inverse, uses
+from submissions.common.methods_jax import LiveProblem, State, Values
 from submissions.muon import submission_jax as muon
 from workloads.parameters import LayerSpec
 
@@ -74,7 +68,7 @@ class Submission(CompiledMethod):
         loss, gradients, buffers, state = jax.lax.cond(
             is_due, self._pass_with_statistics, self._pass, carry, batch, now.key
         )
-        gradients = self.clipped(gradients)
+        gradients = self.clip_gradients(gradients)
         for name, inverse in state["inverses"].items():
             gradient = gradients[name]
             flat = gradient.reshape(len(gradient), -1) @ inverse
@@ -89,12 +83,12 @@ class Submission(CompiledMethod):
         return Carry(parameters, {**state, "optimizer": optimizer}, buffers), loss
 
     def _pass(self, carry: Carry, batch: Batch[Array], key: Array) -> Pass:
-        return *trained_pass(self.problem, carry, batch, key), carry.state
+        return *train_pass(self.problem, carry, batch, key), carry.state
 
     def _pass_with_statistics(self, carry: Carry, batch: Batch[Array], key: Array) -> Pass:
         """The same, and from the same passes the second moments and their inverses."""
         names = tuple(layer.name for layer in self.layers)
-        with traced_passes(self.problem, carry.buffers, key):
+        with trace_passes(self.problem, carry.buffers, key):
             evaluation, gradients, captures = self.problem.captured(
                 carry.parameters, batch, names=names
             )

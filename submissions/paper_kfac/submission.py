@@ -96,7 +96,7 @@ class Submission(Method):
         random = fresh_random(self.problem)
         line = Linearisation(self.problem, batch, random)
         vector = flatten(self.parameters)
-        gradient = self.clipped(line.gradient()) + self.point["weight_decay"] * vector
+        gradient = self.clip_gradients(line.gradient()) + self.point["weight_decay"] * vector
         if not bool(torch.isfinite(gradient).all()):
             add(self.parameters, torch.full_like(vector, torch.nan))
             return line.loss

@@ -18,17 +18,10 @@ from jax import Array
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission.interface import Batch
 from submissions.common.batch_loss_jax import FixedLoss, flatten
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now, trace_passes
 from submissions.common.kronecker_factors_jax import accumulate, rows, uses
 from submissions.common.layers_jax import Layer
-from submissions.common.methods_jax import (
-    Carry,
-    CompiledMethod,
-    Now,
-    State,
-    Values,
-    chosen,
-    traced_passes,
-)
+from submissions.common.methods_jax import State, Values, choose
 from submissions.common.products_jax import Linearisation, Product
 
 from .inverses_jax import INVERSES, Factors, Parts, apply_inverse
@@ -101,7 +94,7 @@ class Submission(CompiledMethod):
             Linearisation(loss_of, carry.parameters),
             flatten(carry.parameters),
         )
-        own = flatten(self.clipped(unflatten(line.gradient())))[0]
+        own = flatten(self.clip_gradients(unflatten(line.gradient())))[0]
         gradient = own + decay * vector
         state = {**carry.state, "factors": self._observe(carry, batch, label_key, now)}
         damping, fisher = state["lambda"] + decay, line.gauss_newton()
@@ -127,7 +120,7 @@ class Submission(CompiledMethod):
         }
         is_finite = jnp.isfinite(gradient).all()
         parameters = unflatten(jnp.where(is_finite, vector + delta, jnp.nan))
-        return Carry(parameters, chosen(is_finite, state, carry.state), carry.buffers), line.loss
+        return Carry(parameters, choose(is_finite, state, carry.state), carry.buffers), line.loss
 
     def passes(self, batches: tuple[Batch[Array], ...]) -> tuple[int, int, int]:
         """Of the gradient, the factors, the products and, where lambda adapts, two values."""
@@ -154,7 +147,7 @@ class Submission(CompiledMethod):
             best = refresh_inverse()
             for other in (gamma * omega, gamma / omega):
                 new = propose(other, make(state["factors"], other))
-                best = chosen(new.model < best.model, new, best)
+                best = choose(new.model < best.model, new, best)
             return best
 
         kind = jnp.where(steps % period == 0, 2, jnp.where(steps > FIRST_STEPS, 0, 1))
@@ -182,7 +175,7 @@ class Submission(CompiledMethod):
 
     def _observe(self, carry: Carry, batch: Batch[Array], key: Array, now: Now) -> Factors:
         """All factors with inputs and output gradients under sampled targets."""
-        with traced_passes(self.problem, carry.buffers, now.key):
+        with trace_passes(self.problem, carry.buffers, now.key):
             _, _, captures = self.problem.captured(carry.parameters, batch, random=key)
         pairs = [
             rows(uses(layer.spec, layer.weight, captures[layer.spec.name]), len(batch.targets))

@@ -21,7 +21,7 @@ from harness.cli.site_sources import read_sources
 from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
 from harness.record.tables import results_frame
-from harness.submission.resolution import locate
+from harness.submission.planned import locate
 from harness.verification.audit import AuditedTrial, audit_trial
 from harness.verification.store import verify_store
 from tests.kit import write_submission
