@@ -13,8 +13,7 @@ from docker.models.images import Image
 
 from harness.sandboxes.docker.build import CPU_BASE, ImageRequest, build_image
 from harness.sandboxes.docker.engine import IMAGE_VARIABLE
-
-TAG = "guided-descent:test"
+from tests.containers_kit import TAG
 
 
 def _request() -> ImageRequest:
