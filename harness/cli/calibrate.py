@@ -142,7 +142,7 @@ def calibrate(
 
     if add + time + rerun + bool(check) > 1:
         raise HarnessError(
-            "--add, --time, --rerun and --check each do another thing", "run one after the other"
+            "--add, --time, --rerun and --check cannot be combined", "run one after the other"
         )
     request = _request(workload, arguments.names[0], suite, framework, device)
     options = run_options(sandbox, data_dir, threads, hardware_of(suite, workload).cores)
@@ -158,14 +158,12 @@ def calibrate(
             _check(console, calibration, check, write=write)
         elif add:
             _add(console, calibration, write=write)
+        elif time:
+            _finish(console, calibration.retime(_declared(calibration)), store, write=write)
+        elif rerun:
+            _finish(console, calibration.rerun(_declared(calibration)), store, write=write)
         else:
-            if time:
-                summary = calibration.retime(_declared_summary(calibration))
-            elif rerun:
-                summary = calibration.rerun(_declared_summary(calibration))
-            else:
-                summary = calibration.run()
-            _finish(console, summary, store, write=write)
+            _finish(console, calibration.run(), store, write=write)
 
 
 def _plan(
@@ -217,8 +215,8 @@ def _request(
     )
 
 
-def _declared_summary(calibration: Calibration) -> Summary:
-    """The path of the summary next to the workload."""
+def _declared(calibration: Calibration) -> Summary:
+    """The summary next to the workload."""
     from harness.calibration.summary import read_summary, summary_path
     from harness.providers.registry import workload
 

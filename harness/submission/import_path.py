@@ -71,7 +71,7 @@ def _check_path(text: str) -> str:
     parts = (*module.split("."), *attribute.split("."))
     if not all(part.isidentifier() and part.isascii() for part in parts):
         raise HarnessError(
-            f"'{text[:LONGEST_PATH]}' is no import path",
+            f"'{text[:LONGEST_PATH]}' is not an import path",
             "write module:Class, for example torch.optim:Adagrad",
         )
     if len(text) > LONGEST_PATH:
@@ -98,9 +98,9 @@ def _top_of(name: str, here: Path) -> tuple[str, Path]:
             break  # an attribute of a module that sets itself up, which the import will tell
         if spec is None:
             raise HarnessError(
-                f"no module '{part}' is installed, nor is it in {here}, which '{name}' asks for",
-                f"a module of your own: run where python -c 'import {parts[0]}' finds it; one of a "
-                "package: install that, whose name may be another",
+                f"'{name}' needs module '{part}', which is neither installed nor in {here}",
+                f"run where python -c 'import {parts[0]}' finds it, or install the package that "
+                "provides it, which may have another name",
             )
         if place is None and (place := place_of(spec)) is not None:
             first = part

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from harness.core.imports import reachable_files
+from harness.core.imports import files_run_by_import, reachable_files
 from harness.core.modules import spec_of
 from harness.providers.table import FRAMEWORKS
 from harness.submission.distributions import tops_of_all
@@ -95,10 +95,7 @@ def _imported_by(name: str, module: str, place: Path) -> set[str]:
     return imported_names({str(file): file.read_bytes() for file in files})
 
 
-def _start(name: str, module: str, package: Path) -> Iterator[Path]:
+def _start(name: str, module: str, package: Path) -> list[Path]:
     """The files of a package that an import of a name runs first."""
-    folder = package
-    candidates = [folder / "__init__.py"]
-    for part in name.removeprefix(module).split(".")[1:]:
-        candidates += [folder / f"{part}.py", (folder := folder / part) / "__init__.py"]
-    return (file for file in candidates if file.is_file())
+    below = files_run_by_import(package, name.removeprefix(module).split(".")[1:])
+    return [file for file in (package / "__init__.py", *below) if file.is_file()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from harness.frameworks.base import Place
@@ -40,7 +41,7 @@ def serve_trial(connection: socket.socket, close_network: Callable[[], None] | N
     try:
         hello, _ = wire.receive()
         if not isinstance(hello, Hello):
-            raise WireError(f"the first message is {hello.kind}; HELLO is wanted")
+            raise WireError(f"the first message is {hello.kind}; expected HELLO")
         folder = folder_of(hello)
         shapes = shapes_of(source_of(hello))
         if has_ranks(hello.framework, hello.devices):
@@ -58,5 +59,8 @@ def serve_trial(connection: socket.socket, close_network: Callable[[], None] | N
     except SystemExit as error:  # of `exit()` at an import, say: else only the log would tell
         line.report(error_report(error, folder), error)
     except Exception as error:  # whatever a submission raises is its trial's end, and is reported
+        # First the log, as the referee may kill a worker as soon as it has the report. Printing may
+        # fail: the log may be full, and `sys.stderr` is whatever the submission has made of it.
+        with suppress(Exception):
+            traceback.print_exc()
         line.report(error_report(error, folder), error)
-        traceback.print_exc()  # last, for a full log raises, too

@@ -57,5 +57,5 @@ class AdaMuon(Muon):
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """AdaMuon on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
-    fixed = {"scaling": "rms", **hyperparameters}
-    return build_relative(AdaMuon, problem, fixed, "beta2", "epsilon", "sign")
+    point = {"scaling": "rms", **hyperparameters}
+    return build_relative(AdaMuon, problem, point, "beta2", "epsilon", "sign")

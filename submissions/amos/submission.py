@@ -35,7 +35,7 @@ from torch.optim import Optimizer
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
 from submissions.common.optimizers import Group, GroupwiseOptimizer, TorchProblem
-from submissions.common.precision import at_least_float32, bounded
+from submissions.common.precision import at_least_float32, bound_gradient
 
 from .sizes import expected_size
 
@@ -61,7 +61,7 @@ class Amos(GroupwiseOptimizer):
         """m_t, after the moments have been updated."""
         assert parameter.grad is not None
         state, rate, beta, mu = self.state[parameter], group["lr"], group["beta"], group["momentum"]
-        gradient = bounded(at_least_float32(parameter.grad))
+        gradient = bound_gradient(at_least_float32(parameter.grad))
         square = _mean_square(gradient)
         if not state:
             state.update(step=0, second=torch.zeros_like(square), learned=torch.zeros_like(square))

@@ -70,7 +70,7 @@ class Submission(Method):
             self._push(i)
         loss_of = FixedLoss(self.problem, stream.next(), fresh_random(self.problem))
         loss, gradient = loss_of(worker)
-        gradient = self.clipped(gradient).add(worker, alpha=self.point["weight_decay"])
+        gradient = self.clip_gradients(gradient).add(worker, alpha=self.point["weight_decay"])
         if self.point["rule"] == "elastic":
             self._pull(i)
         step = gradient * -(self.learning_rate() or 0.0)

@@ -30,7 +30,7 @@ from submissions.common.optimizers import Group, State, TorchProblem
 from submissions.shampoo.optimizer import Block, Shampoo, root_of
 from submissions.shampoo.submission import build_relative
 
-FIXED = {"power": 0.25, "block_side": 0, "graft": "adam", "roots": "eigen"}
+FIXED_SETTINGS = {"power": 0.25, "block_side": 0, "graft": "adam", "roots": "eigen"}
 """Shampoo's settings that CASPR leaves no choice of."""
 
 
@@ -53,4 +53,4 @@ class Caspr(Shampoo):
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """CASPR on matrices and kernels, AdamW on the rest, with their shared schedule."""
-    return build_relative(Caspr, problem, {**FIXED, **hyperparameters}, "nesterov")
+    return build_relative(Caspr, problem, {**FIXED_SETTINGS, **hyperparameters}, "nesterov")

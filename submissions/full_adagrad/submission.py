@@ -42,11 +42,11 @@ class Submission(Method):
         """Add the outer product of one batch's gradient and step along its whitened direction."""
         loss_of = FixedLoss(self.problem, stream.next(), fresh_random(self.problem))
         loss, gradient = loss_of(flatten(self.parameters))
-        step = self._whitened(self.clipped(gradient).double()).to(gradient.dtype)
+        step = self._whiten(self.clip_gradients(gradient).double()).to(gradient.dtype)
         add(self.parameters, step, -(self.learning_rate() or 0.0))
         return torch.tensor(loss)
 
-    def _whitened(self, gradient: Tensor) -> Tensor:
+    def _whiten(self, gradient: Tensor) -> Tensor:
         """(delta I + G^(1/2))^-1 g, with g in G; NaN where G is not finite."""
         outer: Tensor = self.state["outer"].addr_(gradient, gradient)
         if not bool(torch.isfinite(outer).all()):

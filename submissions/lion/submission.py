@@ -32,12 +32,12 @@ class Lion(GroupwiseOptimizer):
         for _, parameters in chunks(self.state, group["params"]):
             (momentum,) = state_lists(self.state, parameters, ("momentum",))
             gradients = [p.grad for p in parameters if p.grad is not None]
-            mixed = torch._foreach_lerp(momentum, gradients, 1 - beta1)
+            direction = torch._foreach_lerp(momentum, gradients, 1 - beta1)
             torch._foreach_lerp_(momentum, gradients, 1 - beta2)
             torch._foreach_mul_(parameters, 1 - rate * group["weight_decay"])
-            torch._foreach_add_(parameters, torch._foreach_sign(mixed), alpha=-rate)
+            torch._foreach_add_(parameters, torch._foreach_sign(direction), alpha=-rate)
             # torch's sign of NaN is 0; 0 c is NaN where c is not finite, so divergence shows up
-            torch._foreach_add_(parameters, mixed, alpha=0.0)
+            torch._foreach_add_(parameters, direction, alpha=0.0)
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

@@ -45,7 +45,7 @@ class Mars(AdaptiveMethod):
         rate, (beta1, beta2) = group["lr"], group["betas"]
         for t, parameters in chunks(self.state, group["params"]):
             first, second, last = state_lists(self.state, parameters, ("first", "second", "last"))
-            corrected = _corrected([p.grad for p in parameters if p.grad is not None], last, group)
+            corrected = _correct([p.grad for p in parameters if p.grad is not None], last, group)
             torch._foreach_lerp_(first, corrected, 1 - beta1)
             torch._foreach_mul_(second, beta2)
             torch._foreach_addcmul_(second, corrected, corrected, 1 - beta2)
@@ -56,7 +56,7 @@ class Mars(AdaptiveMethod):
             torch._foreach_addcdiv_(parameters, first, scale, -rate * root / (1 - beta1**t))
 
 
-def _corrected(
+def _correct(
     gradients: list[torch.Tensor], last: list[torch.Tensor], group: Group
 ) -> list[torch.Tensor]:
     """c~_t; the gradients become the last ones."""

@@ -38,12 +38,12 @@ def polar(
     """
     signs = orthogonalise(specs, {"scaling": "thesis", **point, **ITERATION})
     own = {name: values[name] for name in specs}
-    turned = cast("Arrays", signs.update(own, signs.init(own))[0])
-    parts = matrices(turned, specs)
-    return {n: [_polished(x, point["polish"]) for x in part] for n, part in parts.items()}
+    orthogonal = cast("Arrays", signs.update(own, signs.init(own))[0])
+    parts = matrices(orthogonal, specs)
+    return {n: [_polish(x, point["polish"]) for x in part] for n, part in parts.items()}
 
 
-def _polished(x: jax.Array, iterations: int) -> jax.Array:
+def _polish(x: jax.Array, iterations: int) -> jax.Array:
     a, b, c = POLISH
     is_tall = x.shape[0] > x.shape[1]
     x = x.T if is_tall else x

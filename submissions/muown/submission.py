@@ -67,14 +67,14 @@ class Muown(Muon):
         state, rate = self.state[parameter], group["lr"]
         weight = at_least_float32(parameter.flatten(1))
         gain = norms(weight)
-        turned = weight * (state["length"] / gain) - rate * step.flatten(1)
-        state["length"] = norms(turned)
+        directions = weight * (state["length"] / gain) - rate * step.flatten(1)
+        state["length"] = norms(directions)
         first = state["first"] / (1 - group["gain_beta1"] ** state["step"])
         second = state["second"] / (1 - group["gain_beta2"] ** state["step"])
         gain = gain - rate * first / (second.sqrt() + group["epsilon"])
-        moved = turned * (gain / state["length"])
-        moved.add_(weight, alpha=-rate * group["weight_decay"])
-        parameter.copy_(moved.view_as(parameter))
+        new_weight = directions * (gain / state["length"])
+        new_weight.add_(weight, alpha=-rate * group["weight_decay"])
+        parameter.copy_(new_weight.view_as(parameter))
 
 
 def norms(matrix: torch.Tensor) -> torch.Tensor:
@@ -85,5 +85,5 @@ def norms(matrix: torch.Tensor) -> torch.Tensor:
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """Muown on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
-    fixed = {"scaling": "rms", **hyperparameters}
-    return build_relative(Muown, problem, fixed, "gain_beta1", "gain_beta2", "epsilon")
+    point = {"scaling": "rms", **hyperparameters}
+    return build_relative(Muown, problem, point, "gain_beta1", "gain_beta2", "epsilon")

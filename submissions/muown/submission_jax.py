@@ -69,16 +69,16 @@ def muown(
             across[name] = scale * (gradient - unit * slopes[name])
         first = jax.tree.map(lambda m, a: beta1 * m + (1 - beta1) * a, state.first, slopes)
         second = jax.tree.map(lambda s, a: beta2 * s + (1 - beta2) * a**2, state.second, slopes)
-        moved = average.update(across, state.momenta)
-        directions, momenta = cast("tuple[Arrays, Arrays]", moved)
+        averages = average.update(across, state.momenta)
+        directions, momenta = cast("tuple[Arrays, Arrays]", averages)
         signs = cast("Arrays", sign.update(directions, sign.init(directions))[0])
         changes, lengths = {}, {}
         for name, weight in weights.items():
-            turned = weight * (state.lengths[name] / gains[name]) - rate * signs[name]
-            lengths[name] = norms(turned)
+            new_direction = weight * (state.lengths[name] / gains[name]) - rate * signs[name]
+            lengths[name] = norms(new_direction)
             root = jnp.sqrt(second[name] / (1 - beta2**step)) + point["epsilon"]
             gain = gains[name] - rate * first[name] / (1 - beta1**step) / root
-            change = turned * (gain / lengths[name]) - (1 + rate * decay) * weight
+            change = new_direction * (gain / lengths[name]) - (1 + rate * decay) * weight
             changes[name] = change.reshape(updates[name].shape)
         return {**updates, **changes}, MuownState(step, momenta, lengths, first, second)
 

@@ -30,7 +30,8 @@ import torch
 from torch import Tensor
 
 from harness.submission.interface import Batch, Capture, Hyperparameters, Stream
-from submissions.common.kronecker_factors import accumulate, damped_inverse, preconditionable, uses
+from submissions.common.factored_layers import preconditionable
+from submissions.common.kronecker_factors import accumulate, damped_inverse, uses
 from submissions.common.layerwise import CapturingProblem
 from submissions.common.methods import Method
 from submissions.common.optimizers import State
@@ -74,7 +75,7 @@ class Submission(Method):
         self.optimizer.zero_grad()
         self.state["steps"] += 1
         is_due = bool(self.layers) and self.state["steps"] % self.point["refresh_every"] == 0
-        loss = self._observed_pass(batch) if is_due else self._pass(batch)
+        loss = self._pass_with_statistics(batch) if is_due else self._pass(batch)
         if self.clip:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
         for name, inverse in self.state["inverses"].items():
@@ -101,7 +102,7 @@ class Submission(Method):
         loss.backward()
         return loss
 
-    def _observed_pass(self, batch: Batch[Tensor]) -> Tensor:
+    def _pass_with_statistics(self, batch: Batch[Tensor]) -> Tensor:
         """Compute gradients, and from the same passes the second moments and their inverses."""
         with self.problem.capture() as captures:
             _, loss = self.problem.forward(batch)

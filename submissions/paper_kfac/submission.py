@@ -42,7 +42,7 @@ from submissions.common.layerwise import CapturingProblem
 from submissions.common.methods import FixedLoss, Method, fresh_random
 from submissions.common.products import Linearisation
 
-from .inverses import INVERSES, Factors, Parts, applied
+from .inverses import INVERSES, Factors, Parts, apply_inverse
 
 FIRST_STEPS = 3
 """In which the inverse is made anew at each."""
@@ -96,7 +96,7 @@ class Submission(Method):
         random = fresh_random(self.problem)
         line = Linearisation(self.problem, batch, random)
         vector = flatten(self.parameters)
-        gradient = self.clipped(line.gradient()) + self.point["weight_decay"] * vector
+        gradient = self.clip_gradients(line.gradient()) + self.point["weight_decay"] * vector
         if not bool(torch.isfinite(gradient).all()):
             add(self.parameters, torch.full_like(vector, torch.nan))
             return line.loss
@@ -128,7 +128,7 @@ class Submission(Method):
         self, line: Linearisation, gradient: Tensor, gamma: float, parts: Parts
     ) -> Proposal:
         """The update along the preconditioned gradient and the last update that M is least at."""
-        direction = -self._vector(applied(parts, self._matrices(gradient)))
+        direction = -self._vector(apply_inverse(parts, self._matrices(gradient)))
         damping = self.state["lambda"] + float(self.point["weight_decay"])
         product = line.gauss_newton()
         directions = torch.stack([direction, self.state["update"]])
@@ -182,31 +182,33 @@ class Submission(Method):
 
     def _matrices(self, vector: Tensor) -> list[Tensor]:
         """A vector over all parameters as a matrix for each layer."""
-        named = dict(zip(self.problem.parameters, unflatten(vector, self.parameters), strict=True))
+        by_name = dict(
+            zip(self.problem.parameters, unflatten(vector, self.parameters), strict=True)
+        )
         return [
-            named[layer.weight]
+            by_name[layer.weight]
             if layer.bias is None
-            else torch.cat([named[layer.weight], named[layer.bias][:, None]], 1)
+            else torch.cat([by_name[layer.weight], by_name[layer.bias][:, None]], 1)
             for layer in self.layers
         ]
 
     def _vector(self, matrices: list[Tensor]) -> Tensor:
         """The inverse of `_matrices`."""
-        named = {}
+        by_name = {}
         for layer, matrix in zip(self.layers, matrices, strict=True):
             width = self.problem.parameters[layer.weight].shape[1]
-            named[layer.weight] = matrix[:, :width]
+            by_name[layer.weight] = matrix[:, :width]
             if layer.bias is not None:
-                named[layer.bias] = matrix[:, width]
-        return flatten(named[name] for name in self.problem.parameters)
+                by_name[layer.bias] = matrix[:, width]
+        return flatten(by_name[name] for name in self.problem.parameters)
 
     def _refuse_others(self) -> None:
-        known = {name for layer in self.layers for name in (layer.weight, layer.bias)}
-        other = [name for name in self.problem.parameters if name not in known]
+        layer_names = {name for layer in self.layers for name in (layer.weight, layer.bias)}
+        other = [name for name in self.problem.parameters if name not in layer_names]
         odd = [one.name for one in self.layers if one.kind != "linear" or one.shared_over]
         if other or odd:
             what = f"parameter '{other[0]}' of none" if other else f"layer '{odd[0]}' of another"
             raise HarnessError(
-                f"paper_kfac is for chains of fully connected layers, and here is {what}",
-                "use kfac, which has other parameters trained by AdamW",
+                f"paper_kfac supports only chains of fully connected layers, not {what}",
+                "use kfac, which trains other parameters with AdamW",
             )

@@ -13,7 +13,7 @@ from submissions.common.eigenbasis import failures_of
 from submissions.common.inverse_roots import coupled_newton, inverse_root
 from submissions.common.matrix_sign import product_dtype
 from submissions.common.optimizers import Group, State
-from submissions.common.precision import bounded
+from submissions.common.precision import bound_gradient
 from submissions.common.sharding import ShardedOptimizer, assign_owners, exchange
 from submissions.common.staggering import select_due
 from submissions.common.two_sided import SIDES, accumulate, start_factors
@@ -114,7 +114,7 @@ class Shampoo(ShardedOptimizer):
             )
         )
         for parameter, parts in live:
-            step = _joined([next(steps) for _ in parts], parameter, group["block_side"])
+            step = _join_blocks([next(steps) for _ in parts], parameter, group["block_side"])
             parameter.mul_(1 - group["lr"] * group["weight_decay"])
             parameter.add_(step.view_as(parameter), alpha=-group["lr"])
 
@@ -169,12 +169,12 @@ class Shampoo(ShardedOptimizer):
     def _blocks(self, parameter: torch.Tensor, owned_by: list[int], group: Group) -> list[Block]:
         """A parameter's blocks in this step, and at the first one their states."""
         assert parameter.grad is not None
-        parts = blocks(bounded(parameter.grad.flatten(1)), group["block_side"])
+        parts = blocks(bound_gradient(parameter.grad.flatten(1)), group["block_side"])
         state: State = self.state[parameter]
         if not state:
             own = [owner == self.ranks.rank for owner in owned_by]
             state["blocks"] = [
-                _started(part, group) if is_own else {}
+                _start_state(part, group) if is_own else {}
                 for part, is_own in zip(parts, own, strict=True)
             ]
         return [Block(*item) for item in zip(parts, state["blocks"], owned_by, strict=True)]
@@ -210,7 +210,7 @@ def blocks(matrix: torch.Tensor, side: int) -> list[torch.Tensor]:
     return [block for rows in matrix.split(side) for block in rows.split(side, 1)]
 
 
-def _joined(parts: list[torch.Tensor], parameter: torch.Tensor, side: int) -> torch.Tensor:
+def _join_blocks(parts: list[torch.Tensor], parameter: torch.Tensor, side: int) -> torch.Tensor:
     """The matrix of a parameter of which these are the blocks."""
     if len(parts) == 1:
         return parts[0]
@@ -237,7 +237,7 @@ def _cost(shape: torch.Size, group: Group) -> float:
     return products + sum(10.0 * size**3 for size in with_factor) / period
 
 
-def _started(block: torch.Tensor, group: Group) -> State:
+def _start_state(block: torch.Tensor, group: Group) -> State:
     """The state that a block (rows, columns) begins with."""
     state: State = {"step": 0, "momentum": block.new_zeros(block.shape)}
     if group["graft"] == "adam":

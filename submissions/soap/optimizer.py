@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 
 import torch
 
-from submissions.common.eigenbasis import eigenbasis, failures_of, followed
+from submissions.common.eigenbasis import eigenbasis, failures_of, iterate_basis
 from submissions.common.optimizers import Group, GroupwiseOptimizer, State
-from submissions.common.precision import at_least_float32, bounded
+from submissions.common.precision import at_least_float32, bound_gradient
 from submissions.common.rotated_adam import move, turn_momentum
 from submissions.common.staggering import select_due
 from submissions.common.two_sided import SIDES, accumulate, start_factors
@@ -55,7 +55,7 @@ class Soap(GroupwiseOptimizer):
     def update(self, group: Group) -> None:
         """Update one group; a parameter's first gradient only initialises its bases."""
         live = {
-            parameter: bounded(at_least_float32(parameter.grad.flatten(1)))
+            parameter: bound_gradient(at_least_float32(parameter.grad.flatten(1)))
             for parameter in group["params"]
             if parameter.grad is not None
         }
@@ -111,7 +111,7 @@ class Soap(GroupwiseOptimizer):
 
     def turn(self, state: State, side: str) -> None:
         """Refresh one basis, rotating the momentum and permuting the second moment with it."""
-        basis, order = followed(state[side], state[f"{side}_basis"])
+        basis, order = iterate_basis(state[side], state[f"{side}_basis"])
         turn_momentum(state, side, basis)
         state["second"] = state["second"][order] if side == "left" else state["second"][:, order]
 

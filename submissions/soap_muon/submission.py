@@ -90,9 +90,9 @@ class SoapMuon(Soap):
         step = step / torch.linalg.matrix_norm(step).clamp(min=torch.finfo(step.dtype).tiny)
         correction = (1 - beta2 ** state["step"]) ** 0.5 / (1 - beta1 ** state["step"])
         length = group["lr"] * correction * len(step) ** 0.5
-        turned = project_back(state, step, product_dtype(step.device, group["matmul_dtype"]))
+        direction = project_back(state, step, product_dtype(step.device, group["matmul_dtype"]))
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
-        parameter.sub_((turned * length).view_as(parameter))
+        parameter.sub_((direction * length).view_as(parameter))
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

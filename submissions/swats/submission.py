@@ -58,6 +58,6 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
         switch_at=hyperparameters["switch_at"],
         sgd_lr=hyperparameters["sgd_learning_rate"],
         plateau_steps=hyperparameters["plateau_steps"],
-        spent=lambda: problem.budget.fraction,
+        budget_fraction=lambda: problem.budget.fraction,
     )
     return optimizer, schedules.from_hyperparameters(hyperparameters)

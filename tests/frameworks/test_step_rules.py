@@ -263,7 +263,7 @@ def test_a_value_out_of_its_range_is_refused(kit: Kit, rules: dict[str, object])
 @pytest.mark.parametrize(
     ("point", "message"),
     [
-        ({"hyperball": 0.1, "ema_nesterov": 0.5}, "on no sphere"),
+        ({"hyperball": 0.1, "ema_nesterov": 0.5}, "leaves the weights' sphere"),
         ({"rest_cooldown": 0.4}, "no cooldown"),
         ({"ema_nesterov": 0.5, "ema_nesterov_start": 0.9, "ema_nesterov_end": 0.3}, "start < end"),
     ],

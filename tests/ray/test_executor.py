@@ -47,13 +47,13 @@ def test_a_lost_nodes_trial_runs_again_and_is_marked(site: Site) -> None:
     trials = site.trials(2, steps=1000)
     with ThreadPoolExecutor() as pool:
         running = pool.submit(ran, site, trials)
-        while f"{NODES} nodes for" not in " ".join(site.said):
+        while f"{NODES} nodes for" not in " ".join(site.messages):
             time.sleep(0.1)
         time.sleep(SECOND_S)
         site.cluster.remove_node(sorted(site.cluster.worker_nodes, key=id)[0], allow_graceful=False)
         records = running.result(timeout=900)
     assert all(record.result and record.result.steps == 1000 for record in records)
-    assert any("lost a node" in line for line in site.said)
+    assert any("lost a node" in line for line in site.messages)
     frame = results_frame(site.store)
     assert sorted(frame["attempt"]) == [1, 2]
     assert [mark for mark in trial_flags(frame) if mark.startswith("repeated: 1 of 2")]

@@ -113,7 +113,7 @@ def test_one_name_for_both_is_refused(tmp_path: Path) -> None:
 
 
 def test_one_study_settles_nothing() -> None:
-    with pytest.raises(HarnessError, match="one study says nothing of the noise"):
+    with pytest.raises(HarnessError, match="one study says nothing about the noise"):
         most_studies(1)
 
 

@@ -191,7 +191,7 @@ def test_a_trial_on_several_devices_gets_the_cores_of_all(site: Site) -> None:
     (record,) = ran(site, site.trials(1, steps=50, devices=2))
     assert record.result is not None
     assert record.result.steps == 50
-    job = next(line.split()[-1] for line in site.said if "queued as job" in line)
+    job = next(line.split()[-1] for line in site.messages if "queued as job" in line)
     assert "NumCPUs=2 " in site.cluster.ask("scontrol", "show", "job", job)
 
 

@@ -155,7 +155,7 @@ def test_a_hit_of_which_only_a_part_was_evaluated_is_found(sample: SampleStore) 
             event["data"]["part"] = LIKELY.as_json()
 
     rewrite(sample.log, shorten)
-    assert "grid point 7: its evaluation is due, found is none" in findings(sample)
+    assert "grid point 7: its evaluation is due, found: none" in findings(sample)
 
 
 def test_a_last_miss_of_which_only_a_part_was_evaluated_is_found(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_chained_forgery_that_fits_the_rules_is_not_what_the_ledger_has(
 def test_a_planned_trial_that_is_gone_is_named(sample: SampleStore) -> None:
     shutil.copytree(sample.folder, sample.folder.with_name("trial_2-copied"))
     shutil.rmtree(sample.folder)
-    assert "belongs into" in findings(sample)
+    assert "belongs in" in findings(sample)
     assert "was planned and is not there" in findings(sample)
 
 

@@ -156,7 +156,7 @@ def test_the_networks_have_the_published_numbers_of_parameters(suite: str, count
 
 
 @pytest.mark.parametrize(
-    ("changed", "message"),
+    ("changes", "message"),
     [
         ({"activation": "sine"}, "size 'activation' is 'sine'"),
         ({"stem": 4}, "size 'stem' is 4"),
@@ -164,9 +164,9 @@ def test_the_networks_have_the_published_numbers_of_parameters(suite: str, count
         ({"normalisation": "group", "groups": 5}, "groups = 5 must divide width = 16"),
     ],
 )
-def test_a_wrong_size_is_named(changed: Sizes, message: str) -> None:
+def test_a_wrong_size_is_named(changes: Sizes, message: str) -> None:
     with pytest.raises(HarnessError, match=message):
-        model.parameters(QUICK.sizes | changed)
+        model.parameters(QUICK.sizes | changes)
 
 
 @pytest.mark.parametrize("suite", ["quick", "standard", "large"])

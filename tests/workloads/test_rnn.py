@@ -117,12 +117,12 @@ def test_the_fused_kernel_gets_the_declared_precision(monkeypatch: pytest.Monkey
     module: Any = twin().torch_model(twin().start)
     lstm, dtypes = torch.lstm, set[torch.dtype]()
 
-    def noted(values: Tensor, state: Tensors, weights: Tensors, **flags: Any) -> object:
+    def note_dtypes(values: Tensor, state: Tensors, weights: Tensors, **flags: Any) -> object:
         dtypes.update(part.dtype for part in (values, *state, *weights))
         assert not torch.is_autocast_enabled("cpu")
         return lstm(values, state, weights, **flags)
 
-    monkeypatch.setattr(torch, "lstm", noted)
+    monkeypatch.setattr(torch, "lstm", note_dtypes)
     tokens = torch.tensor(INPUTS[:4].astype(np.int32))
     with torch.autocast("cpu", torch.bfloat16):
         module(tokens)
@@ -231,10 +231,10 @@ def dropped_in_jax(dropping: Twin, tokens: np.ndarray) -> Logits:
     return logits
 
 
-@pytest.mark.parametrize("dropped", [dropped_in_torch, dropped_in_jax])
-def test_dropout_acts_in_training_alone(dropped: Callable[[Twin, np.ndarray], Logits]) -> None:
+@pytest.mark.parametrize("logits_of", [dropped_in_torch, dropped_in_jax])
+def test_dropout_acts_in_training_alone(logits_of: Callable[[Twin, np.ndarray], Logits]) -> None:
     tokens = INPUTS[:4].astype(np.int32)
-    logits = dropped(Twin("rnn", QUICK.sizes | {"dropout": 0.5}), tokens)
+    logits = logits_of(Twin("rnn", QUICK.sizes | {"dropout": 0.5}), tokens)
     evaluated = logits(None)
     assert apart(evaluated, twin().jax_step(twin().start, (INPUTS[:4], TARGETS[:4])).logits) < 1e-5
     one, other = logits(1), logits(2)

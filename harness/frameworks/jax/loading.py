@@ -94,7 +94,7 @@ class OptimizerSubmission:
         if not isinstance(self._parts.optimizer, optax.GradientTransformation):
             raise HarnessError(
                 f"{self._place}: made {type(self._parts.optimizer).__name__}",
-                "an optax.GradientTransformation is wanted, or a pair of one and a schedule: "
+                "it must be an optax.GradientTransformation, or a pair of one and a schedule: "
                 f"{SCHEDULE_FORM}",
             )
         self._schedule = self._parts.schedule

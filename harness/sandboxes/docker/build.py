@@ -106,7 +106,7 @@ def _pull(name: str, say: Callable[[str], None]) -> Image:
         return engine().images.pull(name)
     except DockerException as error:
         raise HarnessError(
-            f"the base image '{name}' is neither here nor to be had: {error}",
+            f"the base image '{name}' is not here and cannot be pulled: {error}",
             "name one that the engine has: harness container build --base NAME; "
             "`docker images` lists them",
         ) from error
