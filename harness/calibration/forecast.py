@@ -6,11 +6,12 @@ first points stand in for them: they take as many steps.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from harness.calibration.procedure import RUNGS, Calibration
+from harness.calibration.halving import Rung, halve
+from harness.calibration.procedure import Calibration
 from harness.calibration.timing import MOST_STEPS, TRIALS
 from harness.calibration.trials import points_of
 from harness.providers import registry
@@ -65,18 +66,20 @@ def seed_trials(calibration: Calibration, baselines: Iterable[Baseline]) -> tupl
     return tuple(chain.from_iterable(parts))
 
 
-def _baseline_trials(calibration: Calibration, name: str) -> Iterator[Trial]:
+def _baseline_trials(calibration: Calibration, name: str) -> list[Trial]:
     """The trials that tune a baseline, rerun its best point and time it."""
-    submission, effort = resolve(name), calibration.effort
+    submission, effort, factory = resolve(name), calibration.effort, calibration.factory
     submission.require(calibration.request.framework)
-    points = list(enumerate(points_of(submission, calibration.request, effort.points), start=1))
-    for rung, (length, fraction) in enumerate(RUNGS, start=1):
-        count = max(1, round(fraction * effort.points))
-        steps = max(1, round(length * effort.horizon_steps))
-        yield from calibration.factory.rung(submission, points[:count], rung, steps)
-    _, best = points[0]
-    yield from _seed_trials(calibration, name, best)
-    yield from _timing_trials(calibration, name, best)
+    trials: list[Trial] = []
+
+    def train(rung: Rung) -> list[None]:
+        trials.extend(factory.rung(submission, rung.points, rung.number, rung.steps))
+        return [None] * len(rung.points)
+
+    points = points_of(submission, calibration.request, effort.points)
+    best, _ = halve(points, effort.horizon_steps, factory.size.target.direction, train)
+    seeds = _seed_trials(calibration, name, best)
+    return [*trials, *seeds, *_timing_trials(calibration, name, best)]
 
 
 def _seed_trials(calibration: Calibration, name: str, best: Point) -> tuple[Trial, ...]:

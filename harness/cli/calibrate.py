@@ -182,7 +182,7 @@ def _plan(
         return check_plan(calibration.request, check, store, options, say), store
     if not (add or time or rerun):
         return Plan(forecast.calibration_trials(calibration)), store
-    baselines = _declared_summary(calibration).baselines
+    baselines = _declared(calibration).baselines
     if add:
         return Plan(forecast.added_trials(calibration, baselines)), store
     if time:

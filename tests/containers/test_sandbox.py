@@ -189,9 +189,9 @@ def test_the_quick_mlp_study_runs_in_containers(
 
 
 def test_trials_at_once_have_a_container_each(
-    worker_image: str, counted: tuple[Path, RunOptions, tuple[Trial, ...]]
+    worker_image: str, planned_store: tuple[Path, RunOptions, tuple[Trial, ...]]
 ) -> None:
-    store, options, trials = counted
+    store, options, trials = planned_store
     with PoolExecutor(store, EndingsDisplay(print), jobs=2) as pool:
         records = pool.run(trials, options)
     assert [record.result.state for record in records if record.result] == ["budget"] * 2
