@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.estimate import DryRun, show_estimate
 from harness.cli.flag_groups import expand_groups
 from harness.cli.flags import DataDir, Device, FrameworkName, Sandbox, SuiteName, Workload
 from harness.cli.machine import say_on
 from harness.core.errors import HarnessError
-from harness.providers.table import DEFAULT_FRAMEWORK, DEFAULT_SANDBOX
+from harness.providers.table import CONCURRENT_EXECUTOR, DEFAULT_FRAMEWORK, DEFAULT_SANDBOX
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from harness.calibration.procedure import Calibration, Effort
     from harness.calibration.summary import Baseline, Summary
     from harness.core.console import PlainConsole
-    from harness.plan.plan import PlanRequest
+    from harness.plan.plan import Plan, PlanRequest
 
 
 Out = Annotated[
@@ -125,6 +126,7 @@ def calibrate(
     device: Device = None,
     sandbox: Sandbox = DEFAULT_SANDBOX,
     data_dir: DataDir = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Tune baselines, rerun each on fresh seeds, and derive target and budget.
 
@@ -147,6 +149,10 @@ def calibrate(
     store, console = out or Path("runs") / f"calibration-{suite}", PlainConsole()
     effort = arguments.effort(request)
     calibration = Calibration(request, effort, store, options, jobs, say_on(console))
+    if dry_run:
+        plan, place = _plan(calibration, check=check, add=add, time=time, rerun=rerun)
+        show_estimate(console, [plan], place, CONCURRENT_EXECUTOR, rate=None, is_json=False)
+        return
     with interruptible(store):
         if check:
             _check(console, calibration, check, write=write)
@@ -158,6 +164,30 @@ def calibrate(
             _finish(console, calibration.rerun(_declared(calibration)), store, write=write)
         else:
             _finish(console, calibration.run(), store, write=write)
+
+
+def _plan(
+    calibration: Calibration, *, check: int, add: bool, time: bool, rerun: bool
+) -> tuple[Plan, Path]:
+    """The trials that a calibration takes, and the folder of their records."""
+    from harness.calibration import forecast
+    from harness.calibration.check import check_plan
+    from harness.core.console import PlainConsole
+    from harness.plan.plan import Plan
+
+    store = calibration.store
+    if check:
+        store /= "check"
+        say, options = say_on(PlainConsole()), calibration.options
+        return check_plan(calibration.request, check, store, options, say), store
+    if not (add or time or rerun):
+        return Plan(forecast.calibration_trials(calibration)), store
+    baselines = _declared(calibration).baselines
+    if add:
+        return Plan(forecast.added_trials(calibration, baselines)), store
+    if time:
+        return Plan(forecast.timing_trials(calibration, baselines)), store
+    return Plan(forecast.seed_trials(calibration, baselines)), store
 
 
 def _request(

@@ -49,6 +49,7 @@ def test_a_dry_run_says_the_same_and_leaves_nothing_behind(ask_plan: Ask, tmp_pa
     [
         ("experiment rosenbrock --quick", r"\d+ trials, \d+ to run", r"steps: at most [\d,]+;"),
         ("probe adamw --only dead_units", "3 trials, 3 to run", "steps: at most 1,800;"),
+        ("calibrate --workload mlp --rerun --seeds 3 --baselines adamw", "3 trials", "steps:"),
     ],
 )
 def test_whatever_else_starts_trials_says_what_they_take(

@@ -16,6 +16,7 @@ from harness.core.errors import HarnessError
 from harness.display.endings import EndingsDisplay
 from harness.execution.base import RunOptions
 from harness.execution.local import LocalExecutor
+from harness.execution.pool import PoolExecutor
 from harness.execution.remote import run_command, trial_command
 from harness.plan.plan import PlanRequest
 from harness.plan.trial import Trial
@@ -185,6 +186,17 @@ def test_the_quick_mlp_study_runs_in_containers(
     verification = verify_store(tmp_path)
     assert (verification.trials, verification.findings) == (3, ())
     assert set(results_frame(tmp_path)["sandbox"]) == {"docker"}
+
+
+def test_trials_at_once_have_a_container_each(
+    worker_image: str, planned_store: tuple[Path, RunOptions, tuple[Trial, ...]]
+) -> None:
+    store, options, trials = planned_store
+    with PoolExecutor(store, EndingsDisplay(print), jobs=2) as pool:
+        records = pool.run(trials, options)
+    assert [record.result.state for record in records if record.result] == ["budget"] * 2
+    assert set(results_frame(store)["sandbox"]) == {"docker"}
+    assert not verify_store(store).findings
 
 
 def test_ranks_train_in_one_container_as_one_device_does(
