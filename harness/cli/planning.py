@@ -67,10 +67,13 @@ class PlanArguments:
 
     @cached_property
     def suite_spec(self) -> Suite:
-        """The suite; by default that of the workloads."""
-        from harness.providers.registry import default_suite, suite
+        """The suite; by default that of the workloads, whose names are checked."""
+        from harness.providers.registry import default_suite, require_workloads, suite
 
-        return suite(self.suite or default_suite(self.workload or ()))
+        names = self.workload or ()
+        spec = suite(self.suite or default_suite(names))
+        require_workloads(names, spec.name)
+        return spec
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -110,8 +110,7 @@ def workload_at(request: PlanRequest) -> SuiteWorkload:
         UnknownNameError: the suite, the workload in it or the variant is not known.
     """
     suite = registry.suite(request.suite)
-    if request.workload not in registry.workload_names():
-        raise UnknownNameError("workload", request.workload, registry.workload_names())
+    registry.require_workloads([request.workload], suite.name)
     if request.workload not in suite.workloads:
         raise UnknownNameError(f"workload of suite {suite.name}", request.workload, suite.workloads)
     size = registry.workload(request.workload).at(suite.name)

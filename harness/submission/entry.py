@@ -22,17 +22,11 @@ from typing import Protocol, SupportsFloat, cast
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.providers.table import SUBMISSIONS_ROOT
 from harness.submission.interface import Hyperparameters, Problem, Stream
-from harness.submission.options import AROUND
+from harness.submission.options import AROUND, SYNONYMS
 from harness.submission.parametrisation import RULES
 from harness.submission.state import ArrayT
 
 IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-
-_SYNONYMS = {
-    "learning_rate": ("lr", "alpha", "eta", "step_size"),
-    "weight_decay": ("wd", "decay", "weight_decay_rate"),
-}
-"""Other names that optimizer classes use for these arguments."""
 
 _AROUND = frozenset({*AROUND, "horizon", "rest_cooldown"})
 """Options that the harness applies itself: they are not passed to the class."""
@@ -207,21 +201,27 @@ def arguments(
             `**kwargs` gets it.
 
     Raises:
-        HarnessError: it does not accept a hyperparameter, which would then have no effect.
+        HarnessError: it does not accept a hyperparameter, which would then have no effect, or two
+            of them are the same argument.
     """
     parameters = inspect.signature(function).parameters
     passes_on = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
-    keywords: dict[str, object] = {}
+    label = getattr(function, "__name__", function)
+    keywords, sources = dict[str, object](), dict[str, str]()
     for name in hyperparameters:
-        synonyms = (name, *_SYNONYMS.get(name, ()))
-        argument = next((synonym for synonym in synonyms if synonym in parameters), None)
+        argument = next((a for a in (name, *SYNONYMS.get(name, ())) if a in parameters), None)
         if argument is None and passes_on and name not in _AROUND:
             argument = rate_name if name == "learning_rate" else name
+        if argument is not None and argument in keywords:
+            raise HarnessError(
+                f"{sources[argument]} and {name} are the same argument of {label}, its {argument}",
+                "leave out the second: an import path always has learning_rate and weight_decay",
+            )
         if argument is not None:
-            keywords[argument] = hyperparameters[name]
+            keywords[argument], sources[argument] = hyperparameters[name], name
         elif name not in _AROUND and name != _LEFT_OUT:
             raise HarnessError(
-                f"{getattr(function, '__name__', function)} takes no {name.replace('_', ' ')}; it "
+                f"{label} takes no {name.replace('_', ' ')}; it "
                 f"takes: {', '.join(parameters) or 'nothing'}",
                 "write build(problem, hyperparameters) with a space.toml of what it does take",
             )

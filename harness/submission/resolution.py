@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -11,7 +10,6 @@ from pathlib import Path
 from harness.core.content import sha256_bytes, sha256_contents
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.core.imports import reachable_files
-from harness.core.modules import spec_of
 from harness.core.names import check_name
 from harness.providers.registry import submission_folders
 from harness.providers.table import DEFAULT_FRAMEWORK, FRAMEWORKS, SUBMISSIONS_ROOT
@@ -33,9 +31,7 @@ from harness.submission.imports import check_syntax, imported_tops, refuse_sibli
 from harness.submission.local_code import with_imports
 from harness.submission.reference import Framework, SubmissionRef
 from harness.submission.space import IMPORT_PATH_SPACE, Space, read_space, space_of
-
-DOTTED_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
-"""A dotted name, possibly an import path with a dot instead of its colon."""
+from harness.submission.unknown import unknown_submission
 
 
 @dataclass(frozen=True)
@@ -98,9 +94,8 @@ def resolve(text: str) -> ResolvedSubmission:
             `algoperf:PATH`.
 
     Raises:
-        UnknownNameError: it is none of these.
-        HarnessError: its name or one of its files is not allowed, it is too large, or a file is
-            missing.
+        HarnessError: it is none of these, its name or one of its files is not allowed, it is too
+            large, or a file is missing.
     """
     if text in submission_folders():
         return _resolve_named(text, submission_folders()[text])
@@ -113,24 +108,7 @@ def resolve(text: str) -> ResolvedSubmission:
         return _resolve_folder(path.resolve())
     if path.is_file():
         return _resolve_file(path.resolve())
-    if suggestion := _meant_as_import_path(text):
-        raise HarnessError(
-            f"unknown submission '{text}'; did you mean '{suggestion}'?",
-            "an import path has a colon between the module and what is in it",
-        )
-    hint = "or give the path of a folder or .py file, or an import path such as torch.optim:Adagrad"
-    raise UnknownNameError("submission", text, submission_folders(), hint)
-
-
-def _meant_as_import_path(text: str) -> str:
-    """A dotted name rewritten as an import path if its beginning is a module; else empty."""
-    if not DOTTED_NAME.fullmatch(text) or not text.isascii() or text.endswith(".py"):
-        return ""
-    parts = text.split(".")
-    for number in range(len(parts) - 1, 0, -1):
-        if spec_of(".".join(parts[:number]), Path.cwd()) is not None:
-            return f"{'.'.join(parts[:number])}:{'.'.join(parts[number:])}"
-    return ""
+    raise unknown_submission(text)
 
 
 def file_for(framework: Framework) -> str:

@@ -98,6 +98,24 @@ def test_a_mistake_is_a_message_and_exit_code_2(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("flags", "guess", "known"),
+    [
+        (["--workload", "mpl"], "mlp", "lm, mlp, resnet, rnn"),
+        (["--workload", "platau"], "plateau", "lm, mlp, resnet, rnn"),
+        (["--suite", "landscapes", "--workload", "rosenbrok"], "rosenbrock", "noisy_quadratic, "),
+    ],
+)
+@pytest.mark.parametrize("command", [["run", "--submission", "adamw"], ["check", "adamw"]])
+def test_a_mistyped_workload_lists_those_of_the_suite(
+    harness: Shell, command: list[str], flags: list[str], guess: str, known: str
+) -> None:
+    code, _, error = harness(*command, *flags)
+    assert code == 2
+    assert f"did you mean '{guess}'?\n  known: {known}" in error
+    assert "spike" not in error
+
+
 def test_a_mistyped_flag_gets_a_suggestion(harness: Shell) -> None:
     code, _, error = harness("run", "--workload", "mlp", "--submision", "muon")
     assert code == 2

@@ -31,6 +31,7 @@ def check_submission(
     (outcome,) = json.loads(result.stdout)["workloads"]
     failed = any(finding["verdict"] == "fail" for finding in outcome["findings"])
     assert result.exit_code == failed
+    assert ("Next: harness run" in result.stderr) != failed
     return {f["check"]: (f["verdict"], f["detail"]) for f in outcome["findings"]}
 
 
@@ -46,6 +47,14 @@ def test_what_is_written_passes_every_check(tmp_path: Path, framework: str, way:
     assert {verdict for verdict, _ in result.values()} == {"pass"}
     assert ("missing_gradients" in result) == (framework == "torch")
     assert any(path.name == "test_mine_too.py" for path in submission.files)
+
+
+def test_a_check_ends_with_the_command_that_trains(tmp_path: Path) -> None:
+    new_submission("mine", "torch", "build", tmp_path)
+    flags = ["--workload", "mlp", "--set", "momentum=0.5"]
+    result = CliRunner().invoke(app, ["check", "./mine", *flags, "--threads", "1"])
+    last_line = result.stdout.splitlines()[-1]
+    assert last_line == "Next: harness run --submission ./mine " + " ".join(flags)
 
 
 @pytest.mark.parametrize("workload", ["mlp", "resnet"])
