@@ -112,8 +112,12 @@ def is_dense_side(parameter: torch.Tensor, size: int, group: Group) -> bool:
 
 
 def _initial_scale(parameter: torch.Tensor, group: Group) -> torch.Tensor | float:
-    """The scale of each factor Q at first: 1, or that which whitens the first gradient's size."""
+    """The scale of each factor Q at first: 1, or that which whitens the first gradient's size.
+
+    A layer may have no gradient at first, as those before a norm whose gain starts at zero.
+    """
     if group["initial_scale"] == "one" or parameter.grad is None:
         return 1.0
     (matrix,) = matrices_of([bound_gradient(parameter.grad)])
-    return root_mean_square(matrix).rsqrt().sqrt().squeeze()
+    size = root_mean_square(matrix).clamp_(min=group["damping"])
+    return size.rsqrt().sqrt().squeeze()

@@ -68,7 +68,7 @@ def psgd(names: Sequence[str], point: Hyperparameters) -> optax.GradientTransfor
         for place, name in enumerate(names):
             entry, g = dict(state.entries[name]), updates[name]
             if point["initial_scale"] == "gradient":
-                entry = _scale_factors(entry, g, state.step == 0)
+                entry = _scale_factors(entry, g, state.step == 0, point["damping"])
             entry["momentum"] = beta * entry["momentum"] + (1 - beta) * _matrix(g)
             average = entry["momentum"] / (1 - beta ** (state.step + 1))
             is_turn = is_due(place, len(names), state.step, period) & (state.step >= point["burst"])
@@ -103,9 +103,10 @@ def _start(parameter: jax.Array, point: Hyperparameters) -> Entry:
     return entry
 
 
-def _scale_factors(entry: Entry, g: jax.Array, is_first: jax.Array) -> Entry:
-    """Factors that whiten the first gradient's size."""
-    scale = jnp.where(is_first, _root_mean_square(g) ** -0.25, 1.0)
+def _scale_factors(entry: Entry, g: jax.Array, is_first: jax.Array, damping: float) -> Entry:
+    """Factors that whiten the first gradient's size, which counts as `damping` at least."""
+    size = jnp.maximum(_root_mean_square(g), damping)
+    scale = jnp.where(is_first, size**-0.25, 1.0)
     scaled = {side: entry[side] * scale for side in SIDES}
     squared = {f"{side}_p": entry[f"{side}_p"] * scale**2 for side in SIDES}
     return {**entry, **scaled, **squared}

@@ -155,6 +155,17 @@ def test_the_newton_criterion_is_refused() -> None:
         module.build(BareProblem({}, specs()), default_point("psgd", criterion="newton"))
 
 
+def test_psgd_in_jax_has_finite_factors_of_a_layer_without_a_gradient() -> None:
+    module = importlib.import_module("submissions.psgd.submission_jax")
+    parameters: Any = {n: jnp.asarray(v, jnp.float32) for n, v in draw(0).items()}
+    built, _ = module.build(BareProblem(parameters, specs()), default_point("psgd"))
+    state, update = built.init(parameters), jax.jit(built.update)
+    zeros = jax.tree.map(jnp.zeros_like, parameters)
+    for given in (zeros, zeros, parameters):
+        updates, state = update(given, state, parameters)
+    assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves((updates, state)))
+
+
 def test_before_the_first_gradient_d_adaptation_stays_where_it_is() -> None:
     module = importlib.import_module("submissions.d_adaptation.submission_jax")
     parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}
