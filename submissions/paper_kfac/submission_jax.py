@@ -221,9 +221,9 @@ class Submission(CompiledMethod):
         other = [name for name in self.problem.specs if name not in layer_names]
         odd = [one.name for one in layers if one.kind != "linear" or one.shared_over]
         if other or odd:
-            what = f"parameter '{other[0]}' of none" if other else f"layer '{odd[0]}' of another"
+            what = f"parameter '{other[0]}' is in none" if other else f"layer '{odd[0]}' is not one"
             raise HarnessError(
-                f"paper_kfac supports only chains of fully connected layers, not {what}",
+                f"paper_kfac supports only chains of fully connected layers; {what}",
                 "use kfac, which trains other parameters with AdamW",
             )
 
