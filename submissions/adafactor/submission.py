@@ -7,13 +7,13 @@
     U_t = G_t / sqrt(V_t),   U~_t = U_t / max(1, RMS(U_t) / d)
     W_{t+1} = (1 - eta lambda) W_t - eta max(epsilon2, RMS(W_t)) U~_t
 
-with c = `decay_power`, d = `step_bound` and epsilon1 = 1e-30. Vectors keep all of their second
+with c = `decay_power`, d = `step_bound` and epsilon1 = 1e-30. Vectors keep their full second
 moment. There is no momentum, so the state is a row and a column of each matrix.
 
 Source: Shazeer and Stern (2018), Algorithms 4 to 6. Deviations: eta is this benchmark's schedule
 times a learning rate and not min(1e-2, 1 / sqrt(t)). Decay, which the source does not have, is
 decoupled. Kernels are flattened to (out, in * height * width). A gradient with an entry above 4e6
-is scaled down to that, lest its square overflow.
+is scaled down to that, so that its square does not overflow.
 """
 
 from __future__ import annotations

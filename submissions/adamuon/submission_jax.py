@@ -26,7 +26,7 @@ from workloads.parameters import ParameterSpec
 
 __all__ = ["PARAMETRISATION_RULES", "build"]
 ROOT_MEAN_SQUARE = 0.2
-"""Of a step at a learning rate of 1, about Adam's."""
+"""The root mean square of a step at a learning rate of 1, about Adam's."""
 
 
 def adapt(

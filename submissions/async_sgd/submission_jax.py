@@ -1,6 +1,7 @@
 """Asynchronous SGD of several workers on simulated clocks in JAX; see `submission.py`.
 
-The p moves of a step are one compiled loop over their batches; who makes them is decided before.
+The p moves of a step are one compiled loop over their batches; which workers make them is decided
+beforehand.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ RULES = ("elastic", "downpour")
 
 
 class Turn(NamedTuple):
-    """One move: whose it is, on which batch and with which key; or several, stacked."""
+    """One move: its worker, its batch and its key; or several moves, stacked."""
 
     worker: Array
     batch: Batch[Array]
@@ -31,7 +32,7 @@ class Turn(NamedTuple):
 
 
 class Submission(CompiledMethod):
-    """Workers that meet at a centre, which is what `parameters` holds, each in its own time."""
+    """Workers that meet at a centre, each in its own time; `parameters` holds the centre."""
 
     def begin(self) -> State:
         """Start all workers, stacked along a first dimension, at the centre, at time 0."""
@@ -55,7 +56,9 @@ class Submission(CompiledMethod):
         return tuple(stream.next() for _ in range(int(self.point["workers"])))
 
     def plan(self) -> np.ndarray[Any, Any]:
-        """Who moves, in order: always the worker that is done first, the lowest of several."""
+        """The workers in the order in which they move: the one that finishes first, of several the
+        lowest.
+        """
         order = []
         for _ in self.clocks:
             i = min(range(len(self.clocks)), key=lambda j: (self.clocks[j], j))

@@ -13,7 +13,7 @@ from submissions.common.two_sided_jax import Entry
 from submissions.shampoo.submission_jax import between_roots, build_relative
 
 FIXED_SETTINGS = {"power": 0.25, "block_side": 0, "graft": "adam", "roots": "eigen"}
-"""Shampoo's settings that CASPR leaves no choice of."""
+"""Shampoo's settings that CASPR fixes."""
 
 
 def kronecker_sum(entry: Entry, average: jax.Array) -> jax.Array:

@@ -42,7 +42,7 @@ class Memory(NamedTuple):
 
 
 class Iterate(NamedTuple):
-    """A point with its value and gradient, and what is known there."""
+    """A point with its value, gradient and memory, and the number of evaluations so far."""
 
     point: Array
     value: Array
@@ -100,7 +100,7 @@ class Submission(CompiledMethod):
         return count, count, count * len(batch.targets)
 
     def _iterate(self, loss: Loss, at: Iterate, factor: Factor) -> Iterate:
-        """One iteration: a search along the direction, and what is learnt from its end."""
+        """One iteration: a search along the direction, and an update of the memory at its end."""
         direction, memory = _direction(at.memory, at.gradient, self._room)
         is_descent = at.gradient @ direction < 0.0
         direction = jnp.where(is_descent, direction, -at.gradient)
@@ -174,7 +174,7 @@ def _learn(memory: Memory, step: Array, before: Array, change: Array, room: int)
 
 
 def _store(memory: Memory, step: Array, change: Array, room: int) -> Memory:
-    """The memory with one pair more; the first gives H_0 its scale."""
+    """The memory with one more pair; the first pair gives H_0 its scale."""
     first = (step @ change) / (change @ change)
     memory = memory._replace(scale=jnp.where(memory.num_stored == 0, first, memory.scale))
     if room == 0:

@@ -1,7 +1,7 @@
 """EKFAC in JAX; see `submission.py` for the update, and `submissions.kfac` in JAX for its passes.
 
 Deviation from `submission.py`: an eigendecomposition that does not converge gives NaN, and is not
-tried again in another way.
+retried by another method.
 """
 
 from __future__ import annotations

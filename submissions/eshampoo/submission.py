@@ -17,7 +17,7 @@ before; after that, factors are checked one at a time, spread over the T_prec st
 single step bears the whole cost. Projections use bfloat16 where the hardware supports it. A
 dimension longer than `max_dim` keeps the identity. Kernels are flattened to (out, in * height *
 width). Embeddings and one-dimensional parameters use AdamW. A gradient with an entry above 4e6 is
-scaled down to that, lest its powers overflow.
+scaled down to that, so that its powers do not overflow.
 """
 
 from __future__ import annotations

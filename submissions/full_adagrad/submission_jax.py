@@ -1,4 +1,4 @@
-"""AdaGrad with the whole matrix of outer products in JAX; see `submission.py` for the update."""
+"""AdaGrad with the full matrix of outer products in JAX; see `submission.py` for the update."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from submissions.common.double_jax import float64_enabled
 from submissions.common.methods_jax import LiveProblem, Method, State, Values
 
 MOST = 2048
-"""Parameters of the largest model that is trained."""
+"""The number of parameters of the largest model that is accepted."""
 
 
 class Submission(Method):

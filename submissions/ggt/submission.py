@@ -16,7 +16,7 @@ Deviations: the relative epsilon and `outside`; the authors' code also treats th
 separately. Only the row of G^T G for the newest gradient is computed, the rest is rescaled.
 Directions with S below 1e-4 of the largest count as outside. If the window is all zeros no step is
 taken. The state is r copies of the parameters, so the method suits small models. A gradient with an
-entry above 4e6 is scaled down to that, lest its powers overflow.
+entry above 4e6 is scaled down to that, so that its powers do not overflow.
 
 Loss at the defaults compared with `sgd` after the same number of steps: lower on `rnn` (80 steps)
 and `resnet` (250), higher on `mlp` (by 0.005 after 600) and, at half the learning rate, on `lm` (by

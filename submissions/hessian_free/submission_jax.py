@@ -77,7 +77,7 @@ class Submission(CompiledMethod):
         return Carry(new_parameters, state, carry.buffers), before
 
     def passes(self, batches: tuple[Batch[Array], ...]) -> tuple[int, int, int]:
-        """Of f, its gradient and the linearisation, of every product and every value of f."""
+        """Those of f, its gradient and the linearisation, and of every product and value of f."""
         products, values = (int(self.state[name]) for name in ("products", "values"))
         (batch,) = batches
         whole, part = len(batch.targets), len(self._part(batch).targets)
@@ -121,7 +121,7 @@ def _adapt(damping: Array, actual: Array, predicted_change: Array) -> Array:
 def _backtrack(
     value: Callable[[Array], Array], point: Array, solution: Solution
 ) -> tuple[Array, Array, Array]:
-    """Step back through the stored iterates while f falls; its place, f there and how many f."""
+    """Step back through the stored iterates while f falls; place, f there and trials."""
 
     def at(place: Array) -> Array:
         return value(point + solution.iterates[place])
@@ -142,7 +142,9 @@ def _backtrack(
 def _length(
     value: Callable[[Array], Array], point: Array, step: Array, start: tuple[Array, Array]
 ) -> tuple[Array, Array]:
-    """alpha by Armijo's rule from f and its slope; 0 if no trial fits. And how many f it took."""
+    """alpha by Armijo's rule, 0 if no trial fits, and the number of trials; start is f and its
+    slope.
+    """
     before, slope = start
 
     def try_next(search: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:

@@ -1,7 +1,7 @@
 """KFAC in JAX; see `submission.py` for the update.
 
 With sampled targets a step that collects statistics makes two forward and two backward passes, as
-captures and gradients come from passes of their own.
+captures and gradients come from separate passes.
 """
 
 from __future__ import annotations

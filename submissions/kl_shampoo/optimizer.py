@@ -12,7 +12,7 @@ from submissions.common.two_sided import project, project_back
 from submissions.soap.optimizer import Soap, start_bases
 
 LEAST_BOUND, MOST_BOUND = 10.0, 4000.0
-"""The bound on an inverse root is a factor's size, but at least and at most these."""
+"""The bound on an inverse root is the factor's size, clamped to this range."""
 
 
 class KlShampoo(Soap):

@@ -23,7 +23,7 @@ from workloads.parameters import Role
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 SIDES = ("left", "right")
 LEAST_BOUND, MOST_BOUND = 10.0, 4000.0
-"""The bound on an inverse root is a factor's size, but at least and at most these."""
+"""The bound on an inverse root is the factor's size, clamped to this range."""
 Entry = dict[str, jax.Array]
 
 

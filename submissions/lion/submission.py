@@ -8,8 +8,8 @@ with beta2 above beta1: the current gradient has more weight in the step than in
 
 Source: Chen et al. (2023), "Symbolic Discovery of Optimization Algorithms", Algorithm 2.
 Deviations: none for finite gradients; an entry that is not finite becomes NaN, where its sign would
-be 0 or 1. Every entry moves by eta, so eta is three to ten times below AdamW's, and lambda as much
-above.
+be 0 or 1. Every entry moves by eta, so eta is three to ten times smaller than AdamW's, and lambda
+as many times larger.
 """
 
 from __future__ import annotations

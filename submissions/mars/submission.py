@@ -1,4 +1,4 @@
-"""MARS-AdamW: AdamW on gradients corrected by the difference to the last one.
+"""MARS-AdamW: AdamW on gradients corrected by the difference from the last one.
 
     c_t = g_t + gamma beta1 / (1 - beta1) (g_t - g_{t-1}),   g_0 = 0
     c~_t = c_t / max(1, ||c_t||)                             for each tensor
@@ -11,8 +11,8 @@ Source: Yuan et al. (2025), "MARS: Unleashing the Power of Variance Reduction fo
 Models", Algorithm 2 with the approximate gradient difference, and the authors' code.
 
 Deviations: the exact form takes g_{t-1} at the new weights on the old batch, which costs a second
-pass. The authors' code corrects only tensors with two dimensions, this all with two or more. One
-learning rate is for both parts.
+pass. The authors' code corrects only tensors with two dimensions, here all with two or more are
+corrected. Both parts share one learning rate.
 """
 
 from __future__ import annotations

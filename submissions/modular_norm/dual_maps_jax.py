@@ -15,7 +15,7 @@ from submissions.muon.submission_jax import as_matrices, orthogonalise
 from workloads.parameters import ParameterSpec
 
 ITERATION = {"norm": "tight", "coefficients": "polar_express", "newton_schulz_steps": 4}
-"""That of `dual_maps.polar`."""
+"""The iteration of `dual_maps.polar`."""
 TINY = 1.1754944e-38**0.5
 """The root of the smallest normal float32."""
 Parts = dict[str, list[jax.Array]]

@@ -1,7 +1,8 @@
 """Muown in JAX; see `submission.py` for the update.
 
 Deviations from `submission.py`: those of `submissions.muon.submission_jax` in orthogonalisation.
-The schedule's factor multiplies the rate inside, for a step is not proportional to it.
+The schedule's factor multiplies the rate inside the update, because a step is not proportional to
+the rate.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from workloads.parameters import ParameterSpec
 
 __all__ = ["PARAMETRISATION_RULES", "build"]
 SMALLEST = 1e-8
-"""The norm that a row of zeros counts as."""
+"""The norm that a row of zeros is treated as having."""
 
 
 class MuownState(NamedTuple):

@@ -6,8 +6,8 @@
 
 `fisher` is "exact" (the expectation over labels in closed form, which under cross-entropy is the
 Gauss-Newton matrix), "sampled" (one label sampled per target) or "empirical" (the training labels).
-The thesis defines F_t by the model's own distribution, as "exact" does, and has practice use the
-"empirical" one, whose differences it defers to its section 3.1.3. g_t is the gradient of a batch of
+The thesis defines F_t by the model's own distribution, as "exact" does, and says that practice uses
+the "empirical" one; its section 3.1.3 discusses the differences. g_t is the gradient of a batch of
 `batch_factor` times the workload's size, and F_t uses the first `curvature_fraction` of it.
 
 Sources: Amari (1998); Martens (2020) on the three matrices; Pascanu and Bengio (2014) for solving

@@ -29,9 +29,9 @@ from submissions.common.flat import add, flatten, unflatten
 from submissions.common.methods import FixedLoss, Method, first_examples, fresh_random
 
 MOST = 2048
-"""Parameters of the largest model that is trained."""
+"""The number of parameters of the largest model that is accepted."""
 CHUNK = 64
-"""Rows of the Hessian at a time."""
+"""Rows of the Hessian computed at a time."""
 SPECTRA = ("exact", "absolute")
 
 

@@ -19,9 +19,9 @@ from submissions.common.double_jax import float64_enabled
 from submissions.common.methods_jax import LiveProblem, Method, State, Values, first_examples
 
 MOST = 2048
-"""Parameters of the largest model that is trained."""
+"""The number of parameters of the largest model that is accepted."""
 CHUNK = 64
-"""Rows of the Hessian at a time."""
+"""Rows of the Hessian computed at a time."""
 SPECTRA = ("exact", "absolute")
 
 

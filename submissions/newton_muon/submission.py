@@ -8,16 +8,16 @@ For a layer W (r, c) with inputs Z (c, N) at the N locations of a batch, and K_0
 
 on hidden matrices and kernels, AdamW elsewhere, with beta = `input_beta`, gamma = `ridge` and
 k = `refresh_every`. The orthogonal factor of G P is the step of a Newton method that takes the
-curvature in a layer's outputs to be isotropic; Muon neglects that in its inputs, too. P is KFAC's
-on the inputs' side.
+curvature in a layer's outputs to be isotropic; Muon also neglects the curvature in its inputs. P is
+KFAC's on the inputs' side.
 
 Source: Du and Su (2026), "The Newton-Muon Optimizer", Algorithm 1, and the authors' code,
 github.com/zhehangdu/Newton-Muon (k = 32; k = 64 in modded-nanogpt).
 
-Deviations: those of `submissions.muon`. k is shorter by default, as runs are. Inputs of a
-convolution are patches under the kernel. A layer with a dimension above `max_dim`, and one whose
-weight another layer shares, keeps P = I; the authors' code splits the inputs of the widest layers
-into four blocks. Query, key and value, separate here, have equal K of their own.
+Deviations: those of `submissions.muon`. k is smaller by default, as runs here are shorter. Inputs
+of a convolution are patches under the kernel. A layer with a dimension above `max_dim`, and one
+whose weight another layer shares, keeps P = I; the authors' code splits the inputs of the widest
+layers into four blocks. Query, key and value, separate here, have equal K of their own.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Submission(Method):
     problem: CapturingProblem
 
     def setup(self, problem: LiveProblem, hyperparameters: Hyperparameters) -> None:
-        """Store the problem; spikes are to meet the steps that refresh the inverses."""
+        """Store the problem; spikes are aligned with the steps that refresh the inverses."""
         phase = int(hyperparameters["refresh_every"]) - 1
         super().setup(problem, {"spike_phase": phase, **hyperparameters})
 

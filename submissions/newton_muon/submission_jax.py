@@ -39,7 +39,7 @@ class Submission(CompiledMethod):
     averages_weights = False
 
     def setup(self, problem: LiveProblem, hyperparameters: Hyperparameters) -> None:
-        """Store the problem; spikes are to meet the steps that refresh the inverses."""
+        """Store the problem; spikes are aligned with the steps that refresh the inverses."""
         phase = int(hyperparameters["refresh_every"]) - 1
         super().setup(problem, {"spike_phase": phase, **hyperparameters})
 

@@ -36,7 +36,7 @@ class Factors(TypedDict):
 
 
 class Parts(TypedDict):
-    """What a product with the inverse takes; lists over the layers."""
+    """What multiplying by the inverse needs, as lists over the layers."""
 
     left: list[Tensor]
     """S~^-1, or the vectors K_S of the difference's inverse."""

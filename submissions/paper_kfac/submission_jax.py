@@ -1,4 +1,4 @@
-"""KFAC as its source has it in JAX; see `submission.py` for the update.
+"""KFAC as in its source, in JAX; see `submission.py` for the update.
 
 Deviation from `submission.py`: alpha and mu solve their two equations in float32, by Cramer's rule
 for directions scaled to one length; mu is 0 where those are parallel to within rounding.
@@ -27,9 +27,9 @@ from submissions.common.products_jax import Linearisation, Product
 from .inverses_jax import INVERSES, Factors, Parts, apply_inverse
 
 FIRST_STEPS = 3
-"""In which the inverse is made anew at each."""
+"""The number of first steps at each of which the inverse is recomputed."""
 OMEGA = 0.95
-"""Per step, of the factors on lambda and gamma."""
+"""The base of the factors on lambda and gamma, per step."""
 EPSILON = 2.0**-23
 """Of float32."""
 GOOD, BAD = 0.75, 0.25
@@ -37,7 +37,7 @@ GOOD, BAD = 0.75, 0.25
 
 
 class Proposal(NamedTuple):
-    """An update, what the quadratic model says of it, and where it comes from."""
+    """An update, the quadratic model's value at it, and its damping and inverse."""
 
     delta: Array
     model: Array
@@ -123,7 +123,7 @@ class Submission(CompiledMethod):
         return Carry(parameters, choose(is_finite, state, carry.state), carry.buffers), line.loss
 
     def passes(self, batches: tuple[Batch[Array], ...]) -> tuple[int, int, int]:
-        """Of the gradient, the factors, the products and, where lambda adapts, two values."""
+        """Those of the gradient, the factors, the products and, where lambda adapts, two values."""
         (batch,), steps = batches, self.steps + 1
         products = 4 if steps % int(self.point["refresh_every"]) == 0 else 2
         values = 2 if steps % int(self.point["adapt_every"]) == 0 else 0
@@ -131,7 +131,9 @@ class Submission(CompiledMethod):
         return forward, 2 + products, forward * len(batch.targets)
 
     def _propose(self, model: Model, state: State, steps: Array | int) -> Proposal:
-        """The best update of those for each damping that is tried: several where it is due."""
+        """The best of the updates, one for each damping that is tried, several where a refresh is
+        due.
+        """
         period = int(self.point["refresh_every"])
         omega = OMEGA ** (period / 2)
         make, gamma = INVERSES[self.point["inverse"]], state["gamma"]
@@ -155,7 +157,7 @@ class Submission(CompiledMethod):
         return best
 
     def _proposal(self, model: Model, gamma: Array, parts: Parts) -> Proposal:
-        """The update along the preconditioned gradient and the last update that M is least at."""
+        """The combination of the preconditioned gradient and the last update that minimises M."""
         direction = -self._vector(apply_inverse(parts, self._matrices(model.gradient)))
         directions = jnp.stack([direction, model.update])
         images = jnp.stack([model.product(direction), model.image])
@@ -167,7 +169,7 @@ class Submission(CompiledMethod):
         return Proposal(delta, value, gamma, parts)
 
     def _adapt(self, damping: Array, gain: Array, model: Array) -> Array:
-        """lambda after a step of which so much of what the model promised has come."""
+        """lambda, adapted to the ratio of the actual change of h to the model's."""
         omega = OMEGA ** int(self.point["adapt_every"])
         ratio = jnp.where(model == 0.0, jnp.nan, gain / model)
         is_bad = ~(ratio >= BAD)
@@ -219,9 +221,9 @@ class Submission(CompiledMethod):
         other = [name for name in self.problem.specs if name not in layer_names]
         odd = [one.name for one in layers if one.kind != "linear" or one.shared_over]
         if other or odd:
-            what = f"parameter '{other[0]}' of none" if other else f"layer '{odd[0]}' of another"
+            what = f"parameter '{other[0]}' is in none" if other else f"layer '{odd[0]}' is not one"
             raise HarnessError(
-                f"paper_kfac supports only chains of fully connected layers, not {what}",
+                f"paper_kfac supports only chains of fully connected layers; {what}",
                 "use kfac, which trains other parameters with AdamW",
             )
 

@@ -13,7 +13,7 @@ from submissions.common.optimizers import Group, State
 from .stacks import bound_each, put_back, stack_values
 
 SIDES, PARTS = ("left", "right"), ("", "_p", "_bound")
-"""What a parameter's state holds of its factors: `left`, `left_p` and so on, see `Side`."""
+"""The keys of the factors in a parameter's state: `left`, `left_p` and so on, see `Side`."""
 BOUND_BETA = 0.9
 FIRST_RATE = 0.5
 BALANCE_EVERY = 100
@@ -26,7 +26,7 @@ class Side(NamedTuple):
     factor: torch.Tensor
     """Q, (count, side, side), or of diagonals (count, side)."""
     p: torch.Tensor
-    """Q^T Q, as at the fit before."""
+    """Q^T Q after the previous fit."""
     bounds: torch.Tensor
     """Running bounds on the gradients' Lipschitz constants, (count,)."""
 

@@ -61,7 +61,7 @@ class NewtonPsgd(GroupwiseOptimizer):
         group["step"] += 1
 
     def _fit(self, closure: Closure, random: torch.Tensor) -> None:
-        """Take the batch's gradient beside the parameters, and a step of every factor."""
+        """Evaluate the batch's gradient near the parameters, and take a step of every factor."""
         live = [p for g in self.param_groups for p in g["params"] if p.grad is not None]
         originals = [(p, p.clone(), p.grad.clone()) for p in live]
         # the state of a step is all that its direction depends on, so that a trial can be resumed

@@ -54,7 +54,7 @@ class Psgd(GroupwiseOptimizer):
     def _group_by_shape(
         self, parameters: Iterable[torch.Tensor], *counts: str
     ) -> Iterator[list[torch.Tensor]]:
-        """Parameters of one shape and equal counts, on a CPU as many as fit in cache together."""
+        """Groups of parameters of one shape and equal counts; on a CPU each fits in cache."""
         stacks: dict[tuple[object, ...], list[torch.Tensor]] = {}
         for one in parameters:
             equal = tuple(self.state[one][name] for name in counts)

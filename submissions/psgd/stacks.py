@@ -16,7 +16,7 @@ def sides_of(parameter: torch.Tensor) -> tuple[int, int]:
 
 
 def matrices_of(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Tensors of one shape as matrices, (count, rows, columns); of one alone a view."""
+    """Tensors of one shape as matrices, (count, rows, columns); a view if there is only one."""
     parts = [one.reshape(sides_of(one)) for one in tensors]
     return parts[0][None] if len(parts) == 1 else torch.stack(parts)
 
@@ -28,7 +28,7 @@ def stack_values(states: Sequence[State], name: str) -> torch.Tensor:
 
 
 def put_back(states: Sequence[State], name: str, stack: torch.Tensor) -> None:
-    """Make the parts of a stack the states' values again."""
+    """Write the parts of a stack back into the states."""
     if len(states) == 1:
         states[0][name] = stack[0]
     else:

@@ -53,7 +53,7 @@ class Shampoo(ShardedOptimizer):
         epsilon: term added to the denominator for the graft `adam`.
         matmul_dtype: dtype name for products with roots, or `auto`.
         roots: algorithm for the roots, a name in `ROOTS`.
-        settings: further values of every group, for a relative.
+        settings: further values of every group, for a subclass.
     """
 
     def __init__(
@@ -136,13 +136,13 @@ class Shampoo(ShardedOptimizer):
         return step.mul_(size / norm)
 
     def momentum(self, block: Block, group: Group) -> torch.Tensor:
-        """M_t of a block; a relative may look ahead here."""
+        """M_t of a block; a subclass may look ahead here."""
         del group
         momentum: torch.Tensor = block.state["momentum"]
         return momentum
 
     def between_roots(self, state: State, momentum: torch.Tensor) -> torch.Tensor:
-        """P_t of one block; a relative may combine the roots otherwise here."""
+        """P_t of one block; a subclass may combine the roots in another way."""
         step = momentum
         if "left" in state:
             step = root_of(state, "left", step) @ step
@@ -167,7 +167,7 @@ class Shampoo(ShardedOptimizer):
         return [[next(owners) for _ in of_parameter] for of_parameter in shapes]
 
     def _blocks(self, parameter: torch.Tensor, owned_by: list[int], group: Group) -> list[Block]:
-        """A parameter's blocks in this step, and at the first one their states."""
+        """A parameter's blocks in this step; the first step creates their states."""
         assert parameter.grad is not None
         parts = blocks(bound_gradient(parameter.grad.flatten(1)), group["block_side"])
         state: State = self.state[parameter]
@@ -225,10 +225,10 @@ def _matrix_shape(parameter: torch.Tensor) -> tuple[int, int]:
 
 
 def _cost(shape: torch.Size, group: Group) -> float:
-    """About the multiplications that a block (rows, columns) takes in a step.
+    """The approximate number of multiplications of a block (rows, columns) in a step.
 
-    A factor takes a product to be updated, one with its root, and every T_prec steps the root
-    itself: an eigendecomposition, about ten products of its side.
+    A factor costs one product for its update, one with its root, and every T_prec steps an
+    eigendecomposition for the root, about ten products of its size.
     """
     rows, columns = shape
     with_factor = [size for size in shape if size <= group["max_dim"]]
@@ -238,7 +238,7 @@ def _cost(shape: torch.Size, group: Group) -> float:
 
 
 def _start_state(block: torch.Tensor, group: Group) -> State:
-    """The state that a block (rows, columns) begins with."""
+    """The initial state of a block (rows, columns)."""
     state: State = {"step": 0, "momentum": block.new_zeros(block.shape)}
     if group["graft"] == "adam":
         state["second"] = block.new_zeros(block.shape)
@@ -267,6 +267,6 @@ def _graft(state: State, momentum: torch.Tensor, correction: float, group: Group
 
 
 def root_of(state: State, side: str, like: torch.Tensor) -> torch.Tensor:
-    """One side's root in the precision of `like`; loaded from a checkpoint it has another."""
+    """One side's root in the precision of `like`; one from a checkpoint has another precision."""
     root: torch.Tensor = state[f"{side}_root"]
     return root.to(like.dtype)

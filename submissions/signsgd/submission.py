@@ -7,7 +7,7 @@
 
 The second minimises <m, d> + ||d||^2 / (2 eta) over the displacement d in the largest entry's norm,
 which is the largest l1 -> linf norm of all matrices: Theorem 4.1 of the thesis, whose sharpness is
-1 / eta. Such an eta is smaller than one for "fixed" by the l1 norm of all gradients.
+1 / eta. Such an eta is smaller than one for "fixed" by a factor of the l1 norm of all gradients.
 
 Sources: Bernstein et al. (2018), Algorithm 2 ("Signum"); Bernstein and Newhouse (2024), for
 "dual_norm". The thesis writes sign(m^_t); the bias correction 1 - beta^t changes no sign.

@@ -28,7 +28,7 @@ class Soap(GroupwiseOptimizer):
         stagger: whether bases are refreshed one at a time, spread over these steps.
         max_dim: longest dimension with a basis; longer ones keep the identity.
         matmul_dtype: dtype name for the projections, or `auto`.
-        settings: further values of every group, for a relative.
+        settings: further values of every group, for a subclass.
     """
 
     def __init__(
@@ -86,12 +86,12 @@ class Soap(GroupwiseOptimizer):
         start_bases(state, gradient, group, self.sides(gradient, group))
 
     def sides(self, gradient: torch.Tensor, group: Group) -> tuple[str, ...]:
-        """The sides that may have a basis; a relative may leave one out here."""
+        """The sides that may have a basis; a subclass may leave one out."""
         del gradient, group
         return SIDES
 
     def move_all(self, gradients: dict[torch.Tensor, torch.Tensor], group: Group) -> None:
-        """Move the parameters that have bases; a relative may take them together here."""
+        """Move the parameters that have bases; a subclass may move them together."""
         for parameter, gradient in gradients.items():
             self.move(parameter, self.state[parameter], gradient, group)
 

@@ -25,7 +25,7 @@ ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 Sides = Callable[[int, int], Collection[str]]
 """The sides with a basis, of a matrix with these rows and columns."""
 Direction = Callable[[jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]
-"""The step in the bases, of M~, V, the gradient there and the number of steps."""
+"""Maps M~, V, the gradient in the bases and the number of steps to the step in the bases."""
 
 
 class SoapState(NamedTuple):

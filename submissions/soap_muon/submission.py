@@ -16,8 +16,8 @@ instabilities. The factor sqrt(r) gives a step the norm of Muon's. Factors and b
 `submissions.soap`.
 
 Source: Vyas et al. (2025), "Improving SOAP Using Iterative Whitening and Muon", and the authors'
-code, github.com/nikhilvyas/SOAP_MUON, its form for modded-nanogpt; `root = false` is that of its
-form for OLMo, but for the step's norm.
+code, github.com/nikhilvyas/SOAP_MUON, in its variant for modded-nanogpt; `root = false` is its
+variant for OLMo, except for the step's norm.
 
 Deviations: those of `submissions.soap`, and of `submissions.muon` in the iteration, among them
 other coefficients; the two cubic iterations that the source adds to its five are left out. Matrices

@@ -25,9 +25,11 @@ class Swats(GroupwiseOptimizer):
         eps: term added to the denominator (epsilon).
         weight_decay: coupled weight decay coefficient, an l2 penalty.
         switch_tolerance: absolute tolerance of the switching test (delta).
-        switch_at: the fraction of the budget after which to switch, in place of the test; 0 for it.
+        switch_at: the fraction of the budget after which to switch, in place of the test; 0 for the
+            test.
         sgd_lr: the learning rate after the switch (Lambda); 0 for its estimate.
-        plateau_steps: for `PlateauSwats`: steps without a better loss that are not yet a plateau.
+        plateau_steps: for `PlateauSwats`: steps without a better loss beyond which it is on a
+            plateau.
         budget_fraction: returns the fraction of the budget spent; used if `switch_at` is above 0.
     """
 
