@@ -13,7 +13,13 @@ from harness.cli.flag_groups import expand_groups
 from harness.cli.flags import AsJson
 from harness.cli.places import Conduct, Place
 from harness.cli.placing import place_lines
-from harness.cli.planning import PlanArguments, plans_of, plans_there, plans_to_estimate
+from harness.cli.planning import (
+    PlanArguments,
+    plans_of,
+    plans_there,
+    plans_to_estimate,
+    total_line,
+)
 from harness.cli.say import quote, say
 from harness.cli.until_settled import settle
 from harness.core.errors import HarnessError
@@ -94,6 +100,8 @@ def run(
         plans, options = _plans(
             console, arguments, store, options, executor, has_reference=with_reference
         )
+        if total := total_line(plans):
+            console.print(total)
         records = _run_all(console, plans, store, options, executor, outbox=outbox)
         _finish(console, records, store, has_reference=with_reference, is_json=is_json)
 
