@@ -199,6 +199,7 @@ def test_matrices_and_the_rest_have_cooldowns_of_their_own(
         np.testing.assert_allclose(value, expected, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "rules",
     [

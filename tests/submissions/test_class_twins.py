@@ -66,6 +66,7 @@ OTHERS: list[tuple[str, Point]] = [
 AT_EVERY_COMMIT = [case for case in CASES if case[0] in KINDS]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("name", "changes"), nightly_but(AT_EVERY_COMMIT, [*CASES, *OTHERS]))
 def test_jax_agrees_with_torch(name: str, changes: Point, measure: Measure) -> None:
     ours, expected = ways(name, changes)

@@ -69,6 +69,7 @@ def test_both_frameworks_train_the_same_network(variant: str) -> None:
     assert_same_training(pair, lambda number: batches[number], STEP)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("variant", nightly_but(["group_norm"], ["base", "group_norm"]))
 def test_what_only_the_large_network_has_is_the_same_in_both(variant: str) -> None:
     sizes = WORKLOAD.at("large").sizes_of(variant)
@@ -77,6 +78,7 @@ def test_what_only_the_large_network_has_is_the_same_in_both(variant: str) -> No
     assert_same_pass(pair, smooth_batches(pair, candidates(), 1, STEP)[0])
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("variant", nightly_but(["short"], ["short", *VARIANTS]))
 def test_evaluations_agree(variant: str) -> None:
     inputs, targets = images()

@@ -63,6 +63,7 @@ def twin(case: str = "base") -> Twin:
     return Twin("rnn", CASES[case])
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("case", nightly_but(["base", "other choices"], CASES))
 def test_logits_loss_and_gradients_agree(case: str) -> None:
     assert_same_pass(twin(case), batch())
@@ -200,6 +201,7 @@ def test_time_steps_after_the_loss_have_no_gradient() -> None:
     assert (gradients[:, 5:] == 0).all()
 
 
+@pytest.mark.system
 def test_torch_hessian_product_agrees_with_that_of_jax() -> None:
     expected = hessian_products.in_jax(twin(), batch())
     distance, name = farthest(hessian_products.in_torch(twin(), batch()), expected)
