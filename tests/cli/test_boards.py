@@ -103,7 +103,7 @@ def test_a_bundle_that_was_changed_is_refused(archive: Path, name: str, tmp_path
 
 def test_what_is_no_archive_is_no_bundle(tmp_path: Path) -> None:
     (tmp_path / "x.tar.gz").write_bytes(b"no archive")
-    with pytest.raises(HarnessError, match="is no bundle"), ExitStack() as stack:
+    with pytest.raises(HarnessError, match="is not a bundle"), ExitStack() as stack:
         opened_store(tmp_path / "x.tar.gz", stack)
 
 
