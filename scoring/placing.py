@@ -68,7 +68,7 @@ class Place:
         others.
         """
         on = ", ".join(self.workloads)
-        yield f"{self.entry}, in {self.clock.unit} on {on}: {self._describe_neighbours()}"
+        yield f"{self.entry}, in {self.clock.name} on {on}: {self._describe_neighbours()}"
         if all(comparison.studies < 2 for comparison in self.comparisons.values()):
             error = screening_error(len(self.workloads))
             yield f"  one study of each is compared, which settles nothing: {error}"
