@@ -78,6 +78,7 @@ def test_torch_agrees_with_the_authors(start: int, nesterov: bool, measure: Meas
 CASES = [{"refresh_every": 4, "start": 3}, {"refresh_every": 1, "start": 1, "max_dim": 24}]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("changes", nightly_but(CASES[:1], CASES))
 def test_jax_agrees_with_torch(changes: Point, measure: Measure) -> None:
     changes = {**changes, "damping": 1e-2, "matmul_dtype": "float32"}
