@@ -46,7 +46,9 @@ class Column:
     def mismatch(self, values: pd.Series[Any]) -> str:
         """A message if the values are not of the column's type; "" if they are."""
         return (
-            "" if values.empty or _is_of(self.kind, values) else f"{self.name} is not {self.kind}"
+            ""
+            if values.empty or _is_of(self.kind, values)
+            else f"{self.name} is not of type '{self.kind}'"
         )
 
 
