@@ -81,15 +81,15 @@ def coverage(plan: Plan, tables: int, draws: int = DRAWS) -> float:
 def score_coverage(plan: Plan, tables: int, draws: int) -> float:
     """The fraction of entries whose score interval holds the score of the true medians."""
     rules = load_rules()
-    covered = []
+    coverages = []
     for number in range(tables):
         times, log_median = plan.table(np.random.default_rng([8, number]))
         sure = assess(score_times(times, rules), None, draws, number)
         assert sure is not None
         truth = score_medians(np.exp(log_median), times.workloads, rules)
         low, high = sure.score_intervals.T
-        covered.append((low <= truth + 1e-9) & (truth <= high + 1e-9))
-    return float(np.mean(covered))
+        coverages.append((low <= truth + 1e-9) & (truth <= high + 1e-9))
+    return float(np.mean(coverages))
 
 
 ROWS = (

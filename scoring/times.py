@@ -110,7 +110,7 @@ def read_numbers(table: pd.DataFrame, columns: Collection[str]) -> pd.DataFrame:
             numbers[column] = [float(cell or "nan") for cell in table[column]]
         except ValueError as error:
             raise HarnessError(
-                f"a cell of column '{column}' is no number: {error}",
+                f"a cell of column '{column}' is not a number: {error}",
                 "write inf where the target was not reached, nan where nothing was evaluated",
             ) from error
     return table.assign(**numbers)

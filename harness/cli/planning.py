@@ -61,7 +61,8 @@ class PlanArguments:
     def __post_init__(self) -> None:
         if self.width is not None and self.variant != "base":
             raise HarnessError(
-                f"--variant {self.variant} does not go with --width {self.width}", "give one"
+                f"--variant {self.variant} cannot be combined with --width {self.width}",
+                "give one of them",
             )
 
     @cached_property

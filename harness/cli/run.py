@@ -76,7 +76,7 @@ def run(
 
     if with_reference and (until_settled is not None or not place.is_serial):
         raise HarnessError(
-            "--with-reference runs one trial after the other on this machine",
+            "--with-reference runs trials one at a time on this machine",
             "leave out --executor, and --until-settled, which runs both in turn anyway",
         )
     console, store = PlainConsole(stderr=is_json), place.store(arguments)

@@ -127,7 +127,7 @@ def _folder(package: str) -> Path:
     spec = spec_of(package)
     if spec is None or not spec.submodule_search_locations:
         raise HarnessError(
-            f"key 'modules' is '{package}', which is no package",
+            f"key 'modules' is '{package}', which is not a package",
             "name the package that holds model.py, or leave it out",
         )
     return Path(spec.submodule_search_locations[0])
@@ -225,7 +225,7 @@ def add_suite(file: Path) -> str:
     spec = read_toml(file, Suite)
     if spec.name in suite_names() and suite(spec.name) != spec:
         raise HarnessError(
-            f"{file}: key 'name' is '{spec.name}', which another suite has",
+            f"{file}: key 'name' is '{spec.name}', which another suite already uses",
             "give it a name of its own, under which workload.toml declares the sizes",
         )
     _suite_files[spec.name] = file

@@ -38,7 +38,7 @@ def setting_of(text: str) -> tuple[str, Scalar]:
     except ValidationError as error:
         raise HarnessError(
             f"--set {text}: {error.errors()[0]['msg'].removeprefix('Value error, ')}",
-            "allowed: a finite number, true, false or a text",
+            "allowed: a finite number, true, false or a string",
         ) from error
 
 
@@ -53,7 +53,7 @@ def searched_space(file: Path, submission: str) -> Space:
         HarnessError: it is missing or malformed.
     """
     if not file.is_file():
-        raise HarnessError(f"--space {file} is no file", "give a space.toml, or AlgoPerf's JSON")
+        raise HarnessError(f"--space {file} is not a file", "give a space.toml, or AlgoPerf's JSON")
     if file.suffix != ".json":
         return read_space(file)
     try:

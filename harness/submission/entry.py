@@ -69,7 +69,7 @@ def import_object(location: str) -> object:
             raise
         raise HarnessError(
             f"'{location}': no module '{error.name}' is installed",
-            "install the package that has it, whose name may be another",
+            "install the package that provides it, which may have another name",
         ) from error
     return _attribute(module, f"module {module_name}", name)
 
@@ -79,7 +79,7 @@ def _attribute(holder: object, label: str, name: str) -> object:
     value = holder
     for part in name.split("."):
         if not hasattr(value, part):
-            names = [names for names in dir(value) if not names.startswith("_")]
+            names = [each for each in dir(value) if not each.startswith("_")]
             raise UnknownNameError(f"name in {label}", part, names)
         value, label = getattr(value, part), f"{label.removeprefix('module ')}.{part}"
     return value

@@ -71,7 +71,7 @@ def _check_path(text: str) -> str:
     parts = (*module.split("."), *attribute.split("."))
     if not all(part.isidentifier() and part.isascii() for part in parts):
         raise HarnessError(
-            f"'{text[:LONGEST_PATH]}' is no import path",
+            f"'{text[:LONGEST_PATH]}' is not an import path",
             "write module:Class, for example torch.optim:Adagrad",
         )
     if len(text) > LONGEST_PATH:
@@ -99,9 +99,10 @@ def _top_of(name: str, here: Path) -> tuple[str, Path]:
         if spec is None:
             guess = nearest(part, [file.stem for file in here.glob("*.py")])
             raise HarnessError(
-                f"no module '{part}' is installed, nor is it in {here}{question(guess)}",
-                f"a module of your own: run where python -c 'import {parts[0]}' finds it; one of a "
-                "package: install that, whose name may be another",
+                f"'{name}' needs module '{part}', which is neither installed nor in {here}"
+                f"{question(guess)}",
+                f"run where python -c 'import {parts[0]}' finds it, or install the package that "
+                "provides it, which may have another name",
             )
         if place is None and (place := place_of(spec)) is not None:
             first = part

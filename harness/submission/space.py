@@ -67,7 +67,7 @@ class Dimension(Frozen):
     def _is_range_or_choices(self) -> Self:
         if self.choices is not None:
             if self != Dimension.model_construct(choices=self.choices):
-                raise ValueError("'choices' stands alone, without min, max, scale or type")
+                raise ValueError("'choices' cannot be combined with min, max, scale or type")
             if not self.choices:
                 raise ValueError("'choices' must hold at least one value")
             return self
@@ -85,7 +85,7 @@ class Dimension(Frozen):
             raise ValueError("scale 'one_minus_log' needs max < 1: it searches log(1 - x)")
         if self.type == "integer":
             if self.scale == "one_minus_log":
-                raise ValueError("type 'integer' goes with scale 'linear' or 'log'")
+                raise ValueError("type 'integer' needs scale 'linear' or 'log'")
             if not (low.is_integer() and high.is_integer()):
                 raise ValueError("type 'integer' needs whole numbers as 'min' and 'max'")
             if max(abs(low), abs(high)) >= EXACT_BELOW:
@@ -167,7 +167,7 @@ class Space(Frozen):
     @model_validator(mode="after")
     def _points_stand_alone(self) -> Self:
         if self.points and self.space:
-            raise ValueError("'points' stand alone, without a table 'space'")
+            raise ValueError("'points' cannot be combined with a table 'space'")
         for point in self.points:
             if point.keys() != self.default.keys():
                 raise ValueError(
@@ -218,8 +218,8 @@ def space_of(contents: Mapping[str, bytes], path: Path) -> Space:
 
 def _missing_error(path: Path) -> HarnessError:
     return HarnessError(
-        f"{path} is missing: a submission needs a search space beside it",
-        f"write one; to begin with, this with your hyperparameters:\n\n{EXAMPLE}",
+        f"{path} is missing: a submission needs a search space next to it",
+        f"write one; start from this, with your hyperparameters:\n\n{EXAMPLE}",
     )
 
 

@@ -29,15 +29,16 @@ Deviations: factors are fitted at every step for `burst` steps, then each parame
 `update_every` steps, in turn (with "newton" all at once, as they share the second pass), where the
 source chooses at random. M is a running mean, as in the source's code. As there, a dimension n of a
 matrix with N entries has a dense factor only if n^2 <= `max_skew` N, so that with 1 only the
-shorter dimension has one, and Q starts so that the first gradient has unit size
-(`initial_scale = "gradient"`; "one" starts at the identity, as "newton" does). The source damps by
+shorter dimension has one, and Q starts so that the first gradient has unit size (`initial_scale =
+"gradient"`; "one" starts at the identity, as "newton" does); here a root mean square below
+`damping` counts as `damping`, since a layer's first gradient may be zero. The source damps by
 adding noise to the momentum; here the noise's expectation is added to X X^T, and "newton" is not
 damped. Norms are estimated from the row of largest norm instead of random vectors, and dw is drawn
 from the number of the step, so that a step depends on the state alone. The source also clips
 individual entries. Products use bfloat16 where the hardware supports it, with "newton" the
 parameters' precision. Kernels are flattened to (out, in * height * width). Vectors, and dimensions
 longer than `max_dim`, have diagonal factors. A gradient with an entry above 4e6 is scaled down to
-that, lest its powers overflow.
+that, so that its powers do not overflow.
 
 Loss at the defaults compared with `sgd` after the same number of steps: higher on `lm` (by 0.2
 after 60), likely because the factors are still being fitted.

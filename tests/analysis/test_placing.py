@@ -36,8 +36,8 @@ def own(time_s: float, studies_count: int = 3, name: str = "mine") -> pd.DataFra
     return prepare(frame(values).assign(content_hash="e" * 64, hardware="box-2"))
 
 
-def only(found: tuple[Place, ...]) -> Place:
-    (place,) = found
+def only(places: tuple[Place, ...]) -> Place:
+    (place,) = places
     return place
 
 

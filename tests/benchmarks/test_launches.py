@@ -51,6 +51,7 @@ def launches() -> Iterator[ModuleType]:
     sys.modules.pop("launches")
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("name", nightly_but(EACH_COMMIT, WAIT_FREE))
 def test_no_step_after_the_first_waits_for_the_device(launches: ModuleType, name: str) -> None:
     assert set(launches.count_launches(name, "mlp", REFRESH).waits[1:]) == {0}

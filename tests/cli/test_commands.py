@@ -83,7 +83,7 @@ def test_lists_say_what_can_be_run(harness: Shell, kind: str, name: str) -> None
         (["run", "--sink", "wnadb", "--submission", "muon"], "'wandb'"),
         (["run", "--budget-scale", "nan", "--submission", "muon"], "--budget-scale nan"),
         (["run", "--set", "beta=0.9", "--submission", "muon"], "hyperparameter 'beta'"),
-        (["run", "--space", "no.toml", "--submission", "muon"], "--space no.toml is no file"),
+        (["run", "--space", "no.toml", "--submission", "muon"], "--space no.toml is not a file"),
         (["site", "store", "--allow", "mixed-seeds"], "unknown rule 'mixed-seeds'"),
         (["trial", "missing.json", "--store", "s"], "missing.json"),
         (["calibrate", "--workload", "mpl"], "did you mean 'mlp'"),

@@ -81,14 +81,21 @@ def test_a_class_for_matrices_is_told_of_that(of: str, flags: str) -> None:
     assert str(result.exception).endswith(f"harness new my_muon --of {of}{flags}")
 
 
+def test_a_name_that_a_module_lacks_is_to_be_corrected() -> None:
+    words = ("run", "--submission", "torch.optim:Adamm", "--workload", "mlp")
+    result = CliRunner().invoke(app, [*words, "--budget-scale", "0.1"])
+    assert "did you mean 'Adam'" in str(result.exception)
+    assert str(result.exception).endswith("correct the name after the colon")
+
+
 def test_a_flag_without_a_class_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match="--flag use_muon names no flag"):
+    with pytest.raises(HarnessError, match="--flag use_muon is not the name"):
         new_submission("mine", "torch", "build", tmp_path, flag="use_muon")
 
 
 @pytest.mark.parametrize(("framework", "way"), [("jax", "build"), ("torch", "class")])
 def test_a_class_for_matrices_needs_a_template(tmp_path: Path, framework: str, way: Way) -> None:
-    with pytest.raises(HarnessError, match="goes with --framework torch and --way build alone"):
+    with pytest.raises(HarnessError, match="works only with --framework torch and --way build"):
         new_submission("mine", framework, way, tmp_path, of="torch.optim:Muon")
 
 

@@ -257,7 +257,7 @@ def test_until_settled_runs_both_in_turn_and_says_the_verdict(
 
 @pytest.mark.parametrize(
     ("rival", "studies", "words"),
-    [("adamw", "1", "leaves nothing to settle"), ("sgd", "4", "both submissions are called 'sgd'")],
+    [("adamw", "1", "is too few"), ("sgd", "4", "both submissions are called 'sgd'")],
 )
 def test_what_until_settled_cannot_settle_is_refused_before_it_trains(
     tmp_path: Path, harness: Harness, rival: str, studies: str, words: str

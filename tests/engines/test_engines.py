@@ -41,7 +41,7 @@ ON_GPU = Resources(cores=4, gpus=1, memory_gib=12.0, is_timed=True)
 
 @pytest.mark.parametrize("name", ["local", "pool"])
 def test_a_profile_is_refused_by_executors_of_this_machine(name: str, tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match=f"executor '{name}' has no profile"):
+    with pytest.raises(HarnessError, match=f"executor '{name}' takes no profile"):
         executor(name, tmp_path, SILENT, profile=tmp_path / "site.toml")
 
 
@@ -68,7 +68,7 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(
 
 @pytest.mark.parametrize("name", ["slurm", "ray"])
 def test_how_many_run_at_once_is_not_a_number_of_jobs(name: str, tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match="takes no number of jobs"):
+    with pytest.raises(HarnessError, match="does not accept --jobs"):
         executor(name, tmp_path, SILENT, jobs=2)
 
 
@@ -98,7 +98,7 @@ def test_a_trial_asks_for_the_cores_and_the_memory_of_all_its_devices(devices: i
 
 
 @pytest.mark.parametrize(
-    ("said", "advice"),
+    ("error", "advice"),
     [
         ("sinfo: fatal: Could not establish a configuration source", "SLURM_CONF"),
         ("slurm_load_partitions: Unable to contact slurm controller", "scontrol ping"),
@@ -108,8 +108,8 @@ def test_a_trial_asks_for_the_cores_and_the_memory_of_all_its_devices(devices: i
         ("invalid partition specified: gpus", "sinfo -s"),
     ],
 )
-def test_an_error_of_slurms_has_its_own_advice(said: str, advice: str) -> None:
-    assert advice in hint(said)
+def test_an_error_of_slurms_has_its_own_advice(error: str, advice: str) -> None:
+    assert advice in hint(error)
 
 
 def test_a_trial_that_begins_where_another_ended_is_not_shipped() -> None:
@@ -117,7 +117,7 @@ def test_a_trial_that_begins_where_another_ended_is_not_shipped() -> None:
     trunk = trial.model_copy(update={"keeps_end": True})
     check_shippable([trial, trunk])
     branch = trial.model_copy(update={"branch": Branch(trunk=trunk)})
-    with pytest.raises(HarnessError, match=r"where mlp/.* begins"):
+    with pytest.raises(HarnessError, match=r"mlp/.* starts from"):
         check_shippable([trial, branch])
 
 

@@ -199,6 +199,7 @@ def test_matrices_and_the_rest_have_cooldowns_of_their_own(
         np.testing.assert_allclose(value, expected, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "rules",
     [
@@ -263,7 +264,7 @@ def test_a_value_out_of_its_range_is_refused(kit: Kit, rules: dict[str, object])
 @pytest.mark.parametrize(
     ("point", "message"),
     [
-        ({"hyperball": 0.1, "ema_nesterov": 0.5}, "on no sphere"),
+        ({"hyperball": 0.1, "ema_nesterov": 0.5}, "leaves the weights' sphere"),
         ({"rest_cooldown": 0.4}, "no cooldown"),
         ({"ema_nesterov": 0.5, "ema_nesterov_start": 0.9, "ema_nesterov_end": 0.3}, "start < end"),
     ],

@@ -14,7 +14,7 @@ LONG = [(studies, censored) for studies in (3, 5, 10) for censored in (False, Tr
 
 
 @pytest.fixture
-def simulated(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def simulation(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script that makes the page's table."""
     monkeypatch.syspath_prepend(str(FOLDER))
     return importlib.import_module("validity_coverage")
@@ -22,25 +22,25 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.mark.parametrize(("studies", "censored"), SHORT)
 def test_intervals_of_speedups_cover_on_a_first_look(
-    simulated: ModuleType, studies: int, censored: bool
+    simulation: ModuleType, studies: int, censored: bool
 ) -> None:
-    plan = simulated.Plan(studies=studies, censored=censored)
-    assert 0.8 < simulated.coverage(plan, tables=60, draws=300) < 1
+    plan = simulation.Plan(studies=studies, censored=censored)
+    assert 0.8 < simulation.coverage(plan, tables=60, draws=300) < 1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("studies", "censored"), LONG)
 def test_intervals_of_speedups_cover_between_85_and_95_percent(
-    simulated: ModuleType, studies: int, censored: bool
+    simulation: ModuleType, studies: int, censored: bool
 ) -> None:
-    plan = simulated.Plan(studies=studies, censored=censored)
-    assert 0.85 <= simulated.coverage(plan, tables=1500, draws=1000) <= 0.95
+    plan = simulation.Plan(studies=studies, censored=censored)
+    assert 0.85 <= simulation.coverage(plan, tables=1500, draws=1000) <= 0.95
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("studies", [3, 5, 10])
 def test_intervals_of_scores_cover_where_nothing_is_missed(
-    simulated: ModuleType, studies: int
+    simulation: ModuleType, studies: int
 ) -> None:
-    plan = simulated.Plan(studies=studies, censored=False, entries=8, workloads=8)
-    assert 0.82 <= simulated.score_coverage(plan, tables=200, draws=500) <= 0.95
+    plan = simulation.Plan(studies=studies, censored=False, entries=8, workloads=8)
+    assert 0.82 <= simulation.score_coverage(plan, tables=200, draws=500) <= 0.95

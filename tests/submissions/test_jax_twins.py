@@ -129,6 +129,7 @@ def jax_way(name: str, changes: Point) -> tuple[Values, Values]:
     )  # type: ignore[return-value]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("name", "changes"), nightly_but(CASES, [*CASES, *OTHERS]))
 def test_jax_agrees_with_torch(name: str, changes: Point, measure: Measure) -> None:
     (trained, evaluated), (expected, expected_evaluated) = (
@@ -153,6 +154,18 @@ def test_the_newton_criterion_is_refused() -> None:
     module = importlib.import_module("submissions.psgd.submission_jax")
     with pytest.raises(HarnessError, match="allowed in jax: 'whitening'"):
         module.build(BareProblem({}, specs()), default_point("psgd", criterion="newton"))
+
+
+@pytest.mark.system
+def test_psgd_in_jax_has_finite_factors_of_a_layer_without_a_gradient() -> None:
+    module = importlib.import_module("submissions.psgd.submission_jax")
+    parameters: Any = {n: jnp.asarray(v, jnp.float32) for n, v in draw(0).items()}
+    built, _ = module.build(BareProblem(parameters, specs()), default_point("psgd"))
+    state, update = built.init(parameters), jax.jit(built.update)
+    zeros = jax.tree.map(jnp.zeros_like, parameters)
+    for given in (zeros, zeros, parameters):
+        updates, state = update(given, state, parameters)
+    assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves((updates, state)))
 
 
 def test_before_the_first_gradient_d_adaptation_stays_where_it_is() -> None:

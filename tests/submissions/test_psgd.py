@@ -52,14 +52,14 @@ class Textbook:
         self.dense = [len(shape) > 1 and n <= settings["max_dim"] for n in sides]
         self.q = [np.eye(n) for n in sides]
 
-    def whitened(self, m: Array) -> Array:
+    def whiten(self, m: Array) -> Array:
         return self.q[0].T @ self.q[0] @ m @ self.q[1].T @ self.q[1]
 
     def fit(self, m: Array) -> None:
         """Q <- Q - (mu / l) (X X^T + damping - c I) Q, each side from the same X."""
         self.fits += 1
         rate = max(self.settings["preconditioner_rate"], 0.5 / self.fits)
-        x, p = self.whitened(m), [q.T @ q for q in self.q]
+        x, p = self.whiten(m), [q.T @ q for q in self.q]
         for i in range(2):
             side, other = (x, x.T)[i], x.shape[1 - i]
             gram = (
@@ -77,7 +77,7 @@ class Textbook:
         m = self.m / (1 - beta**t)
         if is_due:
             self.fit(m)
-        step = self.whitened(m)
+        step = self.whiten(m)
         step = step * min(1.0, self.settings["clip"] / np.sqrt((step**2).mean()))
         after: Array = (1 - rate * self.settings["weight_decay"]) * w - rate * step.reshape(w.shape)
         return after
@@ -165,3 +165,19 @@ def test_steps_do_not_depend_on_the_scale_of_the_gradients(scale: float) -> None
             optimizer.step()
         sizes.append(float((weight.detach() - before).norm()))
     assert sizes[1] == pytest.approx(sizes[0], rel=0.25)
+
+
+@pytest.mark.parametrize("idle_steps", [1, 30])
+def test_a_layer_whose_gradient_is_zero_at_first_trains_later(idle_steps: int) -> None:
+    """As the layers before a norm whose gain starts at zero; one of the failure probes."""
+    weight = torch.nn.Parameter(torch.zeros(16, 64))
+    settings = {"damping": 1e-7, "clip": 2.0, "matmul_dtype": "auto", "initial_scale": "gradient"}
+    optimizer = Psgd([weight], **SETTINGS | settings)
+    generator = torch.Generator().manual_seed(0)
+    for step in range(idle_steps + 350):
+        noise = torch.randn(16, 64, generator=generator)
+        weight.grad = torch.zeros_like(weight) if step < idle_steps else 0.01 * noise
+        before = weight.detach().clone()
+        optimizer.step()
+    size = float((weight.detach() - before).square().mean().sqrt()) / 0.01
+    assert 0.5 < size < 1.5

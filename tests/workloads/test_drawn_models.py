@@ -1,4 +1,4 @@
-"""Drawn architectures are the same in both frameworks: ten a workload, fifty nightly."""
+"""Drawn architectures are the same in both frameworks: ten in all, fifty a workload nightly."""
 
 from __future__ import annotations
 

@@ -110,6 +110,7 @@ def test_rotated_products_depend_on_the_distance_alone() -> None:
 
 
 # The first forward-mode derivative makes torch script its own decompositions.
+@pytest.mark.system
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 def test_torch_hessian_products_agree_with_those_of_jax() -> None:
     """Reverse over reverse and forward over reverse in torch, forward over reverse in jax."""

@@ -52,6 +52,7 @@ def test_steps_of_sgd_stay_together(twin: Twin) -> None:
     assert_same_training(twin, batch, learning_rate=0.1)
 
 
+@pytest.mark.system
 def test_the_evaluation_gives_the_same_metrics(twin: Twin) -> None:
     assert_same_evaluation(twin, batch())
 

@@ -62,7 +62,7 @@ class RayExecutor:
     ) -> None:
         if jobs != 1:
             raise HarnessError(
-                f"executor 'ray' takes no number of jobs ({jobs})",
+                f"executor 'ray' does not accept --jobs ({jobs})",
                 "as many trials run at once as the cluster's nodes have room for",
             )
         self._profile = read_toml(profile, RayProfile) if profile else RayProfile()
@@ -94,7 +94,7 @@ class RayExecutor:
         except NodeLostError as error:
             raise HarnessError(
                 f"executor 'ray': the node that trials were planned on is lost: {error}",
-                "the same command takes another one",
+                "run the same command again to use another one",
             ) from error
         return value
 
@@ -202,7 +202,7 @@ class RayExecutor:
         if tries[trial.identity] >= self._profile.attempts:
             raise HarnessError(
                 f"executor 'ray': {trial.folder} lost its node {tries[trial.identity]} times",
-                "see why nodes go: ray status; the same command goes on with what is missing",
+                "see why nodes are lost: ray status; the same command runs what is missing",
             )
 
     def _alike(self, need: Resources, device: str, fingerprint: str | None) -> list[Node]:
@@ -230,7 +230,7 @@ class RayExecutor:
         raise HarnessError(
             "executor 'ray': no node has the hardware that the trials were planned for "
             f"({fingerprint}); the nodes: {', '.join(sorted({s.fingerprint for s in surveys}))}",
-            "bring such a node back, or plan again into another folder: --out DIR",
+            "bring back a node with that hardware, or plan again into another folder: --out DIR",
         )
 
     def _look_at(self, nodes: Sequence[Node], need: Resources, device: str) -> None:

@@ -92,7 +92,7 @@ def suitable(nodes: Sequence[dict[str, Any]], need: Resources, kind: str | None)
     raise HarnessError(
         f"executor 'ray': no node of the cluster has the {needs} that a trial needs; the nodes: "
         f"{have}",
-        "add such nodes, see `ray status`; or run a suite that is meant for these, or --device cpu",
+        "add such nodes (see `ray status`), run a suite meant for these nodes, or use --device cpu",
     )
 
 
