@@ -13,9 +13,10 @@ from harness.execution.base import RunOptions
 from harness.execution.local import LocalExecutor
 from harness.machine.hardware import hardware
 from harness.plan.plan import Plan, PlanRequest
-from harness.plan.trial import Trial, TrialRecord
+from harness.plan.trial import MachineSpeed, Trial, TrialRecord
 from harness.record.plan import unfinished_trials
 from harness.runs.run import plan_here, run_plan
+from harness.speed.factor import speeds_of
 
 BESIDE_S = 15.0
 """What a trial takes beside its budget: start, warm-up, evaluation; more than the most seen."""
@@ -34,11 +35,13 @@ class LimitedRuns:
 
     def __init__(self, store: Path, until_s: float, beside_s: float = BESIDE_S) -> None:
         self.store, self._until_s, self._beside_s = store, until_s, beside_s
-        self.options = RunOptions()
+        self.options, self._speeds = RunOptions(), list[MachineSpeed]()
 
     def plan(self, request: PlanRequest) -> Plan:
         """The plan of a request on this machine, whose speed is measured once a store."""
-        return plan_here(request, self.options, self.store, print)
+        plan = plan_here(request, self.options, self.store, print, self._speeds)
+        self._speeds += speeds_of(plan)
+        return plan
 
     def fits(self, plan: Plan) -> bool:
         """Whether what of a plan has no finished record can end in time."""

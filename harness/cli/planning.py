@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from harness.core.console import PlainConsole
     from harness.execution.base import RemoteExecutor, RunOptions
     from harness.plan.plan import Plan, PlanRequest
-    from harness.plan.trial import TrialBudget
+    from harness.plan.trial import MachineSpeed, TrialBudget
     from workloads.spec import Suite
 
 
@@ -165,6 +165,7 @@ def plans_of(
     *,
     is_rehearsed: bool,
     has_reference: bool = False,
+    speeds: Sequence[MachineSpeed] = (),
 ) -> list[Plan]:
     """Plan all workloads, so that mistakes appear before the first one trains.
 
@@ -175,6 +176,7 @@ def plans_of(
         options: the trials' options on this machine.
         is_rehearsed: whether to test the submission's first steps.
         has_reference: whether the reference runs before and after each study.
+        speeds: of plans that will run into the store as well.
     """
     from harness.cli.machine import interruptible, say_on
     from harness.runs.run import plan_here, rehearse_plan
@@ -184,7 +186,7 @@ def plans_of(
     plans = []
     with interruptible(store):
         for request in requests:
-            own = plan_here(request, options, store, say_on(console))
+            own = plan_here(request, options, store, say_on(console), speeds)
             plan = with_reference(own, request, store) if has_reference else own
             _show_plan(console, request, plan, (*filter(None, [remark]), *plan.remarks))
             if is_rehearsed and (unread := rehearse_plan(own, store, options)):

@@ -48,6 +48,7 @@ def settle(
     from harness.execution.base import RemoteExecutor
     from harness.runs.run import run_plan
     from harness.runs.until_settled import Pair, find_rival, most_studies, run_until_settled
+    from harness.speed.factor import speeds_of
     from scoring.report.console import print_flags
     from scoring.sequential import sentence
 
@@ -58,11 +59,12 @@ def settle(
         )
     arguments = replace(arguments, studies=most_studies(arguments.studies))
     other = replace(arguments, submission=find_rival(rival, store), settings=None, space=None)
-    mine, theirs = (
-        tuple(plans_of(console, each, store, options, is_rehearsed=executor is not None))
-        for each in (arguments, other)
-    )
-    pair = Pair(mine, theirs)
+    is_rehearsed = executor is not None
+    mine = plans_of(console, arguments, store, options, is_rehearsed=is_rehearsed)
+    # Measured twice on a machine that is not idle, the speed would give them different budgets.
+    speeds = [speed for plan in mine for speed in speeds_of(plan)]
+    theirs = plans_of(console, other, store, options, is_rehearsed=is_rehearsed, speeds=speeds)
+    pair = Pair(tuple(mine), tuple(theirs))
     if executor is None:
         show_estimate(
             console, [*mine, *theirs], store, DEFAULT_EXECUTOR, rate=None, is_json=is_json

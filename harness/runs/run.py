@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from harness.display.base import Display
@@ -15,7 +16,7 @@ from harness.execution.rehearsal import rehearse
 from harness.execution.resolved import resolve_trial
 from harness.machine.cores import allowed_cores
 from harness.plan.plan import Plan, PlanRequest, plan
-from harness.plan.trial import TrialRecord
+from harness.plan.trial import MachineSpeed, TrialRecord
 from harness.providers.table import DEFAULT_EXECUTOR
 from harness.record.plan import unfinished_trials, write_plan
 from harness.runs.remote import prepare_there
@@ -23,7 +24,11 @@ from harness.speed.factor import machine_speed, planned_speeds
 
 
 def plan_here(
-    request: PlanRequest, options: RunOptions, store: Path, say: Callable[[str], None]
+    request: PlanRequest,
+    options: RunOptions,
+    store: Path,
+    say: Callable[[str], None],
+    speeds: Sequence[MachineSpeed] = (),
 ) -> Plan:
     """Plan a request with budgets scaled by this machine's speed.
 
@@ -32,13 +37,14 @@ def plan_here(
         options: the trials' threads and folders.
         store: the folder of their records.
         say: receives a line that says what is measured and why.
+        speeds: of plans that will run into the store, and have to share a board with this one.
 
     Raises:
         HarnessError: as `plan` and `machine_speed`.
     """
     check_devices(request, options, len(allowed_cores()))
     plan(request)  # whatever is wrong with it is said before anything is measured
-    speed = machine_speed(request, options, planned_speeds(store), say)
+    speed = machine_speed(request, options, chain(planned_speeds(store), speeds), say)
     return plan(replace(request, speed=speed))
 
 

@@ -24,7 +24,7 @@ from harness.core.errors import HarnessError
 from harness.machine.hardware import environment, fingerprint
 from harness.machine.host_monitor import busy_fractions
 from harness.machine.variables import kernel_variables
-from harness.plan.plan import PlanRequest, workload_at
+from harness.plan.plan import Plan, PlanRequest, workload_at
 from harness.plan.trial import MachineSpeed
 from harness.providers import registry
 from harness.record.store import read_record, record_paths
@@ -152,6 +152,12 @@ def planned_speeds(store: Path) -> Iterator[MachineSpeed]:
     """The speeds with which a store's trials were planned."""
     speeds = (read_record(path).trial.budget.speed for path in record_paths(store))
     return (speed for speed in speeds if speed is not None)
+
+
+def speeds_of(plan: Plan) -> tuple[MachineSpeed, ...]:
+    """The speeds by which the budgets of a plan were scaled, without duplicates."""
+    speeds = (trial.budget.speed for trial in plan.trials)
+    return tuple(dict.fromkeys(speed for speed in speeds if speed is not None))
 
 
 def _quiet_speed(key: str, say: Say) -> MachineSpeed | None:

@@ -15,8 +15,15 @@ from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import MachineSpeed
 from harness.providers.registry import workload
 from harness.record.plan import write_plan
+from harness.runs.run import plan_here
 from harness.speed import factor as speed
-from harness.speed.factor import conditions, machine_speed, measured_speed, planned_speeds
+from harness.speed.factor import (
+    conditions,
+    machine_speed,
+    measured_speed,
+    planned_speeds,
+    speeds_of,
+)
 from harness.speed.reference_training import Measurement
 from workloads.spec import ReferenceSpeed
 
@@ -135,6 +142,18 @@ def test_trials_of_a_store_share_one_speed(machine: Machine) -> None:
     write_plan(plan(replace(REQUEST, speed=first)).trials, machine.store)
     machine.busy, machine.measurements = 0.5, [measurement(9.0, spread=0.3, others=0.5)]
     assert machine.speed() == first
+
+
+def test_plans_that_will_share_a_board_share_one_speed(machine: Machine) -> None:
+    """Nothing is in the store yet, and the machine is too busy to remember what was measured."""
+    machine.busy = 0.5
+    machine.measurements = [measurement(t, spread=0.3, others=0.5) for t in (2.0, 9.0)]
+    mine = plan_here(REQUEST, OPTIONS, machine.store, machine.messages.append)
+    rival = replace(REQUEST, submission="sgd")
+    speeds = speeds_of(mine)
+    theirs = plan_here(rival, OPTIONS, machine.store, machine.messages.append, speeds)
+    assert speeds_of(theirs) == speeds
+    assert machine.measured == 1
 
 
 def test_an_unscored_budget_is_scaled_by_its_flag_alone(machine: Machine) -> None:
