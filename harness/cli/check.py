@@ -87,8 +87,9 @@ def check(
         _show(console, checks)
     if any(each.has_failed for each in checks):
         raise typer.Exit(FAILURE_EXIT)
-    command = quote("harness", "run", "--submission", submission, *flags)
-    console.print(f"Next: {command}", soft_wrap=True)
+    if not is_json:
+        command = quote("harness", "run", "--submission", submission, *flags)
+        console.print(f"Next: {command}", soft_wrap=True)
 
 
 def _run_flags(

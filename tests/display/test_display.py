@@ -102,8 +102,8 @@ def test_what_other_programs_took_is_said_at_the_end_and_in_the_table(trial: Tri
     display.finish(end)
     assert "60 % of its processors, so it trained more slowly" in " ".join(text_of(screen).split())
     screen.print(results_table([end]))
-    assert "reached, flagged" in text_of(screen)
-    assert reasons([end]) == (f"study 1 trial 1, flagged: {took}",)
+    assert "reached *" in text_of(screen)
+    assert reasons([end]) == (f"* study 1 trial 1, flagged: {took}",)
 
 
 def test_the_live_display_leaves_one_line_a_trial(trial: Trial) -> None:
@@ -133,12 +133,13 @@ def test_the_console_decides_the_back_end() -> None:
 
 def test_the_table_fits_eighty_columns(trial: Trial) -> None:
     screen = console()
-    screen.print(results_table([record(trial, r) for r in (REACHED, CRASHED, None)]))
+    flagged = REACHED.model_copy(update={"contention": "other programs took 60 %"})
+    screen.print(results_table([record(trial, r) for r in (flagged, CRASHED, None)]))
     lines = text_of(screen).splitlines()
     assert max(map(len, lines)) <= 80
     for word in ("reached", "3.25", "4321", "0.5813", "crashed", "not run"):
         assert word in text_of(screen)
-    assert text_of(screen).replace("\n", "").count("learning_rate=") == 3
+    assert text_of(screen).count(f"learning_rate={trial.point['learning_rate']:.4g} ") == 3
 
 
 def test_a_reason_is_told_once(trial: Trial) -> None:
