@@ -13,7 +13,14 @@ from harness.display.endings import EndingsDisplay
 from harness.execution.base import Resources, RunOptions
 from harness.execution.load import executor
 from harness.execution.ray.executor import RayExecutor
-from harness.execution.ray.nodes import Node, Survey, check_versions, most_common, suitable
+from harness.execution.ray.nodes import (
+    Node,
+    Survey,
+    check_versions,
+    most_common,
+    one_per_machine,
+    suitable,
+)
 from harness.execution.ray.shipping import Shipment, check_shippable
 from harness.execution.remote import (
     REFEREE_GIB,
@@ -135,10 +142,17 @@ def test_a_cluster_without_gpus_is_refused_with_what_it_has() -> None:
 
 
 def test_nodes_of_one_kind_run_the_trials_and_of_one_version() -> None:
-    surveys = [Survey("a", "x", "1"), Survey("b", "y", "1"), Survey("c", "y", "1")]
+    surveys = [Survey(host, host, kind, "1") for host, kind in ("ax", "by", "cy")]
     assert most_common(surveys) == "y"
     with pytest.raises(HarnessError, match="a has another version of the harness"):
         check_versions(surveys)
+
+
+def test_a_machine_runs_timed_trials_on_one_of_its_nodes() -> None:
+    nodes = [Node(name, cpus=2.0, gpus=0.0, kinds=frozenset()) for name in "abc"]
+    machines = {"a": "m", "b": "m", "c": "n"}
+    surveys = {node: Survey(node, machine, "x", "1") for node, machine in machines.items()}
+    assert [node.id for node in one_per_machine(nodes, surveys)] == ["a", "c"]
 
 
 def test_workloads_for_different_devices_are_refused_before_a_machine_is_asked(

@@ -102,6 +102,7 @@ def test_the_quick_mlp_study_is_planned_on_a_node_and_runs_there(site: Site) -> 
     )
     assert_quick_study(process)
     assert "the machines:" in process.stderr
+    assert "ray: 1 nodes for 3 trials" in process.stderr, "both nodes are on this machine"
 
 
 def test_nodes_with_other_hardware_than_planned_for_are_refused(site: Site) -> None:

@@ -19,7 +19,14 @@ from harness.display.base import Display
 from harness.execution.base import Resources, RunOptions
 from harness.execution.ray.copies import StoreCopy
 from harness.execution.ray.engine import Engine, NodeLostError
-from harness.execution.ray.nodes import Node, Survey, check_versions, most_common, survey
+from harness.execution.ray.nodes import (
+    Node,
+    Survey,
+    check_versions,
+    most_common,
+    one_per_machine,
+    survey,
+)
 from harness.execution.ray.profile import RayProfile
 from harness.execution.ray.shipping import Shipment, check_shippable, run_shipment
 from harness.execution.remote import resources_of
@@ -225,6 +232,8 @@ class RayExecutor:
         ]
         if others := len(surveyed_nodes) - len(alike):
             self._display.note(f"ray: {others} nodes are left out, whose hardware is another")
+        if need.is_timed and not need.gpus:
+            alike = self._alone_on_their_machines(alike)
         if alike:
             return alike
         raise HarnessError(
@@ -232,6 +241,12 @@ class RayExecutor:
             f"({fingerprint}); the nodes: {', '.join(sorted({s.fingerprint for s in surveys}))}",
             "bring back a node with that hardware, or plan again into another folder: --out DIR",
         )
+
+    def _alone_on_their_machines(self, nodes: Sequence[Node]) -> list[Node]:
+        alone = one_per_machine(nodes, self._surveys)
+        if others := len(nodes) - len(alone):
+            self._display.note(f"ray: {others} nodes are left out: others of their machines run")
+        return alone
 
     def _look_at(self, nodes: Sequence[Node], need: Resources, device: str) -> None:
         """Survey the nodes' hardware and software, in parallel."""
