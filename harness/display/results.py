@@ -104,6 +104,8 @@ def describe_misses(records: Sequence[TrialRecord]) -> str:
     values = [result.best_metric for result in results if result.best_metric is not None]
     pick = max if target.direction == "maximize" else min
     nearest = f"; the nearest came to {pick(values):.4g}" if values else ""
+    if values and target.is_met_by(pick(values)):
+        nearest += ", but only after its budget had ended"
     return f"None of {len(results)} trials reached {target.metric} {target.value:.4g}{nearest}."
 
 

@@ -19,12 +19,15 @@ from scoring.report.tables import (
     OFF_CLOCK,
     entry_table,
     number,
-    off_clock_text,
     screening_text,
 )
 from scoring.scoreboard import Scoreboard
 from scoring.speedup import PairwiseComparison
 from scoring.uncertainty import LEVEL, Uncertainty
+
+
+NARROW = {"off the clock": 11, "ratio to best": 8}
+"""Widths of columns whose heads are wrapped, so that the names of submissions need not be."""
 
 
 def print_board(
@@ -84,7 +87,7 @@ def _times(board: Scoreboard, workloads: pd.DataFrame) -> Table:
     heads = [board.clock.unit, *(["off the clock"] if has_free else [])]
     heads += [*(["steps"] if has_steps else []), "ratio to best", "reached"]
     for head in heads:
-        table.add_column(head, justify="right")
+        table.add_column(head, justify="right", max_width=NARROW.get(head))
     last = None
     for line in workloads.to_dict("records"):
         cells = [_cell(line[column])]
@@ -107,7 +110,7 @@ def _unranked_table(entries: pd.DataFrame) -> Table:
     for head in ("submission", "mark", "workload"):
         table.add_column(head, overflow="fold")
     for head in ("s", "off the clock", "steps", "reached"):
-        table.add_column(head, justify="right")
+        table.add_column(head, justify="right", max_width=NARROW.get(head))
     for line in entries.to_dict("records"):
         table.add_row(
             str(line["submission"]),
@@ -127,7 +130,10 @@ def _cell(value: SupportsFloat, digits: int = 4) -> str:
 
 
 def _off_clock_cell(line: Mapping[Hashable, Any]) -> str:
-    return off_clock_text(float(line["setup_s"]), float(line["warm_up_s"]), 2)
+    parts = float(line["setup_s"]), float(line["warm_up_s"])
+    if all(map(np.isnan, parts)):
+        return "-"
+    return " + ".join(f"{part:.{0 if part >= 10.0 else 2}f}" for part in parts)
 
 
 def print_comparison(

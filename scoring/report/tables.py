@@ -151,11 +151,11 @@ def off_clock_s(frame: pd.DataFrame) -> dict[tuple[str, str], tuple[float, float
     }
 
 
-def off_clock_text(setup_s: float, warm_up_s: float, digits: int = 3) -> str:
+def off_clock_text(setup_s: float, warm_up_s: float) -> str:
     """Set-up and warm-up, in seconds, such as `2.1 + 0.4`, or `-` if they were not published."""
     if np.isnan(setup_s) and np.isnan(warm_up_s):
         return "-"
-    return f"{number(setup_s, digits)} + {number(warm_up_s, digits)}"
+    return f"{number(setup_s, 3)} + {number(warm_up_s, 3)}"
 
 
 def _median_steps(board: Scoreboard, frame: pd.DataFrame) -> Array:

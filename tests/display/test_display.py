@@ -11,7 +11,7 @@ from harness.display.live import LiveDisplay
 from harness.display.load import display_for
 from harness.display.plain import PlainDisplay
 from harness.display.progress import Progress
-from harness.display.results import reasons, results_table
+from harness.display.results import describe_misses, reasons, results_table
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Result, Trial, TrialRecord
 from harness.record.schema import Claims, Evaluation, Metrics, SnapshotTaken, TrainingProgress
@@ -140,6 +140,16 @@ def test_the_table_fits_eighty_columns(trial: Trial) -> None:
     for word in ("reached", "3.25", "4321", "0.5813", "crashed", "not run"):
         assert word in text_of(screen)
     assert text_of(screen).count(f"learning_rate={trial.point['learning_rate']:.4g} ") == 3
+
+
+@pytest.mark.parametrize(("best", "is_late"), [(0.59, False), (0.61, True)])
+def test_a_target_met_after_the_end_is_said_to_be_late(
+    trial: Trial, best: float, is_late: bool
+) -> None:
+    result = Result(state="budget", reason="spent", timed_s=9.0, steps=9, best_metric=best)
+    text = describe_misses([record(trial, result)])
+    assert text.startswith(f"None of 1 trials reached accuracy 0.602; the nearest came to {best}")
+    assert text.endswith(", but only after its budget had ended.") is is_late
 
 
 def test_a_reason_is_told_once(trial: Trial) -> None:

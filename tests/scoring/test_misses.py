@@ -47,5 +47,5 @@ def test_a_scoreboard_fits_into_80_columns() -> None:
     print_board(board, workload_table(board, results), console=console)
     text = console.export_text()
     (row,) = [line for line in text.splitlines() if "missed" in line]
-    assert "lion_sgd" in row and "2 + 1.5" in row
+    assert "lion_sgd" in row and "2.00 + 1.50" in row
     assert "…" not in text
