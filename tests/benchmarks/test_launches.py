@@ -64,6 +64,7 @@ def test_what_waits_does_so_at_most_three_times_a_step(launches: ModuleType, nam
     assert 0 < max(launches.count_launches(name, "mlp", REFRESH).waits[1:]) <= 3
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("name", "most"), nightly_but([("muon", 400), ("psgd", 700)], STACKED.items())
 )

@@ -119,6 +119,7 @@ def round_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.system
 def test_a_revealed_round_fits_the_architectures_that_were_run(round_folder: Path) -> None:
     assert "whose seed is not known" in harness("verify", round_folder / "records").output
     assert harness("round", "reveal", round_folder / "r.secret.json").exit_code == 0

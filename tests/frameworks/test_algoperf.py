@@ -60,6 +60,7 @@ def momentum_by_hand(kit: Kit) -> dict[str, np.ndarray]:
     return values
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_it_trains_as_its_rule_says(tmp_path: Path, generation: str) -> None:
     kit = kit_of(generation)

@@ -143,6 +143,7 @@ def test_an_unknown_split_and_missing_parameters_are_named(kit: Kit) -> None:
         subject.metrics({}, "validation")
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 def test_low_precision_is_evaluated_in_parts_as_it_is_whole(
     framework: str, monkeypatch: pytest.MonkeyPatch

@@ -186,6 +186,7 @@ def stable(cooldown: float, **changes: object) -> Point:
     return default_point("sgd", momentum=0.0, nesterov=False, weight_decay=0.0, **schedule)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("matrices", "rest"), [(1.0, 0.4), (0.4, 1.0)])
 def test_matrices_and_the_rest_have_cooldowns_of_their_own(
     kit: Kit, matrices: float, rest: float
@@ -217,6 +218,7 @@ def test_jax_agrees_with_torch_under_a_schedule(rules: dict[str, object]) -> Non
     assert_equal(ours, theirs)
 
 
+@pytest.mark.system
 def test_a_state_is_restored_bit_for_bit(kit: Kit) -> None:
     rules: dict[str, object] = {"cautious_updates": True, "lookahead_every": 4, "ema_nesterov": 0.5}
     whole = sgd(Kit(kit.framework), 12, momentum=0.9, **rules)

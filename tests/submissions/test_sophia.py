@@ -54,6 +54,7 @@ def diagonal(kit: Kit, batch: Batch[torch.Tensor], name: str, which: str) -> tor
     return torch.einsum("nci,ncd,ndi->i", jacobian, inner, jacobian) / len(p)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("name", NAMES)
 def test_the_estimator_is_the_diagonal_on_average(name: str) -> None:
     kit = Kit("torch")

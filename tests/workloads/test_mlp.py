@@ -68,6 +68,7 @@ def test_layers_are_modules_whose_hooks_fire() -> None:
     assert shapes == [((4, 256), (4, 256)), ((4, 256), (4, 256)), ((4, 256), (4, 10))]
 
 
+@pytest.mark.system
 def test_the_tap_gives_the_factors_of_the_weights_gradient() -> None:
     parameters, (inputs, targets) = Twin("mlp", QUICK.sizes).start, batch()
     forward = model_jax.build(QUICK.sizes)

@@ -61,6 +61,7 @@ def twin(variant: str = "base") -> Twin:
     return Twin("resnet", SHORT if variant == "short" else QUICK.sizes_of(variant))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("variant", nightly_but(["base"], VARIANTS))
 def test_both_frameworks_train_the_same_network(variant: str) -> None:
     pair = twin(variant)
@@ -90,6 +91,7 @@ def test_the_torch_model_has_what_is_declared(variant: str) -> None:
     assert_declared(twin(variant))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 def test_captures_are_the_factors_of_the_kernels_gradients(framework: str) -> None:
     """The weight's gradient is the sum over examples and places of g and the unfolded input."""

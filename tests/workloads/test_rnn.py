@@ -85,6 +85,7 @@ def test_the_torch_model_has_the_declared_parameters_in_order(case: str) -> None
     assert_declared(twin(case))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 @pytest.mark.parametrize("case", nightly_but(["base"], ["base", "layer_norm", "projected"]))
 def test_captures_give_the_weights_gradients(framework: str, case: str) -> None:
@@ -233,6 +234,7 @@ def dropped_in_jax(dropping: Twin, tokens: np.ndarray) -> Logits:
     return logits
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("logits_of", [dropped_in_torch, dropped_in_jax])
 def test_dropout_acts_in_training_alone(logits_of: Callable[[Twin, np.ndarray], Logits]) -> None:
     tokens = INPUTS[:4].astype(np.int32)
