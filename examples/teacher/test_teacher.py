@@ -4,5 +4,4 @@ import subprocess
 
 
 def test_the_shipped_adamw_passes_every_check() -> None:
-    """A workload that is declared wrongly would fail one of the checks."""
     subprocess.run(["harness", "check", "adamw", "--workload", "teacher"], check=True)

@@ -88,7 +88,7 @@ def test_a_trial_that_cannot_be_read_is_the_same_error(store: Path, read_with: R
     log.write_bytes(log.read_bytes()[50:])
     output = []
     for processes in (1, 2):
-        with pytest.raises(HarnessError, match="does not fit the chain") as error:
+        with pytest.raises(HarnessError, match="does not match the hash chain") as error:
             read_with(processes)
         output.append(str(error.value))
     assert output[0] == output[1]
