@@ -25,7 +25,6 @@ from scoring.scoreboard import Scoreboard
 from scoring.speedup import PairwiseComparison
 from scoring.uncertainty import LEVEL, Uncertainty
 
-
 NARROW = {"off the clock": 11, "ratio to best": 8}
 """Widths of columns whose heads are wrapped, so that the names of submissions need not be."""
 
