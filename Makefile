@@ -71,7 +71,7 @@ test: $(VENV)/installed-dev
 	JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_FLAGS)
 
 test-system: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m '$(SYSTEM) and not timed' $(PYTEST_FLAGS)
+	JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m '$(SYSTEM) and not timed' $(PYTEST_FLAGS)
 	$(BIN)/python -m pytest -m '$(SYSTEM) and timed' $(PYTEST_FLAGS)
 
 test-user:

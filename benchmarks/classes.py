@@ -180,8 +180,8 @@ def main() -> None:
         parts[package.module] = text_of(package, class_rows)
         print(parts[package.module], flush=True)
         if arguments.write:
-            documented = [parts[module] for module in modules if module in parts]
-            PAGE.write_text("".join([HEAD, *documented]), encoding="utf-8")
+            sections = [parts[module] for module in modules if module in parts]
+            PAGE.write_text("".join([HEAD, *sections]), encoding="utf-8")
 
 
 def parts_of(page: str) -> dict[str, str]:

@@ -8,7 +8,8 @@ workload, with this machine's budget. Printed are, for each way, the median seco
 and the ratio to `local` in the same round, as the mean of its logarithm with an interval. All
 intervals hold together in 95 % of cases, so that of many ways none differs by chance alone.
 `local` runs twice a round: the ratio of the two is the noise that the others are to be held
-against. A round of all ways takes some two minutes. An engine must be one of this machine:
+against. A round of all ways takes some two minutes; with `--time-limit` no further round begins
+that might not end in time, but two are made in any case. An engine must be one of this machine:
 `python tests/slurm/cluster.py FOLDER` starts a Slurm, `ray start --head --num-cpus 2` a Ray. Let
 the machine be idle.
 """
@@ -16,9 +17,11 @@ the machine be idle.
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import statistics
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,6 +42,8 @@ from harness.record.plan import write_plan
 from harness.runs.run import plan_here
 
 BASE, AGAIN = "local", "local again"
+FEWEST_ROUNDS = 2
+"""An interval needs a scatter."""
 LEVEL = 0.95
 
 
@@ -108,14 +113,30 @@ def measure(
     trial: Trial,
     options: RunOptions,
     profiles: Mapping[str, Path],
+    *,
+    until_s: float,
 ) -> dict[str, list[float]]:
-    """The times of each way, a value a round; each round in an order of its own."""
+    """The times of each way, a value a round; each round in an order of its own.
+
+    Args:
+        ways: their names.
+        rounds: at most.
+        trial: what each way runs.
+        options: the trial's.
+        profiles: of the executors, by way.
+        until_s: when the last round must have ended, by `time.monotonic`; not for the first two.
+    """
     times: dict[str, list[float]] = {name: [] for name in ways}
-    generator = random.Random(0)
+    generator, longest_s = random.Random(0), 0.0
     for number in range(1, rounds + 1):
+        start_s = time.monotonic()
+        if number > FEWEST_ROUNDS and start_s + longest_s > until_s:
+            print(f"round {number} might not end within the time limit", flush=True)
+            break
         for name in generator.sample(ways, len(ways)):
             times[name].append(time_s(WAYS[name], trial, options, profiles.get(name)))
             print(f"round {number} of {rounds}: {name} {times[name][-1]:.3f} s", flush=True)
+        longest_s = max(longest_s, time.monotonic() - start_s)
     return times
 
 
@@ -145,15 +166,21 @@ def main() -> None:
     parser.add_argument("--profile", nargs="+", type=_profile, default=[], metavar="WAY=FILE")
     parser.add_argument("--workload", default="mlp")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--time-limit", type=float, default=math.inf, help="seconds")
     arguments = parser.parse_args()
-    if arguments.rounds < 2:
-        parser.error(f"--rounds {arguments.rounds} must be at least 2: an interval needs a scatter")
+    if arguments.rounds < FEWEST_ROUNDS:
+        parser.error(
+            f"--rounds {arguments.rounds} must be at least {FEWEST_ROUNDS}: an interval needs a "
+            "scatter"
+        )
+    until_s = time.monotonic() + arguments.time_limit
     options = RunOptions(threads=min(2, len(allowed_cores())))
     request = PlanRequest(arguments.workload, "adamw", ruleset="self", studies=1)
     with tempfile.TemporaryDirectory() as nothing:
         (trial,) = plan_here(request, options, Path(nothing), print).trials
     ways = [BASE, AGAIN, *arguments.ways]
-    times = measure(ways, arguments.rounds, trial, options, dict(arguments.profile))
+    profiles = dict(arguments.profile)
+    times = measure(ways, arguments.rounds, trial, options, profiles, until_s=until_s)
     Console().print(table(times))
 
 

@@ -22,7 +22,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gpu_pieces import Command, Piece, Setting, pieces, train_flags
+from gpu_pieces import Command, Piece, Setting, list_gpu_workloads, pieces
 
 from harness.cli.machine import choose_device
 from harness.core.errors import HarnessError
@@ -177,7 +177,7 @@ def show_card(name: str) -> None:
     device, _ = choose_device(name, suite.hardware, "suite standard")
     if device == "cpu":
         raise HarnessError("--device cpu is no card", "on a processor: --small")
-    sizes = [registry.workload(one).at(suite.name) for one in train_flags(suite.name)]
+    sizes = [registry.workload(one).at(suite.name) for one in list_gpu_workloads(suite.name)]
     ready_device(device, "torch", sizes, print)
     ready_device("cuda", "jax", sizes, lambda _: None)
 

@@ -28,7 +28,7 @@ SMALL_S = 60.0
 """What a piece takes in small, at most."""
 
 
-def train_flags(suite: str) -> tuple[str, ...]:
+def list_gpu_workloads(suite: str) -> tuple[str, ...]:
     """A suite's workloads that are meant for a GPU."""
     names = registry.suite(suite).workloads
     return tuple(name for name in names if registry.hardware_of(suite, name).device == "cuda")
@@ -72,7 +72,7 @@ class Piece:
 def pieces(setting: Setting) -> tuple[Piece, ...]:
     """All pieces, in order."""
     small = setting.is_small
-    workloads = ("mlp",) if small else train_flags(setting.suite)
+    workloads = ("mlp",) if small else list_gpu_workloads(setting.suite)
     every = (
         *_first(setting, workloads),
         *_measurements(setting),

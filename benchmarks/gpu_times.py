@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from harness.calibration.procedure import RUNGS, Effort
+from harness.calibration.halving import RUNGS
+from harness.calibration.procedure import Effort
 from harness.calibration.timing import MOST_STEPS, TRIALS
 from harness.providers import registry
 

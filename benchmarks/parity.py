@@ -29,8 +29,9 @@ from harness.frameworks.order import Order
 from harness.frameworks.problem import ProblemConfig
 from harness.providers import registry
 from harness.providers.table import FRAMEWORKS
+from harness.submission.planned import locate
 from harness.submission.reference import Framework
-from harness.submission.resolution import locate, resolve
+from harness.submission.resolution import resolve
 from workloads.parameters import initial_buffers, initial_parameters
 from workloads.spec import SuiteWorkload
 

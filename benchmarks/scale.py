@@ -75,7 +75,8 @@ class SimulatedEngine:
         """A trial's task, or a look at a node."""
         reference = next(self._numbers)
         if function is survey:
-            here = Survey(node.id, hardware("cpu").fingerprint, environment().harness_hash)
+            fingerprint = hardware("cpu").fingerprint
+            here = Survey(node.id, node.id, fingerprint, environment().harness_hash)
             self._outcomes[reference] = lambda: here
             return reference
         shipment: Shipment = args[0]

@@ -33,7 +33,7 @@ from validity_page import markdown, percent, write
 from validity_published import read_published
 from validity_sources import (
     LogNormal,
-    Published,
+    PublishedStudies,
     Source,
     count,
     recorded_screenings,
@@ -64,7 +64,7 @@ class Validity:
         yield self.recorded
         if self.published is not None:
             times, _ = self.published
-            yield Published(times, times.index("schedule_free_adamw"))
+            yield PublishedStudies(times, times.index("schedule_free_adamw"))
 
     def lines(self) -> Iterator[str]:
         yield from self.equal_pairs()

@@ -188,7 +188,7 @@ def _speedup_holds(times: Times, medians: Array, seed: int) -> float:
 
 
 @dataclass(frozen=True)
-class ScreeningOfPublished:
+class PublishedScreening:
     """One study of three trials against the five-study verdict, by size of the difference."""
 
     least: float

@@ -101,7 +101,7 @@ class Screenings:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedStudies:
     """Studies drawn from the five that one entry published on each workload."""
 
     times: Times

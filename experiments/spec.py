@@ -229,8 +229,8 @@ class Experiment(Frozen):
             is_own = self.trunk is None or entry.submission == self.trunk.submission
             if entry.keeps == "state" and not is_own:
                 raise ValueError(
-                    f"entry '{entry.name}' cannot go on in the state of the trunk's submission; "
-                    'give it keeps = "weights"'
+                    f"entry '{entry.name}' cannot continue from the state of the trunk's "
+                    'submission; give it keeps = "weights"'
                 )
         if self.reference and self.reference not in [entry.name for entry in self.entries]:
             raise ValueError(f"reference is '{self.reference}', which is no entry")

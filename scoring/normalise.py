@@ -109,7 +109,7 @@ def _machine(frame: pd.DataFrame) -> str:
     machines = sorted({str(value) for value in frame["hardware"]} - {""})
     if len(machines) != 1:
         raise HarnessError(
-            f"a folder of {len(machines)} machines: {', '.join(machines) or 'no trial has begun'}",
+            f"records of {len(machines)} machines: {', '.join(machines) or 'no trial has begun'}",
             "keep the records of each machine in a folder of its own",
         )
     return machines[0]
@@ -175,7 +175,7 @@ def _ratio(
     if ratios.max() > (1.0 + DRIFT) * ratios.min():
         raise HarnessError(
             f"{reference} on {column} is {ratios.min():.3g} to {ratios.max():.3g} times slower "
-            f"there; {100 * DRIFT:.0f} % between its trials are allowed",
-            "run the folder again on an idle machine: harness doctor says what disturbs",
+            f"there; {100 * DRIFT:.0f} % between its trials is allowed",
+            "run the folder again on an idle machine: harness doctor shows what interferes",
         )
     return float(np.median(ratios)), len(ratios)

@@ -68,7 +68,7 @@ class Place:
         others.
         """
         on = ", ".join(self.workloads)
-        yield f"{self.entry}, in {self.clock.unit} on {on}: {self._between()}"
+        yield f"{self.entry}, in {self.clock.name} on {on}: {self._describe_neighbours()}"
         if all(comparison.studies < 2 for comparison in self.comparisons.values()):
             error = screening_error(len(self.workloads))
             yield f"  one study of each is compared, which settles nothing: {error}"
@@ -80,7 +80,7 @@ class Place:
             if (text := self._what_would_settle(name)) is not None:
                 yield f"  {name}: {text}"
 
-    def _between(self) -> str:
+    def _describe_neighbours(self) -> str:
         if not self.slower:
             return f"behind {self.faster[-1]}, the last of {len(self.comparisons)}"
         if not self.faster:

@@ -45,7 +45,11 @@ class Column:
 
     def mismatch(self, values: pd.Series[Any]) -> str:
         """A message if the values are not of the column's type; "" if they are."""
-        return "" if values.empty or _is_of(self.kind, values) else f"{self.name} is no {self.kind}"
+        return (
+            ""
+            if values.empty or _is_of(self.kind, values)
+            else f"{self.name} is not of type '{self.kind}'"
+        )
 
 
 @dataclass(frozen=True)
@@ -76,14 +80,14 @@ class FrameSchema:
         if missing_names:
             raise HarnessError(
                 f"the {self.title} lack the column(s) {', '.join(missing_names)}",
-                f"needed are: {', '.join(self.required_columns)}",
+                f"required: {', '.join(self.required_columns)}",
             )
         for column in self.columns:
             if column.maker == "scoring" or column.name not in frame.columns:
                 continue
             if why := column.mismatch(frame[column.name]):
                 raise HarnessError(
-                    f"the {self.title} do not fit: {why}",
+                    f"the {self.title} are invalid: {why}",
                     f"{column.name} is {column.meaning}: {KINDS[column.kind]}",
                 )
 

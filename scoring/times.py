@@ -45,7 +45,9 @@ class Times:
     def index(self, submission: str) -> int:
         """The row index of a submission."""
         if submission not in self.submissions:
-            raise UnknownNameError("submission in these results", submission, self.submissions)
+            hint = "`harness run --submission NAME` into the same folder adds another"
+            what = "submission in these results"
+            raise UnknownNameError(what, submission, self.submissions, hint)
         return self.submissions.index(submission)
 
     def take(self, submissions: Sequence[str]) -> Times:
@@ -108,7 +110,7 @@ def read_numbers(table: pd.DataFrame, columns: Collection[str]) -> pd.DataFrame:
             numbers[column] = [float(cell or "nan") for cell in table[column]]
         except ValueError as error:
             raise HarnessError(
-                f"a cell of column '{column}' is no number: {error}",
+                f"a cell of column '{column}' is not a number: {error}",
                 "write inf where the target was not reached, nan where nothing was evaluated",
             ) from error
     return table.assign(**numbers)

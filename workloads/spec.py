@@ -77,7 +77,9 @@ class Budget(Frozen):
     @model_validator(mode="after")
     def _scales_seconds(self) -> Self:
         if self.steps is not None and self.reference is not None:
-            raise ValueError("key 'reference' is not allowed beside 'steps': steps do not scale")
+            raise ValueError(
+                "key 'reference' is not allowed together with 'steps': steps do not scale"
+            )
         return self
 
 

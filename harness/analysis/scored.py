@@ -52,7 +52,9 @@ def load_board(source: Source) -> tuple[Scoreboard, pd.DataFrame | None]:
 
     rules = load_rules(source.rules)
     if source.normalise is not None and source.out is None:
-        raise HarnessError("--normalise goes with a folder", "harness score OUT --normalise DIR")
+        raise HarnessError(
+            "--normalise needs a folder of records", "harness score OUT --normalise DIR"
+        )
     if source.out is None and source.times is not None:
         return score_table(read_table(source.times), rules, source.clock, source.allow), None
     if source.out is None or source.times is not None:

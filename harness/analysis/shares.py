@@ -124,7 +124,7 @@ def _rows_of(process: subprocess.Popen[bytes], share: Share[G]) -> Rows[G]:
         raise HarnessError(
             f"a process that read {len(share.paths)} trials of {share.store} died with exit code "
             f"{process.wait()}",
-            "it may have found no memory: free some and run the same command again",
+            "it may have run out of memory: free some and run the same command again",
         ) from error
     if isinstance(answer, tuple):
         raise HarnessError(*answer)

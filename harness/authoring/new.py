@@ -94,20 +94,20 @@ def new_submission(
     check_name("submission", name)
     if of and (way != "build" or framework not in _frameworks_with("split")):
         names = " or ".join(_frameworks_with("split"))
-        raise HarnessError(f"--of goes with --framework {names} and --way build alone")
+        raise HarnessError(f"--of works only with --framework {names} and --way build")
     if of and (not is_import_path(of) or "." in of.partition(":")[2]):
         raise HarnessError(
-            f"--of {of} is no import path of a class", "for example: --of torch.optim:Muon"
+            f"--of {of} is not the import path of a class", "for example: --of torch.optim:Muon"
         )
     if flag and not (of and flag.isidentifier()):
         raise HarnessError(
-            f"--flag {flag} names no flag of the groups of a class",
+            f"--flag {flag} is not the name of a parameter group's flag, or --of is missing",
             "for example: --of pytorch_optimizer:Muon --flag use_muon",
         )
     if way == "import-path" and not name.isidentifier():
         raise HarnessError(
-            f"'{name}' is no name of a Python module",
-            "choose one with letters, digits and '_' alone, or --way build",
+            f"'{name}' is not a valid Python module name",
+            "use only letters, digits and '_', or --way build",
         )
     location, texts = _texts(name, framework, way, of, flag)
     paths = {folder / place: text for place, text in texts.items()}

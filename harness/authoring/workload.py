@@ -40,14 +40,14 @@ def new_workload(name: str, folder: Path) -> tuple[Path, ...]:
     check_name("workload", name)
     if not name.isidentifier():
         raise HarnessError(
-            f"'{name}' is no name of a Python module", "choose letters, digits and '_' alone"
+            f"'{name}' is not a valid Python module name", "use only letters, digits and '_'"
         )
     root = folder / name
     if root.exists():
         raise HarnessError(f"{root} exists", "choose another name, or remove it first")
     if name in (*registry.workload_names(), *registry.suite_names()) or find_spec(name) is not None:
         raise HarnessError(
-            f"a workload, a suite or a module '{name}' is there already", "choose another name"
+            f"a workload, suite or module '{name}' already exists", "choose another name"
         )
     (root / name).mkdir(parents=True)
     templates = files("harness.authoring.templates.workload")

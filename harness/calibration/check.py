@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.calibration.summary import Check
 from harness.execution.load import executor
-from harness.plan.plan import PlanRequest
+from harness.plan.plan import Plan, PlanRequest
 from harness.plan.trial import TrialRecord
 from harness.providers.table import DEFAULT_EXECUTOR
 from harness.runs.run import plan_here, run_plan
@@ -20,6 +20,18 @@ if TYPE_CHECKING:
 
 CHECK_SEED = "calibration-check"
 """The round seed of the check; its instances are neither the calibration's nor the public ones."""
+
+
+def check_plan(
+    request: PlanRequest,
+    studies: int,
+    store: Path,
+    options: RunOptions,
+    say: Callable[[str], None],
+) -> Plan:
+    """The plan of a check; its arguments are those of `check`."""
+    request = replace(request, studies=studies, round_seed=CHECK_SEED)
+    return plan_here(request, options, store, say)
 
 
 def check(
@@ -34,8 +46,7 @@ def check(
         options: the trials' options on this machine.
         display: shows the trials.
     """
-    request = replace(request, studies=studies, round_seed=CHECK_SEED)
-    plan = plan_here(request, options, store, display.note)
+    plan = check_plan(request, studies, store, options, display.note)
     records = run_plan(plan, store, options, executor(DEFAULT_EXECUTOR, store, display))
     times = tuple(best_time(records, study) for study in range(1, studies + 1))
     return Check(

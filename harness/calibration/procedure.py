@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from harness.calibration.halving import Rung, halve
 from harness.calibration.summary import (
     Baseline,
     Speed,
@@ -21,7 +22,7 @@ from harness.calibration.summary import (
     budget_of,
     six_digits,
 )
-from harness.calibration.target import Direction, Noise, Rule, noise_of, target_of
+from harness.calibration.target import Noise, Rule, noise_of, target_of
 from harness.calibration.timing import Stopwatch
 from harness.calibration.trials import (
     TrialFactory,
@@ -43,9 +44,6 @@ from workloads.spec import HORIZON_FRACTION, ReferenceSpeed, Target
 
 BASELINES = ("adamw", "nadamw", "nesterov", "heavy_ball")
 """The baselines; the first one sets target and budget."""
-RUNGS = ((0.25, 1.0), (0.5, 0.5), (1.0, 0.25))
-"""Rungs of successive halving: (fraction of the horizon, fraction of the points trained so long).
-"""
 
 
 @dataclass(frozen=True)
@@ -140,19 +138,16 @@ class Calibration:
 
         Tuned points, whole studies and times stay: for a validation split of another size, say.
         """
-        target, names = self.factory.size.target, self.effort.baselines
+        names = self.effort.baselines
         with self._executors() as executors:
             baselines = [
                 self._with_seeds(one, executors) if one.submission in names else one
                 for one in summary.baselines
             ]
-        curves, bests = baselines[0].curves, summary.study_bests
-        noise = target_of(curves, bests, target.metric, target.direction, summary.rule)
-        self.say(f"target: {_noise_text(noise, target.metric)}")
-        new_target = target.model_copy(update={"value": noise.value})
+        noise = self._target(baselines[0], summary.study_bests, summary.rule)
         changes = {
             "target": noise,
-            "baselines": tuple(_at(new_target, one) for one in baselines),
+            "baselines": self._at_target(noise, baselines),
             "checks": (),
         }
         return summary.model_copy(update=changes)
@@ -186,14 +181,23 @@ class Calibration:
 
     def _calibrate(self, executors: Executors) -> Summary:
         first = self._baseline(self.effort.baselines[0], executors)
-        target = self.factory.size.target
         bests = self._whole_studies(executors)
-        noise = target_of(first.curves, bests, target.metric, target.direction, self.effort.rule)
-        self.say(f"target: {_noise_text(noise, target.metric)}")
+        noise = self._target(first, bests, self.effort.rule)
         others = [self._baseline(name, executors) for name in self.effort.baselines[1:]]
-        new_target = target.model_copy(update={"value": noise.value})
-        reports = [_at(new_target, baseline) for baseline in (first, *others)]
-        return self._summary(noise, bests, reports, self._stopwatch(executors).reference())
+        baselines = self._at_target(noise, (first, *others))
+        return self._summary(noise, bests, baselines, self._stopwatch(executors).reference())
+
+    def _target(self, first: Baseline, bests: Sequence[float | None], rule: Rule) -> Noise:
+        """The target by the rule, from the first baseline's seeds and whole studies."""
+        target = self.factory.size.target
+        noise = target_of(first.curves, bests, target.metric, target.direction, rule)
+        self.say(f"target: {_noise_text(noise, target.metric)}")
+        return noise
+
+    def _at_target(self, noise: Noise, baselines: Iterable[Baseline]) -> tuple[Baseline, ...]:
+        """Baselines with their steps to a new target."""
+        target = self.factory.size.target.model_copy(update={"value": noise.value})
+        return tuple(_at(target, baseline) for baseline in baselines)
 
     def _whole_studies(self, executors: Executors) -> tuple[float | None, ...]:
         """Whole studies of the first baseline, which ensure that a user can reach the target."""
@@ -237,7 +241,7 @@ class Calibration:
             submission=name,
             content_hash=submission.ref.content_hash,
             best_point=best,
-            tried=tuple(tries),
+            tried=tries,
             curves=(),
             final_mean=None,
             final_deviation=None,
@@ -266,42 +270,22 @@ class Calibration:
 
     def _tune(
         self, submission: ResolvedSubmission, executors: Executors
-    ) -> tuple[Point, list[TriedPoint]]:
-        """Successive halving: the best point, and all tried points."""
-        candidates = list(
-            enumerate(points_of(submission, self.request, self.effort.points), start=1)
-        )
-        tries: list[TriedPoint] = []
-        for rung, (length, fraction) in enumerate(RUNGS, start=1):
-            steps = max(1, round(length * self.effort.horizon_steps))
-            candidates = candidates[: max(1, round(fraction * self.effort.points))]
-            trials = self.factory.rung(submission, candidates, rung, steps)
+    ) -> tuple[Point, tuple[TriedPoint, ...]]:
+        """The best point by successive halving, and all tried points."""
+
+        def train(rung: Rung) -> list[float | None]:
+            trials = self.factory.rung(submission, rung.points, rung.number, rung.steps)
             records = executors.parallel.run(trials, self._shared_options)
-            finals = [final_of(record, self.store) for record in records]
-            tries += [
-                TriedPoint(point=point, rung_steps=steps, final=final)
-                for (_, point), final in zip(candidates, finals, strict=True)
-            ]
-            candidates = _rank(candidates, finals, self.factory.size.target.direction)
-            self.say(f"{submission.ref.name}: {len(records)} points to {steps} steps tried")
-        return candidates[0][1], tries
+            self.say(f"{submission.ref.name}: {len(records)} points to {rung.steps} steps tried")
+            return [final_of(record, self.store) for record in records]
+
+        points = points_of(submission, self.request, self.effort.points)
+        return halve(points, self.effort.horizon_steps, self.factory.size.target.direction, train)
 
     @property
     def _shared_options(self) -> RunOptions:
         """The options of a trial that shares the machine's CPU threads with others."""
         return replace(self.options, threads=max(1, self.options.threads // self.jobs))
-
-
-def _rank(
-    candidates: Sequence[tuple[int, Point]], finals: Iterable[float | None], direction: Direction
-) -> list[tuple[int, Point]]:
-    """Points from best to worst final metric; those without a final metric come last."""
-    sign = -1.0 if direction == "maximize" else 1.0
-    keys = [
-        ((final is None, sign * (final or 0.0), number), (number, point))
-        for (number, point), final in zip(candidates, finals, strict=True)
-    ]
-    return [pair for _, pair in sorted(keys, key=lambda entry: entry[0])]
 
 
 def _at(target: Target, baseline: Baseline) -> Baseline:

@@ -158,6 +158,6 @@ def read_summary(path: Path) -> Summary:
     """
     if not path.is_file():
         raise HarnessError(
-            f"{path} is missing", "harness calibrate --write makes it; --check adds to it later"
+            f"{path} is missing", "harness calibrate --write creates it, --check adds to it later"
         )
     return Summary.model_validate_json(path.read_text(encoding="utf-8"))

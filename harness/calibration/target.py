@@ -117,7 +117,7 @@ def target_of(
         f"no value of {metric} is reached by {enough} of {len(curves)} seeds with a coefficient of "
         f"variation of at most {rule.max_variation:g} and by {rule.studies_fraction:.0%} of "
         f"studies, its median seed within {rule.latest_fraction:.0%} of the horizon",
-        "ask for a longer horizon with --horizon-steps",
+        "set a longer horizon with --horizon-steps",
     )
 
 

@@ -59,7 +59,7 @@ def audit(
     from harness.verification.audit import AuditedTrial, audit_trial, fastest_trials
 
     subject = subject_of(out)
-    records = subject.records_named(tuple(trial)) if trial else fastest_trials(subject.latest())
+    records = subject.find_records(tuple(trial)) if trial else fastest_trials(subject.latest())
     trials = [audit_trial(subject.locate(record.trial), seed, variant) for record in records]
     cores = registry.suite(records[0].trial.suite).hardware.cores
     place = store or out.with_name(f"{out.resolve().name}-audit")

@@ -34,15 +34,15 @@ class Subject:
     stores: tuple[Path, ...]
     board: BoardFolder | None = None
 
-    def records_named(self, names: Sequence[str]) -> list[TrialRecord]:
+    def find_records(self, names: Sequence[str]) -> list[TrialRecord]:
         """The records with these names (`harness.verification.rerun.chosen_records`).
 
         Raises:
             HarnessError: a name matches no trial, or several of one folder.
         """
-        return [self._record_named(name) for name in names]
+        return [self._find_record(name) for name in names]
 
-    def _record_named(self, name: str) -> TrialRecord:
+    def _find_record(self, name: str) -> TrialRecord:
         for store in self.stores[:-1]:
             try:
                 return chosen_records(store, (name,), with_flagged=False)[0]

@@ -91,7 +91,7 @@ def _board(path: Path) -> BoardFolder:
     board = BoardFolder(path)
     if not board.is_board:
         raise HarnessError(
-            f"'{path}' is no board",
+            f"'{path}' is not a board",
             f"begin one: {quote('harness', 'board', 'add', 'BUNDLE', '--to', path)}",
         )
     return board

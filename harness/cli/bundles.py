@@ -65,7 +65,7 @@ def _evidence(store: Path) -> Iterator[tuple[str, bytes]]:
     paths = record_paths(store)
     if not paths:
         raise HarnessError(
-            f"no trial lies in {store}", "`harness run --out DIR` writes trials into a folder"
+            f"no trials in {store}", "`harness run --out DIR` writes trials into a folder"
         )
     files = [store / LEDGER_FILE]
     files += [file for path in paths for file in (path, path.with_name(EVENTS_FILE))]
@@ -128,14 +128,14 @@ def unpack_bundle(bundle: Path, into: Path) -> Path:
         with tarfile.open(bundle, "r:gz") as archive:
             contents = _read(archive, bundle)
     except (OSError, tarfile.TarError, EOFError, ValueError) as error:
-        raise HarnessError(f"{bundle} is no bundle: {error}", HINT) from error
+        raise HarnessError(f"{bundle} is not a bundle: {error}", HINT) from error
     files = _manifest(contents.pop(MANIFEST, b""), bundle)
     for name in sorted(files.keys() ^ contents.keys()):
         what = "is missing" if name in files else "is in no manifest"
         raise HarnessError(f"{bundle}: {name} {what}", HINT)
     for name, content in contents.items():
         if hashlib.sha256(content).hexdigest() != files[name]:
-            raise HarnessError(f"{bundle}: {name} is not what the manifest says", HINT)
+            raise HarnessError(f"{bundle}: {name} differs from the manifest", HINT)
         place = into / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
@@ -161,11 +161,11 @@ def _read(archive: tarfile.TarFile, bundle: Path) -> dict[str, bytes]:
     for entry in archive:
         path = PurePosixPath(entry.name)
         if not entry.isfile() or path.is_absolute() or ".." in path.parts or len(path.parts) > 8:
-            raise HarnessError(f"{bundle}: '{entry.name}' is nothing that a bundle holds", HINT)
+            raise HarnessError(f"{bundle}: '{entry.name}' does not belong in a bundle", HINT)
         bytes_left -= entry.size
         file = archive.extractfile(entry)
         if bytes_left < 0 or file is None or entry.name in contents:
-            raise HarnessError(f"{bundle}: '{entry.name}' is there twice, or too large", HINT)
+            raise HarnessError(f"{bundle}: '{entry.name}' appears twice or is too large", HINT)
         contents[entry.name] = file.read()
     return contents
 
@@ -175,7 +175,7 @@ def _manifest(content: bytes, bundle: Path) -> dict[str, str]:
         manifest: Any = json.loads(content)
         form, files = manifest["form"], manifest["files"]
     except (ValueError, KeyError, TypeError) as error:
-        raise HarnessError(f"{bundle} is no bundle: it has no {MANIFEST}", HINT) from error
+        raise HarnessError(f"{bundle} is not a bundle: it has no {MANIFEST}", HINT) from error
     if form != FORM or not isinstance(files, dict):
         raise HarnessError(f"{bundle} has form {form}; this harness reads {FORM}", HINT)
     return files

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.estimate import DryRun, show_estimate
 from harness.cli.flag_groups import expand_groups
 from harness.cli.flags import DataDir, Device, FrameworkName, Sandbox, SuiteName, Workload
 from harness.cli.machine import say_on
 from harness.core.errors import HarnessError
-from harness.providers.table import DEFAULT_FRAMEWORK, DEFAULT_SANDBOX
+from harness.providers.table import CONCURRENT_EXECUTOR, DEFAULT_FRAMEWORK, DEFAULT_SANDBOX
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from harness.calibration.procedure import Calibration, Effort
     from harness.calibration.summary import Baseline, Summary
     from harness.core.console import PlainConsole
-    from harness.plan.plan import PlanRequest
+    from harness.plan.plan import Plan, PlanRequest
 
 
 Out = Annotated[
@@ -125,6 +126,7 @@ def calibrate(
     device: Device = None,
     sandbox: Sandbox = DEFAULT_SANDBOX,
     data_dir: DataDir = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Tune baselines, rerun each on fresh seeds, and derive target and budget.
 
@@ -140,26 +142,52 @@ def calibrate(
 
     if add + time + rerun + bool(check) > 1:
         raise HarnessError(
-            "--add, --time, --rerun and --check each do another thing", "run one after the other"
+            "--add, --time, --rerun and --check cannot be combined", "run one after the other"
         )
     request = _request(workload, arguments.names[0], suite, framework, device)
     options = run_options(sandbox, data_dir, threads, hardware_of(suite, workload).cores)
     store, console = out or Path("runs") / f"calibration-{suite}", PlainConsole()
     effort = arguments.effort(request)
     calibration = Calibration(request, effort, store, options, jobs, say_on(console))
+    if dry_run:
+        plan, place = _plan(calibration, check=check, add=add, time=time, rerun=rerun)
+        show_estimate(console, [plan], place, CONCURRENT_EXECUTOR, rate=None, is_json=False)
+        return
     with interruptible(store):
         if check:
             _check(console, calibration, check, write=write)
         elif add:
             _add(console, calibration, write=write)
+        elif time:
+            _finish(console, calibration.retime(_declared(calibration)), store, write=write)
+        elif rerun:
+            _finish(console, calibration.rerun(_declared(calibration)), store, write=write)
         else:
-            if time:
-                summary = calibration.retime(_declared_summary(calibration))
-            elif rerun:
-                summary = calibration.rerun(_declared_summary(calibration))
-            else:
-                summary = calibration.run()
-            _finish(console, summary, store, write=write)
+            _finish(console, calibration.run(), store, write=write)
+
+
+def _plan(
+    calibration: Calibration, *, check: int, add: bool, time: bool, rerun: bool
+) -> tuple[Plan, Path]:
+    """The trials that a calibration takes, and the folder of their records."""
+    from harness.calibration import forecast
+    from harness.calibration.check import check_plan
+    from harness.core.console import PlainConsole
+    from harness.plan.plan import Plan
+
+    store = calibration.store
+    if check:
+        store /= "check"
+        say, options = say_on(PlainConsole()), calibration.options
+        return check_plan(calibration.request, check, store, options, say), store
+    if not (add or time or rerun):
+        return Plan(forecast.calibration_trials(calibration)), store
+    baselines = _declared(calibration).baselines
+    if add:
+        return Plan(forecast.added_trials(calibration, baselines)), store
+    if time:
+        return Plan(forecast.timing_trials(calibration, baselines)), store
+    return Plan(forecast.seed_trials(calibration, baselines)), store
 
 
 def _request(
@@ -187,8 +215,8 @@ def _request(
     )
 
 
-def _declared_summary(calibration: Calibration) -> Summary:
-    """The path of the summary next to the workload."""
+def _declared(calibration: Calibration) -> Summary:
+    """The summary next to the workload."""
     from harness.calibration.summary import read_summary, summary_path
     from harness.providers.registry import workload
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +19,7 @@ from harness.cli.flags import (
     SuiteOfWorkloads,
     Threads,
 )
-from harness.cli.say import say
+from harness.cli.say import quote, say
 from harness.providers.table import DEFAULT_FRAMEWORK, DEFAULT_SANDBOX
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ def check(
     """Run a submission's first steps on each workload's model and check them in many ways.
 
     Exit code 0: all passed, perhaps with warnings; 1: something failed; 2: an error in the request.
+    If all passed, it ends with the command that trains it.
     """
     from harness.cli.machine import pick, run_options, say_on
     from harness.core.console import PlainConsole
@@ -62,6 +65,7 @@ def check(
     from harness.runs.check import check_submission
     from harness.submission.adjustment import searched_space, setting_of
 
+    flags = _run_flags(workload, suite, framework, settings, space)
     suite = suite or default_suite(workload or ())
     spec, console = suite_of(suite), PlainConsole(stderr=is_json)
     options = run_options(sandbox, data_dir, threads, spec.hardware.cores)
@@ -83,6 +87,32 @@ def check(
         _show(console, checks)
     if any(each.has_failed for each in checks):
         raise typer.Exit(FAILURE_EXIT)
+    if not is_json:
+        command = quote("harness", "run", "--submission", submission, *flags)
+        console.print(f"Next: {command}", soft_wrap=True)
+
+
+def _run_flags(
+    workloads: list[str] | None,
+    suite: str | None,
+    framework: str,
+    settings: list[str] | None,
+    space: Path | None,
+) -> Iterator[str]:
+    """The flags with which `harness run` trains what has been checked."""
+    from harness.providers.registry import add_suite, suite_files
+
+    for workload in workloads or ():
+        yield from ("--workload", workload)
+    if suite is not None:
+        files = {add_suite(file): str(file) for file in suite_files()}
+        yield from ("--suite", files.get(suite, suite))
+    if framework != DEFAULT_FRAMEWORK:
+        yield from ("--framework", framework)
+    for setting in settings or ():
+        yield from ("--set", setting)
+    if space is not None:
+        yield from ("--space", str(space))
 
 
 def document(submission: str, framework: str, checks: list[WorkloadCheck]) -> dict[str, object]:

@@ -85,7 +85,7 @@ def _arguments(texts: list[str], *, extras: str, is_cpu: bool) -> dict[str, str]
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
             raise HarnessError(
-                f"--build-arg {text} is no NAME=VALUE", "such as --build-arg PIP_FLAGS=--no-index"
+                f"--build-arg {text} is not NAME=VALUE", "such as --build-arg PIP_FLAGS=--no-index"
             )
         arguments[name] = value
     return arguments

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -83,7 +84,7 @@ def count_text(trials: int) -> str:
 
 def duration(seconds: float) -> str:
     """Seconds in words: hours, minutes and seconds."""
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, rest = divmod(max(round(seconds), math.ceil(min(1.0, seconds))), 60)
     hours, minutes = divmod(minutes, 60)
     parts = [f"{hours} h"] * (hours > 0) + [f"{minutes} min"] * (minutes > 0)
     return " ".join(parts + [f"{rest} s"] * (rest > 0 or not parts))

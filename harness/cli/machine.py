@@ -114,7 +114,7 @@ def run_options(
     SANDBOXES.entry(sandbox)
     if data_dir is not None and not data_dir.is_dir():
         raise HarnessError(
-            f"--data-dir {data_dir} is no folder",
+            f"--data-dir {data_dir} is not a folder",
             "harness data prepare --help says how to fill one",
         )
     if threads is not None and threads < 1:

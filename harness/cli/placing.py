@@ -57,6 +57,13 @@ def _lines(trial: Trial, store: Path, board: pd.DataFrame, *, has_reference: boo
         around = run[is_own | run["submission"].eq(REFERENCE)] if has_reference else own
         for place in places_of(around, board, "seconds", REFERENCE):
             yield from place.lines()
+        yield from _doubts(own)
     elif places:
         yield f"  in seconds, which takes {REFERENCE} before and after it:"
         yield f"  {places[0].again} --with-reference --out DIR"
+
+
+def _doubts(own: pd.DataFrame) -> Iterator[str]:
+    """What to say of seconds that other programs or the machine have made longer."""
+    if count := int((own["interference"].ne("") | own["contention"].ne("")).sum()):
+        yield f"  {count} of its {len(own)} trials are flagged, so its seconds are in doubt"

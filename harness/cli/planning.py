@@ -61,15 +61,19 @@ class PlanArguments:
     def __post_init__(self) -> None:
         if self.width is not None and self.variant != "base":
             raise HarnessError(
-                f"--variant {self.variant} does not go with --width {self.width}", "give one"
+                f"--variant {self.variant} cannot be combined with --width {self.width}",
+                "give one of them",
             )
 
     @cached_property
     def suite_spec(self) -> Suite:
-        """The suite; by default that of the workloads."""
-        from harness.providers.registry import default_suite, suite
+        """The suite; by default that of the workloads, whose names are checked."""
+        from harness.providers.registry import default_suite, require_workloads, suite
 
-        return suite(self.suite or default_suite(self.workload or ()))
+        names = self.workload or ()
+        spec = suite(self.suite or default_suite(names))
+        require_workloads(names, spec.name)
+        return spec
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -279,10 +283,21 @@ def _plan_line(plan: Plan) -> str:
     budget, count = plan.trials[0].budget, count_text(len(plan.trials))
     if budget.steps is not None:
         return f"plan: {count} of at most {budget.steps} steps"
-    return (
-        f"plan: {count} of at most {budget.runtime_s:.4g} s; at most "
-        f"{duration(plan.timed_s)} on the clock, {duration(plan.worst_case_s)} with warm-up"
-    )
+    return f"plan: {count} of at most {budget.runtime_s:.4g} s; {_longest_text([plan])}"
+
+
+def total_line(plans: Sequence[Plan]) -> str:
+    """What several plans take together; empty for a single one, and if they count steps."""
+    if len(plans) == 1 or any(plan.trials[0].budget.steps is not None for plan in plans):
+        return ""
+    count = count_text(sum(len(plan.trials) for plan in plans))
+    return f"in all: {count}; {_longest_text(plans)}"
+
+
+def _longest_text(plans: Sequence[Plan]) -> str:
+    timed_s = sum(plan.timed_s for plan in plans)
+    worst_case_s = sum(plan.worst_case_s for plan in plans)
+    return f"at most {duration(timed_s)} on the clock, {duration(worst_case_s)} with warm-up"
 
 
 def _speed_lines(budget: TrialBudget) -> tuple[str, ...]:

@@ -13,7 +13,13 @@ from harness.cli.flag_groups import expand_groups
 from harness.cli.flags import AsJson
 from harness.cli.places import Conduct, Place
 from harness.cli.placing import place_lines
-from harness.cli.planning import PlanArguments, plans_of, plans_there, plans_to_estimate
+from harness.cli.planning import (
+    PlanArguments,
+    plans_of,
+    plans_there,
+    plans_to_estimate,
+    total_line,
+)
 from harness.cli.say import quote, say
 from harness.cli.until_settled import settle
 from harness.core.errors import HarnessError
@@ -70,7 +76,7 @@ def run(
 
     if with_reference and (until_settled is not None or not place.is_serial):
         raise HarnessError(
-            "--with-reference runs one trial after the other on this machine",
+            "--with-reference runs trials one at a time on this machine",
             "leave out --executor, and --until-settled, which runs both in turn anyway",
         )
     console, store = PlainConsole(stderr=is_json), place.store(arguments)
@@ -94,6 +100,8 @@ def run(
         plans, options = _plans(
             console, arguments, store, options, executor, has_reference=with_reference
         )
+        if total := total_line(plans):
+            console.print(total)
         records = _run_all(console, plans, store, options, executor, outbox=outbox)
         _finish(console, records, store, has_reference=with_reference, is_json=is_json)
 
@@ -138,7 +146,7 @@ def _run_all(
         and any(unfinished_trials(plan.trials, store) for plan in plans)
         and (it := busy_remark())
     ):
-        console.print(f"note: {it}", style="yellow", soft_wrap=True)
+        console.print(f"note: {it}", style="yellow")
     return [
         _run(console, plan, store, options, executor, outbox=outbox, is_alone=len(plans) == 1)
         for plan in plans
@@ -211,6 +219,7 @@ def _finish(
         raise typer.Exit(NO_TRIAL_EXIT)
     first = own[0][0].trial
     if first.is_scored:
+        console.print()
         for line in place_lines(first, store, has_reference=has_reference):
             console.print(line, soft_wrap=True)
         console.print(f"Next: {quote('harness', 'score', store)}", soft_wrap=True)

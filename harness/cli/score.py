@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.analysis.scored import Source, load_board
+from harness.cli.say import quote, say
 from harness.core.files import write_whole
 from harness.core.text import csv_text
 
@@ -75,6 +76,8 @@ def score(
         print_misses(board, text)
     else:
         print_board(board, table, sure)
+        if out is not None:
+            say(f"Next: {quote('harness', 'report', out)}")
     if json is not None:
         document = board.to_json() | {"uncertainty": sure.to_json(board) if sure else None}
         write_whole(json, json_module.dumps(document, indent=1, allow_nan=False) + "\n")

@@ -55,7 +55,7 @@ def _verify(out: Path, round_file: Path | None, score: Path | None, *, every: bo
     round_ = read_round(round_file) if round_file else None
     seed = round_.seed if round_ else None
     if round_ is not None and seed is None:
-        raise HarnessError(f"{round_file} does not tell its seed", "harness round reveal SECRET")
+        raise HarnessError(f"{round_file} does not contain its seed", "harness round reveal SECRET")
     verification = verify_store(out)
     trials = [record.trial for record in verification.records]
     findings = [

@@ -36,7 +36,9 @@ def _read(file: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise HarnessError(f"cannot read the score {file}: {error}") from error
     if not isinstance(document, dict):
-        raise HarnessError(f"{file} is no score", "write one with: harness score OUT --json FILE")
+        raise HarnessError(
+            f"{file} is not a score", "write one with: harness score OUT --json FILE"
+        )
     return document
 
 
@@ -51,11 +53,11 @@ def _score(out: Path, document: dict[str, Any], file: Path) -> Scoreboard:
         flags = [str(flag).partition(":")[0] for flag in document["flags"]]
     except (KeyError, TypeError, ValidationError) as error:
         raise HarnessError(
-            f"{file} is no score: {error}", "write one with: harness score OUT --json FILE"
+            f"{file} is not a score: {error}", "write one with: harness score OUT --json FILE"
         ) from error
     if "normalised" in flags:
         raise HarnessError(
-            f"{file} is a normalised score: it rests on the records of two machines",
+            f"{file} is a normalised score: it is based on records of two machines",
             "score both folders again with --normalise and compare",
         )
     allowed_rules = tuple(name for name in flags if name in RULES)

@@ -252,7 +252,7 @@ def scalar_text(value: Any) -> str:
     """A constant with its type, and a comma: different constants give different texts."""
     kind = type(value)
     if kind not in SCALARS:
-        raise ValueError(f"{value!r} is no constant of Python or TOML")
+        raise ValueError(f"{value!r} is not a constant of Python or TOML")
     return f"{kind.__name__}{SCALARS[kind](value)},"
 
 

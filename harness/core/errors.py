@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
@@ -25,6 +26,11 @@ class HarnessError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def in_one_line(self) -> str:
+        """The message and the hint, whose lines are joined."""
+        return "; ".join(filter(None, (self.message, " ".join(self.hint.split()))))
+
     def __str__(self) -> str:
         message = displayable(self.message)  # values of others stand in it, which have no lines
         return f"{message}\n  {displayable(self.hint, lines=True)}" if self.hint else message
@@ -40,13 +46,47 @@ class CannotWriteError(HarnessError):
 
 
 class UnknownNameError(HarnessError):
-    """An unknown name; the message lists the known names and the closest one."""
+    """An unknown name; the message lists the known names and suggests one.
 
-    def __init__(self, kind: str, name: str, known_names: Iterable[str], hint: str = "") -> None:
+    Args:
+        kind: what the name should name, in words.
+        name: the unknown name.
+        known_names: the names to list.
+        hint: a further line.
+        guess: the name to suggest; by default the known name that is most similar.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        name: str,
+        known_names: Iterable[str],
+        hint: str = "",
+        *,
+        guess: str | None = None,
+    ) -> None:
         names = sorted(known_names)
-        near = difflib.get_close_matches(name, names, n=1)
-        guess = f"; did you mean '{near[0]}'?" if near else ""
-        choices = f"known: {', '.join(names)}" if names else f"no {kind} is known"
+        guess = nearest(name, names) if guess is None else guess
+        choices = listing("known", names) if names else f"no {kind} is known"
         super().__init__(
-            f"unknown {kind} '{name}'{guess}", "\n  ".join(filter(None, [choices, hint]))
+            f"unknown {kind} '{name}'{question(guess)}",
+            "\n  ".join(filter(None, [choices, hint])),
         )
+
+
+def listing(label: str, names: Iterable[str]) -> str:
+    """A label and names, wrapped so that indented by two they fit into 80 columns."""
+    text = f"{label}: {', '.join(names)}"
+    return textwrap.fill(
+        text, 78, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The most similar of some names; empty if none is similar."""
+    return next(iter(difflib.get_close_matches(name, sorted(names), n=1)), "")
+
+
+def question(guess: str) -> str:
+    """The end of a message that suggests a name; empty without one."""
+    return f"; did you mean '{guess}'?" if guess else ""

@@ -49,11 +49,11 @@ def _modules_of(root: Path, file: Path) -> Iterator[Path]:
     package: tuple[str, ...] = ()
     if file.is_relative_to(root):
         package = (root.name, *file.parent.relative_to(root).parts)
-        yield from _on_the_way(root, package[1:])
+        yield from files_run_by_import(root, package[1:])
     for node in imports_of(file.read_bytes()):
         for name in _dotted_names(node, package):
             if name[0] == root.name:
-                yield from _on_the_way(root, name[1:])
+                yield from files_run_by_import(root, name[1:])
 
 
 def _dotted_names(
@@ -68,13 +68,18 @@ def _dotted_names(
     yield from ((*module, alias.name) for alias in node.names)
 
 
-def _on_the_way(root: Path, names: tuple[str, ...]) -> Iterator[Path]:
-    """The files that importing a dotted name runs, for those of its parts that are modules."""
-    folder = root
-    for name in names:
-        if (folder / f"{name}.py").is_file():
-            yield folder / f"{name}.py"
+def files_run_by_import(folder: Path, parts: Iterable[str]) -> Iterator[Path]:
+    """The files that importing a dotted name from a folder runs, as far as its parts are modules.
+
+    Args:
+        folder: where the first part is looked for.
+        parts: of the name.
+    """
+    for part in parts:
+        init, module = folder / part / "__init__.py", folder / f"{part}.py"
+        if init.is_file():
+            yield init
+        elif module.is_file():
+            yield module
             return
-        folder /= name
-        if (folder / "__init__.py").is_file():
-            yield folder / "__init__.py"
+        folder /= part

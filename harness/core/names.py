@@ -23,7 +23,7 @@ def check_name(kind: str, name: str) -> str:
         return name
     excerpt = displayable(name[:SHOWN_LENGTH]) + ("..." if len(name) > SHOWN_LENGTH else "")
     raise HarnessError(
-        f"{kind} '{excerpt}' has a character that names do not have, or more than {LONGEST_NAME}",
+        f"{kind} '{excerpt}' has a character that names may not have, or more than {LONGEST_NAME}",
         f"allowed: letters a to z and A to Z, digits, '_', and after the first also '.', '+' and "
         f"'-'; at most {LONGEST_NAME} characters; rename it",
     )

@@ -18,8 +18,7 @@ class LiveDisplay:
     def __init__(self, console: PlainConsole) -> None:
         self._console = console
         self._progress: Progress | None = None
-        # No refresh thread: it would take time from the worker. Events come twice a second or more.
-        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._live = self._new_line()
 
     def note(self, text: str) -> None:
         """Show the remark on the live line."""
@@ -46,8 +45,13 @@ class LiveDisplay:
         self._console.print(_style(self._progress.last_line(record.result), colour))
 
     def close(self) -> None:
-        """Remove the live line."""
+        """Remove the live line; a further trial gets another, below what is printed until then."""
         self._live.stop()
+        self._live = self._new_line()
+
+    def _new_line(self) -> Live:
+        # No refresh thread: it would take time from the worker. Events come twice a second or more.
+        return Live(console=self._console, auto_refresh=False, transient=True)
 
     def _show(self) -> None:
         progress = self._progress

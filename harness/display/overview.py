@@ -80,7 +80,7 @@ class StoreReader:
         views = [self._view(path) for path in record_paths(self.store)]
         if not views:
             raise HarnessError(
-                f"no trial lies in {self.store}", "`harness run --out DIR` writes trials there"
+                f"no trials in {self.store}", "`harness run --out DIR` writes trials there"
             )
         entries = [EntryView(*key, tuple(trials)) for key, trials in _by_entry(views).items()]
         return tuple(sorted(entries, key=lambda entry: -entry.changed_s))

@@ -13,6 +13,8 @@ from harness.plan.trial import Trial, TrialRecord
 from harness.submission.reference import Scalar
 from workloads.targets import BaselineTarget
 
+FLAGGED = "*"
+"""Marks flagged trials in the table; a word would leave the points too narrow a column."""
 SHOWN_LINES = 6
 """Lines shown of a worker's log: a compiler, for example, reports its error at the end."""
 
@@ -49,7 +51,7 @@ def _row(record: TrialRecord, names: Iterable[str]) -> tuple[str, ...]:
     time = "-" if result.time_to_target_s is None else f"{result.time_to_target_s:.2f}"
     steps = result.steps if result.steps_to_target is None else result.steps_to_target
     best = "-" if result.best_metric is None else f"{result.best_metric:.4g}"
-    state = f"{result.state}, flagged" if result.flags else result.state
+    state = f"{result.state} {FLAGGED}" if result.flags else result.state
     return (*place, state, time, str(steps), best, point)
 
 
@@ -102,6 +104,8 @@ def describe_misses(records: Sequence[TrialRecord]) -> str:
     values = [result.best_metric for result in results if result.best_metric is not None]
     pick = max if target.direction == "maximize" else min
     nearest = f"; the nearest came to {pick(values):.4g}" if values else ""
+    if values and target.is_met_by(pick(values)):
+        nearest += ", but only after its budget had ended"
     return f"None of {len(results)} trials reached {target.metric} {target.value:.4g}{nearest}."
 
 
@@ -116,7 +120,7 @@ def reasons(records: Iterable[TrialRecord]) -> tuple[str, ...]:
         if result is not None and result.flags:
             what = "; ".join(result.flags)
             place = f"study {record.trial.study} trial {record.trial.trial}"
-            texts.setdefault(what, f"{place}, flagged: {what}")
+            texts.setdefault(what, f"{FLAGGED} {place}, flagged: {what}")
     return tuple(texts.values())
 
 

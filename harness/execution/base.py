@@ -116,6 +116,6 @@ def refuse_profile(executor: str, profile: Path | None) -> None:
     """
     if profile is not None:
         raise HarnessError(
-            f"executor '{executor}' has no profile, so {profile} says nothing to it",
+            f"executor '{executor}' takes no profile, so {profile} has no effect",
             "leave out --profile, or name the executor that it is for: --executor slurm or ray",
         )

@@ -30,15 +30,15 @@ def end_of(trial: Trial, store: Path) -> Checkpoint:
     log = read_log(folder)
     if log.end is None:
         raise HarnessError(
-            f"{trial.folder} has not ended in {store}, and what is to run begins at its end",
+            f"{trial.folder} has not ended in {store}, and the trials to run branch off its end",
             f"run it first: harness trial {folder / TRIAL_FILE} --store {store}",
         )
     checkpoint = read_checkpoint(folder, trial, log.events)
     if checkpoint is None or checkpoint.position.last.grid < trial.grid.points:
         raise HarnessError(
             f"{trial.folder} left no checkpoint at its end: {_why_none(log, log.end.result)}",
-            "a trial has one that trained to the end of its budget, with a submission whose state "
-            "can be kept; change what it trains with, or run it again: "
+            "a trial leaves one if it trained to the end of its budget and its submission's state "
+            "can be saved; change the submission, or run the trial again: "
             f"harness rerun {store} --trial {folder.name} --reason TEXT",
         )
     return checkpoint

@@ -52,7 +52,7 @@ class LocalExecutor:
         pending = unfinished_trials(trials, self._store)
         # Data are made before the first trial, so that no trial waits for its own.
         for number, trial in enumerate(pending, start=1):
-            self._display.note(f"data of trial {number} of {len(pending)}")
+            self._display.note(f"preparing data of trial {number} of {len(pending)}")
             prepare_data(trial, options)
         identities = {trial.identity for trial in pending}
         for number, trial in enumerate(trials, start=1):

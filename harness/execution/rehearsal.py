@@ -40,6 +40,8 @@ FOR_MATRICES = "2D parameters"
 FLAG, FLAG_ERRORS = "use_muon", ("use_muon", "__contains__ only supports Tensor")
 """A key of parameter groups that marks matrices, and texts in the errors of classes that need it.
 """
+UNKNOWN_NAME = "unknown name in module"
+"""How the error begins if a module has nothing of an import path's name."""
 SHOWN_LINES = 6
 """How many lines of the worker's log are shown if it died without an error report."""
 
@@ -124,7 +126,9 @@ def rehearse(resolved_trial: ResolvedTrial, options: RunOptions) -> str:
 def _advice(error: str, location: str) -> str:
     """The hint for an error of the submission."""
     if not is_import_path(location):
-        return "mend the submission and run the same command again"
+        return "fix the submission and run the same command again"
+    if error.startswith(UNKNOWN_NAME):
+        return "correct the name after the colon"
     name = f"my_{location.partition(':')[2].rpartition('.')[2].lower()}"
     if any(words in error for words in FLAG_ERRORS):
         return (
@@ -133,10 +137,10 @@ def _advice(error: str, location: str) -> str:
         )
     if FOR_MATRICES in error:
         return (
-            "where a class is for matrices alone, this writes a submission that gives it the "
-            f"hidden ones, and AdamW the rest:\n  harness new {name} --of {location}"
+            "if the class is only for matrices, this writes a submission that gives it the "
+            f"hidden ones and AdamW the rest:\n  harness new {name} --of {location}"
         )
-    return f"what a class needs besides, a build of a few lines gives it:\n  harness new {name}"
+    return f"a build of a few lines can pass a class what else it needs:\n  harness new {name}"
 
 
 def _first_steps(

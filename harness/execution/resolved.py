@@ -32,7 +32,7 @@ from harness.referee.diagnostics import Diagnostics, together, wanted_diagnostic
 from harness.referee.idle import IdleProbe
 from harness.referee.parts import part_size
 from harness.referee.statistics import BatchStatistics
-from harness.submission.resolution import LocatedSubmission, locate, worker_paths
+from harness.submission.planned import LocatedSubmission, locate, worker_paths
 from workloads.data.cache import prepare_instance
 from workloads.parameters import initial_buffers, initial_parameters
 from workloads.spec import SuiteWorkload

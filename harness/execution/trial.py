@@ -77,9 +77,9 @@ def _check_not_ended(ledger: Ledger, trial: Trial) -> None:
     """Refuse to rerun a trial that has ended but whose events are missing."""
     if (end := ledger.end_of(trial.identity)) is not None:
         raise HarnessError(
-            f"{trial.folder} has ended ('{end.state}', attempt {end.attempt}), says the "
-            "ledger, but its events do not",
-            "bring its folder back; or mark it as lost, and run it again: "
+            f"{trial.folder} has ended ('{end.state}', attempt {end.attempt}) according to the "
+            "ledger, but not according to its events",
+            "restore its folder, or mark it as lost and run it again: "
             f"harness rerun OUT --trial {Path(trial.folder).name} --reason TEXT",
         )
 
@@ -154,7 +154,7 @@ def _beginning(
         environment=resolved_trial.environment,
         threads=options.threads,
         sandbox=options.sandbox,
-        unenforced=tuple(confined_by.list_unenforced()),
+        unenforced=tuple(confined_by.list_unenforced_protections()),
         load_average=os.getloadavg()[0],
     )
     if (image := confined_by.image) is not None:

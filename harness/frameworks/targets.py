@@ -24,7 +24,7 @@ def check_targets(loss: str, splits: Mapping[str, Examples]) -> None:
             kind = "integers" if wants_classes else "float32"
             raise HarnessError(
                 f"the targets of split '{name}' are {dtype}; loss {loss} takes {kind}",
-                "write them so in the workload's data.py",
+                "convert them in the workload's data.py",
             )
 
 

@@ -50,8 +50,8 @@ def ready(device: str, needs: Needs) -> Gpu:
             _check_others(driver, gpu, device)
         except nvml.NvmlError as error:
             raise HarnessError(
-                f"the NVIDIA driver does not tell how {device} does: {error}",
-                "see what nvidia-smi says of it",
+                f"the NVIDIA driver does not report the state of {device}: {error}",
+                "see what nvidia-smi reports for it",
             ) from error
     _check_memory(gpu, needs)
     if needs.is_compiled:
@@ -63,7 +63,7 @@ def _check_wheel(driver: Nvml, needs: Needs) -> None:
     name, built_for = needs.framework, needs.wheel_cuda
     if built_for is None:
         raise HarnessError(
-            f"the installed {name} is for processors alone",
+            f"the installed {name} is CPU-only",
             f"install {name} for CUDA, see the README's part on GPUs; or run with --device cpu",
         )
     newest = driver.cuda()
@@ -83,8 +83,8 @@ def _check_mode(gpu: Gpu) -> None:
         )
     if is_shared_by_service():
         raise HarnessError(
-            "CUDA's Multi-Process Service runs: the referee could not tell a busy GPU from an idle",
-            "end it: echo quit | nvidia-cuda-mps-control",
+            "CUDA's Multi-Process Service runs, so the referee cannot tell whether a GPU is busy",
+            "stop it: echo quit | nvidia-cuda-mps-control",
         )
 
 
@@ -108,7 +108,7 @@ def _check_others(driver: Nvml, gpu: Gpu, device: str) -> None:
     who = f"{others} processes compute on it" if others else f"{use} % of it are in use"
     raise HarnessError(
         f"{device}, {gpu.name}, is busy: {who}",
-        "nvidia-smi names them; wait for their end, or name another GPU: --device cuda:1",
+        "nvidia-smi lists them; wait for them to finish, or use another GPU: --device cuda:1",
     )
 
 

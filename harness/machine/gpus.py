@@ -37,7 +37,7 @@ def choose(device: str, gpus: Sequence[Gpu]) -> Gpu:
         return visible_gpus[number]
     if not visible_gpus and gpus:
         raise HarnessError(
-            f"{VISIBLE} is {os.environ.get(VISIBLE)!r}, which shows none of {len(gpus)} GPUs",
+            f"{VISIBLE} is {os.environ.get(VISIBLE)!r}, which hides all {len(gpus)} GPUs",
             f"unset it, or name one as nvidia-smi -L does: {gpus[0].uuid}",
         )
     names = (
@@ -119,8 +119,8 @@ def claim(device: str) -> Iterator[None]:
     except OSError as error:
         holder.close()
         raise HarnessError(
-            f"another trial runs on {device}, {gpu.name} ({gpu.uuid}); on the clock there is one",
-            "wait for its end, or name another GPU: --device cuda:1",
+            f"another trial runs on {device}, {gpu.name} ({gpu.uuid}); only one may be timed",
+            "wait for it to finish, or use another GPU: --device cuda:1",
         ) from error
     with holder:
         yield

@@ -197,7 +197,7 @@ def open_library() -> Iterator[Nvml]:
         ) from error
     if code := library.nvmlInit_v2():
         raise HarnessError(
-            f"the NVIDIA driver does not answer: nvmlInit_v2 gave {code}",
+            f"the NVIDIA driver does not answer: nvmlInit_v2 returned {code}",
             "see what nvidia-smi says; after an update of the driver the machine must be restarted",
         )
     try:

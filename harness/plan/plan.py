@@ -110,8 +110,7 @@ def workload_at(request: PlanRequest) -> SuiteWorkload:
         UnknownNameError: the suite, the workload in it or the variant is not known.
     """
     suite = registry.suite(request.suite)
-    if request.workload not in registry.workload_names():
-        raise UnknownNameError("workload", request.workload, registry.workload_names())
+    registry.require_workloads([request.workload], suite.name)
     if request.workload not in suite.workloads:
         raise UnknownNameError(f"workload of suite {suite.name}", request.workload, suite.workloads)
     size = registry.workload(request.workload).at(suite.name)
@@ -131,8 +130,8 @@ def _require_installed(framework: Framework) -> None:
 def _counts(rules: Ruleset, request: PlanRequest) -> Ruleset:
     if request.ruleset == "self" and request.trials not in (None, 1):
         raise HarnessError(
-            f"--trials {request.trials} does not go with --ruleset self",
-            "a self-tuning submission has one trial a study; ask for more --studies",
+            f"--trials {request.trials} cannot be combined with --ruleset self",
+            "a self-tuning submission has one trial per study; raise --studies instead",
         )
     if not (request.budget_scale > 0.0 and math.isfinite(request.budget_scale)):
         raise HarnessError(

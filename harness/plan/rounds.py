@@ -42,7 +42,7 @@ def draw_round(name: str, folder: Path) -> tuple[Path, Path]:
         round_ = Round(name=name, drawn=day, commitment=commitment(seed), seed=seed)
     except ValidationError as error:
         raise HarnessError(
-            f"'{name}' cannot be a round's name", "letters, digits, '-', '_' and '.'; at most 64"
+            f"'{name}' is not a valid round name", "letters, digits, '-', '_' and '.'; at most 64"
         ) from error
     public, secret = folder / f"{name}.round.json", folder / f"{name}.secret.json"
     _create(secret, round_, mode=0o600)
@@ -62,11 +62,11 @@ def reveal_round(secret: Path) -> Path:
     """
     round_ = read_round(secret)
     if round_.seed is None:
-        raise HarnessError(f"{secret} holds no seed", "reveal the file NAME.secret.json")
+        raise HarnessError(f"{secret} contains no seed", "reveal the file NAME.secret.json")
     public = secret.with_name(f"{round_.name}.round.json")
     if read_round(public).commitment != round_.commitment:
         raise HarnessError(
-            f"{public} commits to another seed than {secret} holds", "the round is void"
+            f"{public} commits to a different seed than {secret} contains", "the round is void"
         )
     draft = public.with_name(f".{public.name}.{os.getpid()}")
     _create(draft, round_, mode=0o644)
@@ -92,10 +92,10 @@ def read_round(path: Path) -> Round:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "the whole file"
         raise HarnessError(
-            f"{path} is no round: {key}: {first['msg']}", "make one with: harness round new NAME"
+            f"{path} is not a round: {key}: {first['msg']}", "make one with: harness round new NAME"
         ) from error
     if round_.seed is not None and commitment(round_.seed) != round_.commitment:
-        raise HarnessError(f"{path}: the seed does not fit the commitment", "the round is void")
+        raise HarnessError(f"{path}: the seed does not match the commitment", "the round is void")
     return round_
 
 
@@ -110,7 +110,7 @@ def seed_of(text: str) -> str:
     path = Path(text[1:]).expanduser()
     seed = read_round(path).seed
     if seed is None:
-        raise HarnessError(f"{path} does not tell its seed", "give the file NAME.secret.json")
+        raise HarnessError(f"{path} does not contain its seed", "give the file NAME.secret.json")
     return seed
 
 

@@ -205,8 +205,8 @@ class Branch(Frozen):
         own, trunks = trial.submission, self.trunk.submission
         if self.keeps == "state" and own.content_hash != trunks.content_hash:
             raise ValueError(
-                f"a branch of '{own.name}' cannot go on in the state of '{trunks.name}'; give it "
-                'keeps = "weights"'
+                f"a branch of '{own.name}' cannot continue from the state of "
+                f"'{trunks.name}'; give it keeps = \"weights\""
             )
 
 

@@ -12,7 +12,7 @@ from types import ModuleType
 
 from harness.core.canonical import sha256_json
 from harness.core.content import sha256_content, table_text
-from harness.core.errors import HarnessError, UnknownNameError
+from harness.core.errors import HarnessError, UnknownNameError, nearest
 from harness.core.imports import reachable_files
 from harness.core.modules import spec_of
 from harness.providers.table import SUBMISSIONS, SUITES, WORKLOADS, WORKLOADS_ROOT
@@ -127,7 +127,7 @@ def _folder(package: str) -> Path:
     spec = spec_of(package)
     if spec is None or not spec.submodule_search_locations:
         raise HarnessError(
-            f"key 'modules' is '{package}', which is no package",
+            f"key 'modules' is '{package}', which is not a package",
             "name the package that holds model.py, or leave it out",
         )
     return Path(spec.submodule_search_locations[0])
@@ -140,8 +140,27 @@ def workload_names() -> tuple[str, ...]:
 
 @cache
 def workload(name: str) -> Workload:
-    """The workload of a name."""
+    """The workload of a name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    require_workloads([name], DEFAULT_SUITE)
     return Workload(name, WORKLOADS.entry(name).value, WORKLOADS.folder(name))
+
+
+def require_workloads(names: Iterable[str], suite_name: str) -> None:
+    """Check that workloads are known, in this suite or another.
+
+    Raises:
+        UnknownNameError: one is not; the message lists those of the suite.
+    """
+    for name in names:
+        if name not in WORKLOADS.shipped_values and name not in workload_names():
+            own = suite(suite_name).workloads
+            hint = f"these are suite {suite_name}'s; `harness list workloads` shows all"
+            guess = nearest(name, own) or nearest(name, workload_names())
+            raise UnknownNameError("workload", name, own, hint, guess=guess)
 
 
 def hardware_of(suite_name: str, workload_name: str) -> Hardware:
@@ -206,7 +225,7 @@ def add_suite(file: Path) -> str:
     spec = read_toml(file, Suite)
     if spec.name in suite_names() and suite(spec.name) != spec:
         raise HarnessError(
-            f"{file}: key 'name' is '{spec.name}', which another suite has",
+            f"{file}: key 'name' is '{spec.name}', which another suite already uses",
             "give it a name of its own, under which workload.toml declares the sizes",
         )
     _suite_files[spec.name] = file

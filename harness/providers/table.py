@@ -60,8 +60,8 @@ class Kind:
         for entry in sorted(entry_points(group=self.group)):
             if entry.name in entries:
                 raise HarnessError(
-                    f"entry point '{entry.name} = {entry.value}' of {self.group} has a name that "
-                    f"'{entries[entry.name].value}' has already",
+                    f"entry point '{entry.name} = {entry.value}' of {self.group} has the same name "
+                    f"as '{entries[entry.name].value}'",
                     "rename it in its package, or uninstall that package",
                 )
             entries[entry.name] = entry
@@ -102,7 +102,7 @@ class Kind:
                 raise
             raise HarnessError(
                 f"entry point '{name} = {entry.value}' of {self.group} cannot be loaded: {error}",
-                "mend or uninstall its package",
+                "fix or uninstall its package",
             ) from error
 
     def folder(self, name: str) -> Path:
@@ -116,7 +116,7 @@ class Kind:
         spec = spec_of(entry.value)
         if spec is None or not spec.submodule_search_locations:
             raise HarnessError(
-                f"entry point '{name} = {entry.value}' of {self.group} is no package"
+                f"entry point '{name} = {entry.value}' of {self.group} is not a package"
             )
         return Path(spec.submodule_search_locations[0])
 

@@ -103,7 +103,7 @@ def chain_of(log: bytes, path: Path) -> list[RawLine]:
         previous = chain[-1].hash if chain else GENESIS
         if line is None or (line.previous, line.seq) != (previous, len(chain)):
             raise BrokenChainError(
-                f"{path}, line {number}: the event does not fit the chain", DAMAGE_HINT
+                f"{path}, line {number}: the event does not match the hash chain", DAMAGE_HINT
             )
         chain.append(line)
     return chain
@@ -130,7 +130,9 @@ def last_line(path: Path) -> tuple[RawLine | None, int]:
         return None, 0
     line = parse_line(whole.rpartition(b"\n")[2])
     if line is None:
-        raise BrokenChainError(f"{path}, last line: the event does not fit the chain", DAMAGE_HINT)
+        raise BrokenChainError(
+            f"{path}, last line: the event does not match the hash chain", DAMAGE_HINT
+        )
     return line, end - len(rest)
 
 

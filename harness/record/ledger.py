@@ -116,7 +116,7 @@ class Ledger:
     def _parse(self, content: bytes) -> RawLine:
         line = parse_line(content)
         if line is None:
-            raise BrokenChainError(f"{self._path}: the entry does not fit its hash", DAMAGE_HINT)
+            raise BrokenChainError(f"{self._path}: the entry does not match its hash", DAMAGE_HINT)
         return line
 
     @contextmanager

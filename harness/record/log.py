@@ -100,7 +100,7 @@ def line_of(line: RawLine, path: Path, schema: TypeAdapter[D]) -> Line[D]:
         SchemaError: it is not a valid event.
     """
     if "kind" in line.data:
-        raise _event_error(path, line, f"{line.kind}: 'kind' is no key of its data")
+        raise _event_error(path, line, f"{line.kind}: 'kind' is not a key of its data")
     try:
         text = canonical_json({**line.data, "kind": line.kind})
         data = schema.validate_json(text, strict=True)

@@ -70,7 +70,7 @@ def withdraw_plan(store: Path, reason: str) -> tuple[Trial, ...]:
             read or written.
     """
     if not reason.strip():
-        raise HarnessError("a plan is withdrawn for a reason", "say it with --reason TEXT")
+        raise HarnessError("withdrawing a plan needs a reason", "give it with --reason TEXT")
     ledger, trials = Ledger(store), list[Trial]()
     for path in record_paths(store):
         if (record := read_record(path)).result is not None or ledger.attempts(record.identity):

@@ -123,7 +123,7 @@ def _record(path: Path, text: str) -> TrialRecord:
             first = as_record.errors()[0]
             key = ".".join(str(part) for part in first["loc"]) or "the whole file"
             raise HarnessError(
-                f"{path} is no trial: {key}: {first['msg']}",
+                f"{path} is not a trial: {key}: {first['msg']}",
                 "`harness run` writes a trial.json into the folder of each trial",
             ) from as_record
         return TrialRecord(identity=trial.identity, trial=trial)

@@ -82,7 +82,7 @@ class ResultRows:
         frame = self._rows.frame()
         if frame.empty:
             raise HarnessError(
-                f"no trial lies in {store}", "`harness run --out DIR` writes trials into a folder"
+                f"no trials in {store}", "`harness run --out DIR` writes trials into a folder"
             )
         return with_marks(frame, audits)
 

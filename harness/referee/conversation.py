@@ -99,7 +99,7 @@ class Conversation:
         if isinstance(message, Failed):
             self._fail(message)
         if not isinstance(message, kind):
-            raise WireError(f"the worker sent {message.kind} where it had to {task}")
+            raise WireError(f"the worker sent {message.kind} when it had to {task}")
         return message, tensors
 
     def refuse_unasked(self) -> None:

@@ -23,7 +23,7 @@ Neighbouring snapshots find the same examples hard. Once one of the trial's snap
 evaluated on the whole split, the others are therefore estimated by their difference from it, the
 difference estimator of survey sampling (Cochran, Sampling Techniques, 1977, section 7.9): that
 snapshot's mean over the whole split plus the mean difference over the first n examples, with s the
-standard deviation of the differences. On `lm` it is an eighth of that of the values. If half of the
+standard deviation of the differences. On `lm` it is a ninth of that of the values. If half of the
 split decides nothing, all of it is evaluated: the next snapshots are then compared with this one.
 
 Few examples may contain no error by chance, so an accuracy's s is at least its value at the target;
@@ -96,14 +96,14 @@ def estimate(values: Values, of: int, beside: Values | None = None) -> Estimate:
             there is none to compare with.
     """
     count = len(values)
-    is_difference = beside is not None and count < of
-    start, differing = 0.0, values
-    if beside is not None and is_difference:
-        start, differing = float(beside.mean()), values - beside[:count]
+    other = beside if count < of else None
+    start, differences = 0.0, values
+    if other is not None:
+        start, differences = float(other.mean()), values - other[:count]
     with np.errstate(invalid="ignore", over="ignore"):
-        deviation = float(np.std(differing, ddof=1)) if count > 1 else math.nan
-        mean = start + float(differing.mean())
-    return Estimate(mean, deviation * _scale(count, of), count, of, is_difference)
+        deviation = float(np.std(differences, ddof=1)) if count > 1 else math.nan
+        mean = start + float(differences.mean())
+    return Estimate(mean, deviation * _scale(count, of), count, of, other is not None)
 
 
 def certainty(part: Estimate, target: AnyTarget) -> Certainty | None:

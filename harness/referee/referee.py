@@ -118,12 +118,12 @@ class Referee:
         try:
             return self._phases(checkpoint)
         except RankKilledError as end:
-            return self._why_it_died(printable(end.reason))
+            return self._explain_death(printable(end.reason))
         except TrialEndedError as end:
             return end.state, printable(end.reason)
         except WireClosedError:
             reason = self._worker.exit_reason(EXIT_TIMEOUT_S)
-            return self._why_it_died(reason if self._context.ranks == 1 else f"rank 0: {reason}")
+            return self._explain_death(reason if self._context.ranks == 1 else f"rank 0: {reason}")
         except WireTimeoutError as error:
             return "hung", str(error)
         except WireError as error:
@@ -264,7 +264,7 @@ class Referee:
             self._clock.stop()
             self._clock.resume(position.timed_s, position.others_s)
 
-    def _why_it_died(self, reason: str) -> tuple[State, str]:
+    def _explain_death(self, reason: str) -> tuple[State, str]:
         if self._monitor.kernel_has_killed():
             return "out_of_memory", f"the kernel ran out of memory: {reason}"
         return "crashed", f"the worker ended: {reason}"

@@ -56,7 +56,7 @@ def _allocate(size: int) -> mmap.mmap | None:
         memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     except OSError as error:
         raise CannotWriteError(
-            f"cannot take {size} bytes of memory for snapshots: {error.strerror}",
+            f"cannot allocate {size} bytes of memory for snapshots: {error.strerror}",
             "let fewer trials run at once, or use a machine with more memory",
         ) from error
     with suppress(OSError):

@@ -113,7 +113,7 @@ def _check(resolved_trial: ResolvedTrial, options: RunOptions, *, is_brief: bool
     if isinstance(answer, Failed):
         return _failure(error_text(answer))
     if not isinstance(answer, Checked):
-        raise HarnessError(f"the worker said {answer.kind} where it had to check")
+        raise HarnessError(f"the worker sent {answer.kind} instead of a check's result")
     return answer
 
 

@@ -81,7 +81,7 @@ def _check_alike(requests: Sequence[PlanRequest]) -> None:
     if len(by_device) == 1:
         return
     raise HarnessError(
-        "the workloads are meant for different devices, which no machine is planned on at once: "
+        "the workloads are meant for different devices and cannot be planned on one machine: "
         + "; ".join(f"{', '.join(names)} on {device}" for device, names in by_device.items()),
         "one command for each: "
         + "; ".join(" ".join(f"--workload {name}" for name in each) for each in by_device.values()),

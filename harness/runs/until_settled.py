@@ -40,14 +40,14 @@ class Pair:
     def __post_init__(self) -> None:
         if self.names[0] == self.names[1]:
             raise HarnessError(
-                f"both submissions are called '{self.names[0]}', which makes them one on a board",
+                f"both submissions are called '{self.names[0]}', so they share an entry",
                 "copy one of them to a folder of another name",
             )
         variant = self.mine[0].trials[0].variant
         if variant != "base":
             raise HarnessError(
-                f"--until-settled does not go with --variant {variant}, which counts only with "
-                "its base",
+                f"--until-settled cannot be combined with --variant {variant}, which counts only "
+                "with its base",
                 "leave out --variant",
             )
 
@@ -87,7 +87,7 @@ class Pair:
                 own, allowed_rules=(HELD_RULE,) if is_scored else (HELD_RULE, "unscored-trials")
             )
         except HarnessError as error:
-            hint = "run both alike, into a folder of their own: --out DIR"
+            hint = "run both with the same settings, into a folder of their own: --out DIR"
             raise HarnessError(error.message, hint) from error
         test = compare_sequentially(board.times, *self.names, board.rules)
         return Look(test, board.flags)
@@ -143,7 +143,7 @@ def most_studies(studies: int | None) -> int:
     """
     if studies is not None and studies < FIRST_LOOK:
         raise HarnessError(
-            f"--studies {studies} leaves nothing to settle: one study says nothing of the noise",
+            f"--studies {studies} is too few: one study says nothing about the noise",
             f"give at least --studies {FIRST_LOOK}, or leave it out for at most {MOST}",
         )
     return MOST if studies is None else studies

@@ -39,7 +39,7 @@ def with_reference(own: Plan, request: PlanRequest, store: Path) -> Plan:
     name = own.trials[0].submission.name
     if name == REFERENCE:
         raise HarnessError(
-            f"--with-reference runs {REFERENCE} beside a submission, which is itself called so",
+            f"--with-reference runs {REFERENCE} next to a submission, and this one has that name",
             "leave it out, or copy the submission to a folder of another name",
         )
     pending = unfinished_trials(own.trials, store)

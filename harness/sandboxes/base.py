@@ -111,6 +111,6 @@ class Sandbox(Protocol):
         """Start a worker that waits for HELLO."""
         ...
 
-    def list_unenforced(self) -> tuple[str, ...]:
+    def list_unenforced_protections(self) -> tuple[str, ...]:
         """The protections that this sandbox does not enforce, for the record."""
         ...

@@ -190,7 +190,7 @@ class PlainSandbox:
         worker.ranks = confinement.ranks
         return worker
 
-    def list_unenforced(self) -> tuple[str, ...]:
+    def list_unenforced_protections(self) -> tuple[str, ...]:
         """Named in every record."""
         return (
             "network access",

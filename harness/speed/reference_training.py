@@ -147,7 +147,7 @@ def measurement_of(attempt: Attempt | None, workload: str) -> Measurement:
         raise TooFewRoundsError(
             f"reference training on {workload} made {end.result.steps} steps in "
             f"{end.result.timed_s:.0f} s, too few to time",
-            "let this machine be idle, or run the workload on a faster one",
+            "leave this machine idle, or run the workload on a faster one",
         )
     first, *rest = rounds  # the first has the loading of the data in it
     low_s, step_s, high_s = quantiles([one.step_s for one in rest], n=4, method="inclusive")

@@ -186,7 +186,7 @@ def _why_no_gpu(device: str) -> str:
     try:
         ready(device, needs)
     except HarnessError as error:
-        return f"{error.message}; {error.hint}"
+        return error.in_one_line
     return ""
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from harness.core.errors import HarnessError, UnknownNameError
+from harness.core.errors import HarnessError, UnknownNameError, listing, nearest
 from harness.core.names import check_name
 from harness.submission.algoperf.space import with_tuning_space
-from harness.submission.options import options_of
+from harness.submission.options import SYNONYMS, options_of
 from harness.submission.reference import Scalar
 from harness.submission.resolution import ResolvedSubmission, resolve
 from harness.submission.space import Space, read_space
@@ -38,7 +38,7 @@ def setting_of(text: str) -> tuple[str, Scalar]:
     except ValidationError as error:
         raise HarnessError(
             f"--set {text}: {error.errors()[0]['msg'].removeprefix('Value error, ')}",
-            "allowed: a finite number, true, false or a text",
+            "allowed: a finite number, true, false or a string",
         ) from error
 
 
@@ -53,7 +53,7 @@ def searched_space(file: Path, submission: str) -> Space:
         HarnessError: it is missing or malformed.
     """
     if not file.is_file():
-        raise HarnessError(f"--space {file} is no file", "give a space.toml, or AlgoPerf's JSON")
+        raise HarnessError(f"--space {file} is not a file", "give a space.toml, or AlgoPerf's JSON")
     if file.suffix != ".json":
         return read_space(file)
     try:
@@ -61,6 +61,28 @@ def searched_space(file: Path, submission: str) -> Space:
     except OSError as error:
         raise HarnessError(f"cannot read {file}: {error.strerror}") from error
     return with_tuning_space(resolve(submission).space, text, file)
+
+
+def _check_known(name: str, space: Space, *, accepts_any: bool) -> None:
+    """Check that a hyperparameter can be set.
+
+    Args:
+        name: its name.
+        space: has the hyperparameters that there are.
+        accepts_any: whether it may be an argument that the space does not name.
+
+    Raises:
+        UnknownNameError: it cannot, or is another name of a hyperparameter of the space.
+    """
+    own, options = space.default, options_of(space.default)
+    if name in (*own, *options):
+        return
+    meant = next((known for known in own if name in SYNONYMS.get(known, ())), "")
+    if accepts_any and not (meant and name == SYNONYMS[meant][0]):
+        return
+    guess = meant or nearest(name, [*own, *options])
+    hint = "" if accepts_any else listing("options of every optimizer", sorted(options))
+    raise UnknownNameError("hyperparameter", name, own, hint, guess=guess)
 
 
 def adjust(
@@ -81,10 +103,8 @@ def adjust(
         UnknownNameError: there is no hyperparameter of a name.
     """
     new_space = space or submission.space
-    names = (*new_space.default, *options_of(new_space.default))
     for name in settings:
-        if name not in names and not submission.is_import_path:
-            raise UnknownNameError("hyperparameter", name, names)
+        _check_known(name, new_space, accepts_any=submission.is_import_path)
     dimensions = {name: of for name, of in new_space.space.items() if name not in settings}
     changes = {
         "default": {**new_space.default, **settings},

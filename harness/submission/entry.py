@@ -22,17 +22,11 @@ from typing import Protocol, SupportsFloat, cast
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.providers.table import SUBMISSIONS_ROOT
 from harness.submission.interface import Hyperparameters, Problem, Stream
-from harness.submission.options import AROUND
+from harness.submission.options import AROUND, SYNONYMS
 from harness.submission.parametrisation import RULES
 from harness.submission.state import ArrayT
 
 IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-
-_SYNONYMS = {
-    "learning_rate": ("lr", "alpha", "eta", "step_size"),
-    "weight_decay": ("wd", "decay", "weight_decay_rate"),
-}
-"""Other names that optimizer classes use for these arguments."""
 
 _AROUND = frozenset({*AROUND, "horizon", "rest_cooldown"})
 """Options that the harness applies itself: they are not passed to the class."""
@@ -75,7 +69,7 @@ def import_object(location: str) -> object:
             raise
         raise HarnessError(
             f"'{location}': no module '{error.name}' is installed",
-            "install the package that has it, whose name may be another",
+            "install the package that provides it, which may have another name",
         ) from error
     return _attribute(module, f"module {module_name}", name)
 
@@ -85,7 +79,7 @@ def _attribute(holder: object, label: str, name: str) -> object:
     value = holder
     for part in name.split("."):
         if not hasattr(value, part):
-            names = [names for names in dir(value) if not names.startswith("_")]
+            names = [each for each in dir(value) if not each.startswith("_")]
             raise UnknownNameError(f"name in {label}", part, names)
         value, label = getattr(value, part), f"{label.removeprefix('module ')}.{part}"
     return value
@@ -189,6 +183,14 @@ def complete_class(kind: type[object], place: str) -> type[BareSubmission[ArrayT
     return cast("type[BareSubmission[ArrayT]]", kind)
 
 
+def returned(value: object) -> str:
+    """What a function returned that should return something else, in words."""
+    if value is None:
+        return "returned nothing"
+    kind = value if isinstance(value, type) else type(value)
+    return f"returned {'the class ' if kind is value else ''}{kind.__name__}"
+
+
 def rules_of(module: ModuleType) -> Collection[str]:
     """The parametrisation rules that a module's `build` supports; all, if it names none."""
     rules: Collection[str] = getattr(module, "PARAMETRISATION_RULES", RULES)
@@ -207,21 +209,27 @@ def arguments(
             `**kwargs` gets it.
 
     Raises:
-        HarnessError: it does not accept a hyperparameter, which would then have no effect.
+        HarnessError: it does not accept a hyperparameter, which would then have no effect, or two
+            of them are the same argument.
     """
     parameters = inspect.signature(function).parameters
     passes_on = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
-    keywords: dict[str, object] = {}
+    label = getattr(function, "__name__", function)
+    keywords, sources = dict[str, object](), dict[str, str]()
     for name in hyperparameters:
-        synonyms = (name, *_SYNONYMS.get(name, ()))
-        argument = next((synonym for synonym in synonyms if synonym in parameters), None)
+        argument = next((a for a in (name, *SYNONYMS.get(name, ())) if a in parameters), None)
         if argument is None and passes_on and name not in _AROUND:
             argument = rate_name if name == "learning_rate" else name
+        if argument is not None and argument in keywords:
+            raise HarnessError(
+                f"{sources[argument]} and {name} are the same argument of {label}, its {argument}",
+                "leave out the second: an import path always has learning_rate and weight_decay",
+            )
         if argument is not None:
-            keywords[argument] = hyperparameters[name]
+            keywords[argument], sources[argument] = hyperparameters[name], name
         elif name not in _AROUND and name != _LEFT_OUT:
             raise HarnessError(
-                f"{getattr(function, '__name__', function)} takes no {name.replace('_', ' ')}; it "
+                f"{label} takes no {name.replace('_', ' ')}; it "
                 f"takes: {', '.join(parameters) or 'nothing'}",
                 "write build(problem, hyperparameters) with a space.toml of what it does take",
             )

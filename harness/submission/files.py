@@ -79,7 +79,7 @@ def check_size(root: Path, size: int) -> None:
         raise TooLargeError(
             f"the submission in {root} has more than {CONTENT_LIMIT_BYTES} bytes of files",
             f"code and text of at most {CONTENT_LIMIT_BYTES} bytes are allowed, the files' names "
-            "included; hidden files and __pycache__ do not count, and are not there when it runs",
+            "included; hidden files and __pycache__ do not count and are not there when it runs",
         )
 
 
@@ -117,7 +117,7 @@ def _kind_error(path: Path, mode: int) -> HarnessError:
     kind = _KINDS.get(stat.S_IFMT(mode), "no regular file")
     where = f" to {path.readlink()}" if stat.S_ISLNK(mode) else ""
     return HarnessError(
-        f"{path} is {kind}{where}; a submission holds regular files alone",
+        f"{path} is {kind}{where}; a submission may contain only regular files",
         "only these are counted and hashed: copy what is needed into the folder, or leave it out",
     )
 

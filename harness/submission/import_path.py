@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from harness.core.canonical import sha256_json
 from harness.core.content import sha256_bytes, sha256_contents
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, nearest, question
 from harness.core.modules import spec_of
 from harness.submission.distributions import installed_hash, owners_of
 from harness.submission.files import Contents, read_folder
@@ -71,7 +71,7 @@ def _check_path(text: str) -> str:
     parts = (*module.split("."), *attribute.split("."))
     if not all(part.isidentifier() and part.isascii() for part in parts):
         raise HarnessError(
-            f"'{text[:LONGEST_PATH]}' is no import path",
+            f"'{text[:LONGEST_PATH]}' is not an import path",
             "write module:Class, for example torch.optim:Adagrad",
         )
     if len(text) > LONGEST_PATH:
@@ -97,10 +97,12 @@ def _top_of(name: str, here: Path) -> tuple[str, Path]:
         if spec is None and number > 1 and place is not None and place.is_file():
             break  # an attribute of a module that sets itself up, which the import will tell
         if spec is None:
+            guess = nearest(part, [file.stem for file in here.glob("*.py")])
             raise HarnessError(
-                f"no module '{part}' is installed, nor is it in {here}, which '{name}' asks for",
-                f"a module of your own: run where python -c 'import {parts[0]}' finds it; one of a "
-                "package: install that, whose name may be another",
+                f"'{name}' needs module '{part}', which is neither installed nor in {here}"
+                f"{question(guess)}",
+                f"run where python -c 'import {parts[0]}' finds it, or install the package that "
+                "provides it, which may have another name",
             )
         if place is None and (place := place_of(spec)) is not None:
             first = part

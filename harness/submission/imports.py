@@ -44,10 +44,10 @@ def check_syntax(file: Path, content: bytes) -> None:
         ast.parse(content)
     except SyntaxError as error:
         raise HarnessError(
-            f"{file}, line {error.lineno}: {error.msg}", "no Python reads this file; mend it"
+            f"{file}, line {error.lineno}: {error.msg}", "Python cannot parse this file; fix it"
         ) from error
     except UNREADABLE as error:
-        raise HarnessError(f"{file} is no Python file: {error}", "give one that is") from error
+        raise HarnessError(f"{file} is not a Python file: {error}", "give one that is") from error
 
 
 def refuse_siblings(contents: Contents, file: str) -> None:

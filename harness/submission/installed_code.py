@@ -1,8 +1,8 @@
-"""What installed packages import of local code, whether their metadata declare it or not.
+"""Local code that installed packages import, whether or not their metadata declare it.
 
-An installed package may import a module that lies in its author's folder without saying that it
-needs it: that module's code runs, so it is counted. Texts are searched, nothing is imported; a name
-that is made up at run time is not seen.
+An installed package may import a module from its author's folder without declaring it as a
+requirement. That module's code runs, so it is counted. Source files are searched and nothing is
+imported; a module whose name is computed at run time is not found.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from harness.core.imports import reachable_files
+from harness.core.imports import files_run_by_import, reachable_files
 from harness.core.modules import spec_of
 from harness.providers.table import FRAMEWORKS
 from harness.submission.distributions import tops_of_all
@@ -26,15 +26,16 @@ from harness.submission.module_places import (
 )
 
 IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+(\w+)|import[ \t]+([\w., \t]+))", re.MULTILINE)
-"""The first name after `from`, or all that follows `import` in a line."""
+"""Matches the top-level name after `from`, or everything after `import` on its line."""
 
 
 def imported_by_installed(names: Iterable[str], skipped: Collection[str]) -> set[str]:
-    """The dotted names of local modules that installed ones import, themselves or through others.
+    """The dotted names of local modules that installed modules import, directly or indirectly.
 
     Args:
-        names: of modules, dotted or not.
-        skipped: top-level modules that are not looked into.
+        names: names of the modules to start from, dotted or top-level; those not installed are
+            ignored.
+        skipped: names of top-level modules whose files are not searched.
     """
     if not has_local_code() or not (names := [name for name in names if _installed(name)]):
         return set()
@@ -53,7 +54,10 @@ def imported_by_installed(names: Iterable[str], skipped: Collection[str]) -> set
 
 
 def _mentions_local(names: Iterable[str], passed: Collection[str]) -> bool:
-    """Whether a local module may be reached: a wide search, since the exact one takes a second."""
+    """Whether a local module may be imported: a quick check, since the exact search takes a second.
+
+    It follows every module that any file of a package mentions, and so never misses one.
+    """
     seen = {*passed}
     waiting = [*map(top_of, names)]
     while waiting:
@@ -68,7 +72,7 @@ def _mentions_local(names: Iterable[str], passed: Collection[str]) -> bool:
 
 
 def _installed(name: str) -> tuple[str, Path] | None:
-    """The module that a name leads to, and its place, if it is installed."""
+    """The module that a dotted name belongs to, and its path, if it is installed."""
     module = module_of(name)
     return module if module and is_installed(top_of(name), module[1]) else None
 
@@ -82,23 +86,20 @@ def _mentioned_tops(place: Path) -> Iterator[str]:
 
 @cache
 def _mentioned_in(file: Path, *_: int) -> frozenset[str]:
-    """What a file may import; it is read again once its size or time has changed."""
+    """The top-level names that a file may import; reread when its size or mtime changes."""
     lines = (one or several for one, several in IMPORT.findall(file.read_bytes()))
     names = (name.split() for line in lines for name in line.decode().split(","))
     tops = (top_of(words[0]) for words in names if words)
-    return frozenset(top for top in tops if top.isidentifier())  # prose has lines of this kind
+    return frozenset(top for top in tops if top.isidentifier())  # prose may match, too
 
 
 def _imported_by(name: str, module: str, place: Path) -> set[str]:
-    """The absolute names in the files that importing a name runs."""
+    """The absolute names imported by the files that run when a name is imported."""
     files = {place} if place.is_file() else reachable_files(place, _start(name, module, place))
     return imported_names({str(file): file.read_bytes() for file in files})
 
 
-def _start(name: str, module: str, package: Path) -> Iterator[Path]:
-    """The files of a package that an import of a name runs first."""
-    folder = package
-    candidates = [folder / "__init__.py"]
-    for part in name.removeprefix(module).split(".")[1:]:
-        candidates += [folder / f"{part}.py", (folder := folder / part) / "__init__.py"]
-    return (file for file in candidates if file.is_file())
+def _start(name: str, module: str, package: Path) -> list[Path]:
+    """The files of a package that run first when a name in it is imported."""
+    below = files_run_by_import(package, name.removeprefix(module).split(".")[1:])
+    return [file for file in (package / "__init__.py", *below) if file.is_file()]

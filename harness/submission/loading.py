@@ -66,7 +66,7 @@ class Loader(Generic[ArrayT]):
             return self.from_build(build, location, RULES)
         if isinstance(target, type) and hasattr(target, "step"):
             return self._complete(complete_class(target, location)())
-        raise HarnessError(f"'{location}' is no {self.description}", self.example)
+        raise HarnessError(f"'{location}' is not a {self.description}", self.example)
 
     def _of_file(self, location: str) -> Submission[ArrayT]:
         file = submission_file(location, self.file_name)

@@ -1,8 +1,9 @@
-"""Finds the code of local modules (not installed from a built distribution), without importing it.
+"""The code of local modules, found without importing them.
 
-Modules in the working directory, on PYTHONPATH or of an editable install are in their author's
-folder and may change. Their files, and those of the local modules that they import, are therefore
-counted, hashed and copied like a submission's.
+A module is local unless it was installed from a built distribution: it is in the working directory,
+on PYTHONPATH or part of an editable install. Its author may edit it at any time. Its files, and
+those of the local modules that it imports, are therefore counted, hashed and copied with the
+submission.
 """
 
 from __future__ import annotations
@@ -25,19 +26,19 @@ from harness.submission.installed_code import imported_by_installed
 from harness.submission.module_places import given_anyway, is_installed, module_of, top_of
 
 IMPORTS = "_imports"
-"""The folder, in a submission's copy, for the local modules that it imports."""
+"""The folder in a submission's copy that holds the local modules it imports."""
 TESTS = ("test_*.py", "conftest.py")
-"""Name patterns of files that no worker imports."""
+"""Name patterns of files that workers never import."""
 
 
 def local_code(modules: Iterable[tuple[str, Path]]) -> Contents:
-    """The files of local modules and of the local modules that they import.
+    """The files of local modules and of all local modules that they import, by relative path.
 
     Args:
-        modules: the name and path of each.
+        modules: dotted name and path of each module; the path is a file, or a package's folder.
 
     Raises:
-        HarnessError: together they are larger than the limit, or one is not a regular file.
+        HarnessError: the files together exceed the size limit, or one is not a regular file.
     """
     contents: dict[str, bytes] = {}
     waiting = [*modules]
@@ -65,15 +66,16 @@ def local_code(modules: Iterable[tuple[str, Path]]) -> Contents:
 def local_modules(
     names: Iterable[str], beside: Path | None = None, available: Iterable[str] = ()
 ) -> Iterator[tuple[str, Path]]:
-    """Which modules are local, by name, and where each lies.
+    """The names and paths of those modules that are local, in alphabetical order.
 
-    Those count too that installed modules need, as their metadata say, or import all the same.
-    A package is one module, unless it lies in several places: then it is what is asked for in it.
+    This includes local modules that an installed module declares as a requirement, or imports
+    without declaring it. A package counts as one module; of a namespace package, which may
+    be spread over several folders, only the modules in `names` count.
 
     Args:
-        names: dotted or not.
-        beside: a folder that an import searches last.
-        available: names of top-level modules that a worker has anyway.
+        names: module names, dotted or top-level.
+        beside: a folder that is searched after `sys.path`.
+        available: names of further top-level modules that every worker has.
     """
     excluded = given_anyway().union(available)
     candidates = {name for name in names if top_of(name) not in excluded}
@@ -86,17 +88,17 @@ def local_modules(
 
 
 def with_imports(contents: Contents, root: Path, available: Iterable[str] = ()) -> Contents:
-    """A submission's files, and in `IMPORTS` the local modules that they import.
+    """A submission's files, plus the local modules that they import in the folder `IMPORTS`.
 
-    Modules that are already in that folder, as in an unpacked bundle, are kept.
+    Modules already in that folder, as in an unpacked bundle, are kept as they are.
 
     Args:
-        contents: the submission's own files.
-        root: their folder, for errors.
-        available: names of top-level modules that a worker has anyway.
+        contents: the submission's own files, by relative path.
+        root: the submission's folder, named in errors.
+        available: names of further top-level modules that every worker has.
 
     Raises:
-        HarnessError: together they are larger than the limit, or one is not a regular file.
+        HarnessError: the files together exceed the size limit, or one is not a regular file.
     """
     code = {name: text for name, text in contents.items() if not _is_test(name)}
     own = {PurePosixPath(PurePosixPath(name).parts[1]).stem for name in copies_of(contents)}
@@ -107,7 +109,7 @@ def with_imports(contents: Contents, root: Path, available: Iterable[str] = ()) 
 
 
 def copies_of(contents: Contents) -> list[str]:
-    """The names of a submission's files that are copies of local modules."""
+    """The relative paths of those files of a submission that are copies of local modules."""
     return [name for name in contents if name.startswith(f"{IMPORTS}/")]
 
 
@@ -116,13 +118,13 @@ def _is_test(name: str) -> bool:
 
 
 def _without_links(place: Path) -> Path:
-    """The folder of a module's real files: a strict editable install is a folder of links."""
+    """The real path of a module; a strict editable install is a folder of symbolic links."""
     init = place / "__init__.py"
     return init.resolve().parent if init.is_symlink() else place.resolve()
 
 
 def _files_of(name: str, place: Path) -> Contents:
-    """Files by the relative paths at which an import finds them."""
+    """A module's files, by the relative paths at which an import finds them."""
     *packages, last = name.split(".")
     if place.is_file():
         above, files = packages, read_files(place.parent, [place])

@@ -1,4 +1,4 @@
-"""Where the modules that a submission imports lie, and whether a package manager put them there."""
+"""Where a submission's imported modules are, and whether a package manager installed them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from harness.providers.table import FRAMEWORKS, SUBMISSIONS_ROOT
 from harness.submission.distributions import owners_of
 
 OURS = frozenset({"harness", "workloads", "submissions", "scoring", "experiments"})
-"""What a worker has anyway, hashed as the harness."""
+"""Top-level packages of this project: every worker has them, and the harness's hash covers them."""
 FINDERS = frozenset(
     {"_frozen_importlib", "_frozen_importlib_external", "_distutils_hack", "_pytest", "six"}
 )
-"""Whose finders lead to no author's folder."""
+"""Top-level modules whose import finders never lead to an author's folder."""
 
 
 def given_anyway() -> frozenset[str]:
-    """The top-level modules that no submission brings along: Python's, the frameworks, and ours."""
+    """The top-level modules that every worker has: Python's, the frameworks' and this project's."""
     return OURS.union(FRAMEWORKS.names, sys.stdlib_module_names)
 
 
@@ -32,7 +32,7 @@ def top_of(name: str) -> str:
 
 
 def place_of(spec: ModuleSpec) -> Path | None:
-    """The folder of a package, the file of a module; None for a package in several places."""
+    """The folder of a package or the file of a module; None for a namespace package."""
     if spec.origin is None or not spec.has_location:
         return None
     file = Path(spec.origin)
@@ -40,7 +40,10 @@ def place_of(spec: ModuleSpec) -> Path | None:
 
 
 def module_of(name: str, beside: Path | None = None) -> tuple[str, Path] | None:
-    """The first module on the way to a dotted name that lies in one place, if there is one."""
+    """The outermost module of a dotted name that has a single path, and that path.
+
+    Outer namespace packages, which may be spread over several folders, are passed over.
+    """
     parts = name.split(".")
     for number in range(1, len(parts) + 1):
         module = ".".join(parts[:number])
@@ -53,7 +56,7 @@ def module_of(name: str, beside: Path | None = None) -> tuple[str, Path] | None:
 
 
 def is_provided(name: str) -> bool:
-    """Whether a worker has a module without a copy: it is installed, a framework's, or ours."""
+    """Whether workers can import a module without a copy: it is installed, or always available."""
     top, spec = top_of(name), spec_of(name)
     if spec is None or top in given_anyway():
         return spec is not None
@@ -63,7 +66,7 @@ def is_provided(name: str) -> bool:
 
 
 def is_installed(top: str, place: Path) -> bool:
-    """Whether a top-level module's file or folder is of a built distribution."""
+    """Whether the file or folder of a top-level module belongs to a built distribution."""
     real = place.resolve()
     if any(real.is_relative_to(site) for site in _sites()):
         return True
@@ -71,7 +74,7 @@ def is_installed(top: str, place: Path) -> bool:
 
 
 def has_local_code() -> bool:
-    """Whether anything can be imported that is neither installed nor Python's nor ours."""
+    """Whether anything can be imported that is neither installed nor always available."""
     known = (*_sites(), *_pythons())
     folders = (Path(folder).resolve() for folder in sys.path)
     others = (folder for folder in folders if folder.is_dir() and folder != SUBMISSIONS_ROOT.parent)
@@ -82,12 +85,12 @@ def has_local_code() -> bool:
 
 
 def _pythons() -> tuple[Path, ...]:
-    """The folders of Python's own modules, and of commands, which come first in their path."""
+    """The folders of the standard library, and that of scripts, which `sys.path` starts with."""
     names = ("stdlib", "platstdlib", "scripts")
     return tuple(Path(sysconfig.get_path(name)).resolve() for name in names)
 
 
 @cache
 def _sites() -> tuple[Path, ...]:
-    """The folders into which packages are installed, by whatever does that."""
+    """The site-packages folders, whichever package manager fills them."""
     return tuple(Path(folder).resolve() for folder in (*getsitepackages(), getusersitepackages()))

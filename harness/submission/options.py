@@ -1,4 +1,4 @@
-"""Hyperparameters that a point may have although its submission's space does not name them.
+"""Names of hyperparameters: options that a space need not name, and synonyms in optimizer classes.
 
 What stands around an optimizer reads them (`harness.submission.averages`, `.step_rules`,
 `.parametrisation`, gradient clipping), or the schedules of `submissions.common.schedules`. By
@@ -17,6 +17,12 @@ SCHEDULE_OPTIONS = (
     "initial_factor", "norm_power", "rest_cooldown", "smoothing",
 )  # fmt: skip
 """Options of a point that has a `schedule`."""
+SYNONYMS = {
+    "learning_rate": ("lr", "alpha", "eta", "step_size"),
+    "weight_decay": ("wd", "decay", "weight_decay_rate"),
+}
+"""Other names that optimizer classes use for these arguments. Only the first can mean nothing else:
+`torch.optim.RMSprop`, for example, has an `alpha` besides its `lr`."""
 SPIKE_OPTIONS = ("spike_factor", "spike_phase")
 """Options of a point that has a `schedule` and refreshes a preconditioner."""
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from harness.core.content import sha256_bytes, sha256_contents
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.core.imports import reachable_files
-from harness.core.modules import spec_of
 from harness.core.names import check_name
 from harness.providers.registry import submission_folders
 from harness.providers.table import DEFAULT_FRAMEWORK, FRAMEWORKS, SUBMISSIONS_ROOT
@@ -31,12 +28,10 @@ from harness.submission.distributions import Versions, versions_of
 from harness.submission.files import Contents, read_files, read_folder
 from harness.submission.import_path import code_of
 from harness.submission.imports import check_syntax, imported_tops, refuse_siblings
-from harness.submission.local_code import IMPORTS, copies_of, with_imports
+from harness.submission.local_code import with_imports
 from harness.submission.reference import Framework, SubmissionRef
 from harness.submission.space import IMPORT_PATH_SPACE, Space, read_space, space_of
-
-DOTTED_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
-"""A dotted name, possibly an import path with a dot instead of its colon."""
+from harness.submission.unknown import unknown_submission
 
 
 @dataclass(frozen=True)
@@ -87,7 +82,7 @@ class ResolvedSubmission:
         if why is not None:
             raise HarnessError(
                 f"submission '{self.ref.name}' is refused on {workload} of suite {suite}: {why}",
-                "a --budget-scale above 1 runs it all the same, unscored",
+                "a --budget-scale above 1 runs it anyway, unscored",
             )
 
 
@@ -99,9 +94,8 @@ def resolve(text: str) -> ResolvedSubmission:
             `algoperf:PATH`.
 
     Raises:
-        UnknownNameError: it is none of these.
-        HarnessError: its name or one of its files is not allowed, it is too large, or a file is
-            missing.
+        HarnessError: it is none of these, its name or one of its files is not allowed, it is too
+            large, or a file is missing.
     """
     if text in submission_folders():
         return _resolve_named(text, submission_folders()[text])
@@ -114,84 +108,12 @@ def resolve(text: str) -> ResolvedSubmission:
         return _resolve_folder(path.resolve())
     if path.is_file():
         return _resolve_file(path.resolve())
-    if suggestion := _meant_as_import_path(text):
-        raise HarnessError(
-            f"unknown submission '{text}'; did you mean '{suggestion}'?",
-            "an import path has a colon between the module and what is in it",
-        )
-    hint = "or give the path of a folder or .py file, or an import path such as torch.optim:Adagrad"
-    raise UnknownNameError("submission", text, submission_folders(), hint)
-
-
-def _meant_as_import_path(text: str) -> str:
-    """A dotted name rewritten as an import path if its beginning is a module; else empty."""
-    if not DOTTED_NAME.fullmatch(text) or not text.isascii() or text.endswith(".py"):
-        return ""
-    parts = text.split(".")
-    for number in range(len(parts) - 1, 0, -1):
-        if spec_of(".".join(parts[:number]), Path.cwd()) is not None:
-            return f"{'.'.join(parts[:number])}:{'.'.join(parts[number:])}"
-    return ""
+    raise unknown_submission(text)
 
 
 def file_for(framework: Framework) -> str:
     """The name of the file that a submission's folder holds for a framework."""
     return "submission.py" if framework == DEFAULT_FRAMEWORK else f"submission_{framework}.py"
-
-
-class LocatedSubmission(NamedTuple):
-    """A planned submission, found on this machine."""
-
-    place: str
-    """An absolute path, `module:Class`, or `algoperf:` and an absolute path."""
-    files: str
-    """The hash of its files' bytes."""
-    contents: Contents
-    """Those files; see `ResolvedSubmission`."""
-    versions: Versions
-    """See `ResolvedSubmission`."""
-
-
-def locate(ref: SubmissionRef, framework: Framework) -> LocatedSubmission:
-    """Find a planned submission on this machine.
-
-    Raises:
-        HarnessError: it is missing, has changed since it was planned, or lacks the framework.
-    """
-    submission = _resolve_ref(ref)
-    submission.require(framework)
-    if submission.ref.content_hash != ref.content_hash:
-        raise HarnessError(
-            f"submission '{ref.name}' has changed since the trial was planned",
-            "plan it again: `harness run` with the same flags makes new trials",
-        )
-    shipped_path = str(SUBMISSIONS_ROOT.parent / ref.location)
-    place = shipped_path if _is_shipped(ref) else submission.ref.location
-    return LocatedSubmission(place, submission.files, submission.contents, submission.versions)
-
-
-def worker_paths(submission: LocatedSubmission, copy: Path) -> tuple[str, str]:
-    """The paths that a worker gets: the submission's location, and a folder to import from.
-
-    Args:
-        submission: a planned submission.
-        copy: the folder with its files.
-    """
-    place = Path(submission.place)
-    if not place.is_absolute() and not is_algoperf(submission.place):
-        return submission.place, str(copy) if submission.contents else ""
-    imports = str(copy / IMPORTS) if copies_of(submission.contents) else ""
-    if is_algoperf(submission.place):
-        return f"{PREFIX}{copy / entry_file(submission.place).name}", imports
-    return str(copy / place.name if place.is_file() else copy), imports
-
-
-def _resolve_ref(ref: SubmissionRef) -> ResolvedSubmission:
-    return resolve(ref.name if _is_shipped(ref) else ref.location)
-
-
-def _is_shipped(ref: SubmissionRef) -> bool:
-    return ":" not in ref.location and not Path(ref.location).is_absolute()
 
 
 def _resolve_named(name: str, folder: Path) -> ResolvedSubmission:
@@ -224,7 +146,7 @@ def _resolve_folder(folder: Path, name: str = "") -> ResolvedSubmission:
     has = [framework for framework in FRAMEWORKS.names if file_for(framework) in contents]
     if not has:
         names = " or ".join(file_for(framework) for framework in FRAMEWORKS.names)
-        raise HarnessError(f"{folder} holds no submission", f"it needs {names} and space.toml")
+        raise HarnessError(f"{folder} contains no submission", f"it needs {names} and space.toml")
     space = _space_of(contents, folder / "space.toml")
     _check_declared(folder, space, has)
     contents = _with_imports(contents, folder)
@@ -233,7 +155,9 @@ def _resolve_folder(folder: Path, name: str = "") -> ResolvedSubmission:
 
 def _resolve_file(file: Path) -> ResolvedSubmission:
     if file.suffix != ".py":
-        raise HarnessError(f"{file} is no Python file", "give a folder, a .py file or module:Class")
+        raise HarnessError(
+            f"{file} is not a Python file", "give a folder, a .py file or module:Class"
+        )
     name = check_name("submission", file.stem)
     space_file = file.with_name("space.toml")
     contents = read_files(file.parent, [file, *([space_file] if space_file.exists() else [])])

@@ -67,7 +67,7 @@ class Dimension(Frozen):
     def _is_range_or_choices(self) -> Self:
         if self.choices is not None:
             if self != Dimension.model_construct(choices=self.choices):
-                raise ValueError("'choices' stands alone, without min, max, scale or type")
+                raise ValueError("'choices' cannot be combined with min, max, scale or type")
             if not self.choices:
                 raise ValueError("'choices' must hold at least one value")
             return self
@@ -78,14 +78,14 @@ class Dimension(Frozen):
 
     def _check_range(self, low: float, high: float) -> None:
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise ValueError("'min' must be below 'max', both finite")
+            raise ValueError(f"'min' ({low:g}) must be below 'max' ({high:g}), both finite")
         if self.scale == "log" and low <= 0.0:
             raise ValueError("scale 'log' needs min > 0")
         if self.scale == "one_minus_log" and high >= 1.0:
             raise ValueError("scale 'one_minus_log' needs max < 1: it searches log(1 - x)")
         if self.type == "integer":
             if self.scale == "one_minus_log":
-                raise ValueError("type 'integer' goes with scale 'linear' or 'log'")
+                raise ValueError("type 'integer' needs scale 'linear' or 'log'")
             if not (low.is_integer() and high.is_integer()):
                 raise ValueError("type 'integer' needs whole numbers as 'min' and 'max'")
             if max(abs(low), abs(high)) >= EXACT_BELOW:
@@ -167,7 +167,7 @@ class Space(Frozen):
     @model_validator(mode="after")
     def _points_stand_alone(self) -> Self:
         if self.points and self.space:
-            raise ValueError("'points' stand alone, without a table 'space'")
+            raise ValueError("'points' cannot be combined with a table 'space'")
         for point in self.points:
             if point.keys() != self.default.keys():
                 raise ValueError(
@@ -218,8 +218,8 @@ def space_of(contents: Mapping[str, bytes], path: Path) -> Space:
 
 def _missing_error(path: Path) -> HarnessError:
     return HarnessError(
-        f"{path} is missing: a submission needs a search space beside it",
-        f"write one; to begin with, this with your hyperparameters:\n\n{EXAMPLE}",
+        f"{path} is missing: a submission needs a search space next to it",
+        f"write one; start from this, with your hyperparameters:\n\n{EXAMPLE}",
     )
 
 

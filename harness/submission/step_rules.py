@@ -211,7 +211,7 @@ def _check_together(
             )
     if numbers["hyperball"] and numbers["ema_nesterov"]:
         raise HarnessError(
-            "hyperball and ema_nesterov are set, and a point ahead lies on no sphere of weights",
+            "hyperball and ema_nesterov are set, and a look-ahead point leaves the weights' sphere",
             "set one of them to 0.0",
         )
     if numbers["rest_cooldown"] and not isinstance(schedule, SplitSchedule):

@@ -43,12 +43,12 @@ def check_ledger(record: TrialRecord, log: TrialLog, ours: Sequence[LedgerEntry]
         return
     plans = [entry for entry in ours if isinstance(entry, Planned)]
     if len(plans) != 1:
-        raise MismatchError(f"planned {len(plans)} times in {LEDGER_FILE}; it must be once")
+        raise MismatchError(f"planned {len(plans)} times in {LEDGER_FILE}, not once")
     place = (record.trial.folder, record.trial.round_commitment)
     if (plans[0].folder, plans[0].round) != place:
-        raise MismatchError(f"{LEDGER_FILE} has planned it otherwise")
+        raise MismatchError(f"{LEDGER_FILE} has another plan for it")
     if ours[0] is not plans[0]:
-        raise MismatchError(f"{LEDGER_FILE} has it begin before it was planned")
+        raise MismatchError(f"{LEDGER_FILE} has it start before it was planned")
     for entry in _missing_entries(attempts, ours):
         raise MismatchError(f"{LEDGER_FILE} lacks {entry}")
     _check_attempts(log.events, ours)
@@ -56,7 +56,7 @@ def check_ledger(record: TrialRecord, log: TrialLog, ours: Sequence[LedgerEntry]
         return
     last = [entry.events for entry in ours if isinstance(entry, AttemptEnded)][-1]
     if last != log.events[-1].hash:
-        raise MismatchError(f"{LEDGER_FILE} has another end of it")
+        raise MismatchError(f"{LEDGER_FILE} has another end for it")
 
 
 def _check_attempts(events: list[Event], ours: Sequence[LedgerEntry]) -> None:

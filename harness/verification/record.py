@@ -25,9 +25,9 @@ def check_file(folder: str, file: TrialFile) -> None:
     if record.identity != record.trial.identity:
         raise MismatchError(f"{name}: the identity is not the hash of the trial")
     if folder != record.trial.folder:
-        raise MismatchError(f"{name}: the trial belongs into {record.trial.folder}")
+        raise MismatchError(f"{name}: the trial belongs in {record.trial.folder}")
     if file.content != record_text(record).encode():
-        raise MismatchError(f"{name}: not the bytes that a trial is written as")
+        raise MismatchError(f"{name}: not byte for byte as the harness writes a trial")
 
 
 def check_events(record: TrialRecord, log: TrialLog, *, replays: bool) -> None:

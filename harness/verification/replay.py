@@ -101,14 +101,14 @@ class Replay:
         place = f"grid point {snapshot.grid}"
         expected = (previous.grid if previous else 0) + 1
         if previous and (snapshot.step < previous.step or snapshot.timed_s < previous.timed_s):
-            raise MismatchError(f"{place}: step or time lies before the snapshot before it")
+            raise MismatchError(f"{place}: step or time precedes the previous snapshot's")
         is_look = self._search.is_look_due(expected)
         if snapshot.is_look != is_look:
             raise MismatchError(f"{place}: a look was {'' if is_look else 'not '}due there")
         due_point = self._schedule.last_point(expected, snapshot.timed_s, is_glance=not is_look)
         fraction = self._schedule.fraction(snapshot.timed_s, snapshot.step)
         if snapshot.grid != due_point:
-            raise MismatchError(f"{place}: it had to be grid point {due_point}")
+            raise MismatchError(f"{place}: grid point {due_point} was due")
         if snapshot.fraction != fraction:
             raise MismatchError(
                 f"{place}: a fraction of {snapshot.fraction}; time and step say {fraction}"
@@ -132,9 +132,7 @@ class Replay:
             raise _RefereeFailedError
         if evaluation is None or evaluation.grid != snapshot.grid:
             what = "none" if evaluation is None else f"that of grid point {evaluation.grid}"
-            raise MismatchError(
-                f"grid point {snapshot.grid}: its evaluation is due, found is {what}"
-            )
+            raise MismatchError(f"grid point {snapshot.grid}: its evaluation is due; found: {what}")
         progress = (snapshot.step, snapshot.timed_s, snapshot.examples)
         if (evaluation.step, evaluation.timed_s, evaluation.examples) != progress:
             raise MismatchError(f"grid point {snapshot.grid}: snapshot and evaluation differ")
@@ -149,7 +147,7 @@ class Replay:
         """The certainty of an outcome based on a part of the validation split."""
         target = self._trial.target
         if not 0 < part.examples < part.of:
-            raise MismatchError(f"{place} of {part.of} are no part")
+            raise MismatchError(f"{place} of {part.of} are not a part")
         if not may_take_parts(self._trial):
             raise MismatchError(f"{place}; the whole split is due")
         if part.beside is not None and part.beside not in self._whole_points:

@@ -36,13 +36,11 @@ def chosen_records(store: Path, names: tuple[str, ...], *, with_flagged: bool) -
         ]
     if not selection:
         raise HarnessError(
-            f"no trial of {store} is chosen", "name one with --trial, or give --flagged"
+            f"no trial of {store} is selected", "name one with --trial, or give --flagged"
         )
     for record in selection:
         if record.result is None and _is_open(store, record):
-            raise HarnessError(
-                f"{record.trial.folder} has not ended", "`harness run` goes on with it"
-            )
+            raise HarnessError(f"{record.trial.folder} has not ended", "`harness run` continues it")
     return selection
 
 
@@ -61,7 +59,7 @@ def _find(records: list[TrialRecord], name: str) -> TrialRecord:
     ]
     if len(matches) != 1:
         folders = ", ".join(r.trial.folder for r in (matches or records)[:5])
-        raise HarnessError(f"'{name}' fits {len(matches)} trials", f"among them: {folders}")
+        raise HarnessError(f"'{name}' matches {len(matches)} trials", f"among them: {folders}")
     return matches[0]
 
 
@@ -76,7 +74,7 @@ def open_again(store: Path, record: TrialRecord, reason: str) -> None:
             written.
     """
     if not reason.strip():
-        raise HarnessError("a rerun needs a reason", "say it with --reason TEXT")
+        raise HarnessError("a rerun needs a reason", "give it with --reason TEXT")
     log, ledger = store / record.trial.folder / EVENTS_FILE, Ledger(store)
     with lock_trial(log.parent):
         events = _readable(log)

@@ -91,7 +91,7 @@ def verify_store(store: Path, *, replays: bool = True) -> Verification:
     paths = record_paths(store)
     if not paths:
         raise HarnessError(
-            f"no trial lies in {store}", "`harness run --out DIR` writes trials into a folder"
+            f"no trials in {store}", "`harness run --out DIR` writes trials into a folder"
         )
     check = StoreCheck(store, replays=replays)
     records = tuple(record for path in paths if (record := check.record(path)) is not None)
@@ -201,7 +201,7 @@ class StoreCheck:
     def _check_log(self, record: TrialRecord, log: TrialLog) -> None:
         """Check a trial's events against its record and against the ledger."""
         if log.is_torn:
-            raise MismatchError(_describe_torn_end(EVENTS_FILE))
+            raise MismatchError(_describe_incomplete_line(EVENTS_FILE))
         try:
             check_events(record, log, replays=self._replays)
             check_ledger(record, log, self._by_identity.get(record.identity, ()))
@@ -238,14 +238,14 @@ def _read_ledger(store: Path) -> tuple[list[LedgerEntry], str]:
     except HarnessError as error:
         return [], str(error)
     is_torn = bool(content) and not content.endswith(b"\n")
-    return entries, _describe_torn_end(LEDGER_FILE) if is_torn else ""
+    return entries, _describe_incomplete_line(LEDGER_FILE) if is_torn else ""
 
 
-def _describe_torn_end(name: str) -> str:
+def _describe_incomplete_line(name: str) -> str:
     """A finding that a log ends in an incomplete line: a mismatch, too, although an interruption
     may cause it.
     """
-    return f"{name}: the last line is torn; if an interruption left it, run the trial again"
+    return f"{name}: the last line is incomplete; if an interruption caused it, run the trial again"
 
 
 def _read(read: Callable[[Path], T], path: Path) -> T:

@@ -49,7 +49,7 @@ def error_report(error: BaseException, folder: str = "") -> Failed:
 
 def _text_of(error: BaseException, line: str) -> str:
     if isinstance(error, HarnessError):
-        return "; ".join(filter(None, (error.message, error.hint)))
+        return error.in_one_line
     text = f"{type(error).__name__}: {error}"
     return "; ".join(filter(None, (text, hint_of(text, line))))
 

@@ -41,7 +41,7 @@ def serve_trial(connection: socket.socket, close_network: Callable[[], None] | N
     try:
         hello, _ = wire.receive()
         if not isinstance(hello, Hello):
-            raise WireError(f"the first message is {hello.kind}; HELLO is wanted")
+            raise WireError(f"the first message is {hello.kind}; expected HELLO")
         folder = folder_of(hello)
         shapes = shapes_of(source_of(hello))
         if has_ranks(hello.framework, hello.devices):

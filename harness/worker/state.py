@@ -77,7 +77,7 @@ class Flattener:
         if id(value) not in self._nodes:
             host = self._to_host(value)
             if host is None:
-                raise StateError(f"a state with a {type(value).__name__}, which cannot be kept")
+                raise StateError(f"a state with a {type(value).__name__}, which cannot be saved")
             array, mark = np.ascontiguousarray(host[0]), host[1]
             number, shape = len(self.tensors), list(np.shape(host[0]))
             is_known = array.dtype.name in DTYPES

@@ -262,7 +262,7 @@ class Worker(Generic[ArrayT]):
     def _next_order(self) -> Glance | Stop:
         message, _ = self._line.receive()
         if not isinstance(message, Glance | Stop):
-            raise WireError(f"{message.kind} in training; GLANCE or STOP is wanted")
+            raise WireError(f"{message.kind} in training; expected GLANCE or STOP")
         return message
 
     def _profile(self, order: Profile) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, SupportsFloat
 
 import numpy as np
 import pandas as pd
@@ -18,12 +19,14 @@ from scoring.report.tables import (
     OFF_CLOCK,
     entry_table,
     number,
-    off_clock_text,
     screening_text,
 )
 from scoring.scoreboard import Scoreboard
 from scoring.speedup import PairwiseComparison
 from scoring.uncertainty import LEVEL, Uncertainty
+
+NARROW = {"off the clock": 11, "ratio to best": 8}
+"""Widths of columns whose heads are wrapped, so that the names of submissions need not be."""
 
 
 def print_board(
@@ -78,19 +81,19 @@ def _times(board: Scoreboard, workloads: pd.DataFrame) -> Table:
     has_steps = "steps_to_target" in workloads.columns and board.clock.name != "steps"
     table = Table(title="To the target, median of studies")
     table.add_column("workload")
-    table.add_column("submission")
+    table.add_column("submission", overflow="fold")
     has_free = "setup_s" in workloads.columns
     heads = [board.clock.unit, *(["off the clock"] if has_free else [])]
     heads += [*(["steps"] if has_steps else []), "ratio to best", "reached"]
     for head in heads:
-        table.add_column(head, justify="right")
+        table.add_column(head, justify="right", max_width=NARROW.get(head))
     last = None
     for line in workloads.to_dict("records"):
-        cells = [number(float(line[column]))]
+        cells = [_cell(line[column])]
         if has_free:
-            cells.append(off_clock_text(float(line["setup_s"]), float(line["warm_up_s"])))
+            cells.append(_off_clock_cell(line))
         if has_steps:
-            cells.append(number(float(line["steps_to_target"]), 6))
+            cells.append(_cell(line["steps_to_target"], 6))
         ratio = float(line["ratio_to_best"])
         cells.append("-" if not np.isfinite(ratio) else f"{ratio:.3f}")
         cells.append(f"{line['studies_reached']} of {line['studies']}")
@@ -104,20 +107,32 @@ def _unranked_table(entries: pd.DataFrame) -> Table:
     """The table of unranked entries; the flags state the reasons."""
     table = Table(title="Not ranked")
     for head in ("submission", "mark", "workload"):
-        table.add_column(head)
+        table.add_column(head, overflow="fold")
     for head in ("s", "off the clock", "steps", "reached"):
-        table.add_column(head, justify="right")
+        table.add_column(head, justify="right", max_width=NARROW.get(head))
     for line in entries.to_dict("records"):
         table.add_row(
             str(line["submission"]),
             str(line["mark"]),
             str(line["workload"]),
-            number(float(line["time_to_target_s"])),
-            off_clock_text(float(line["setup_s"]), float(line["warm_up_s"])),
-            number(float(line["steps_to_target"]), 6),
+            _cell(line["time_to_target_s"]),
+            _off_clock_cell(line),
+            _cell(line["steps_to_target"], 6),
             f"{line['studies_reached']} of {line['studies']}",
         )
     return table
+
+
+def _cell(value: SupportsFloat, digits: int = 4) -> str:
+    """A cost to the target in a few characters, so that a table fits into 80 columns."""
+    return "missed" if np.isinf(float(value)) else number(float(value), digits)
+
+
+def _off_clock_cell(line: Mapping[Hashable, Any]) -> str:
+    parts = float(line["setup_s"]), float(line["warm_up_s"])
+    if all(map(np.isnan, parts)):
+        return "-"
+    return " + ".join(f"{part:.{0 if part >= 10.0 else 2}f}" for part in parts)
 
 
 def print_comparison(

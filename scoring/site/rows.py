@@ -147,10 +147,12 @@ def _median_steps(board: Scoreboard, trials: pd.DataFrame) -> dict[tuple[str, st
     }
 
 
-def trial_rows(board: Board, trials: pd.DataFrame, counted: Iterable[str], links: str) -> list[Row]:
+def trial_rows(
+    board: Board, trials: pd.DataFrame, counted_trials: Iterable[str], links: str
+) -> list[Row]:
     """The rows of a table of trials; `links` is the relative path to the board's folder."""
     sorted_trials = trials.sort_values(["entry", "column", "study", "trial"])
-    stands = set(counted)
+    stands = set(counted_trials)
     return [
         {
             **{str(key): value for key, value in line.items()},

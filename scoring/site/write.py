@@ -57,7 +57,7 @@ def write_site(material: Material, options: Options, out: Path, *, date: str, ve
 def _check_folder(out: Path) -> None:
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not is_site(out))):
         raise HarnessError(
-            f"'{out}' is no folder of a site, and not empty",
+            f"'{out}' is not empty and not the folder of a site",
             "name a new folder, or one that `harness site` wrote: harness site STORE --out site/",
         )
 

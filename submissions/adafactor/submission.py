@@ -7,13 +7,13 @@
     U_t = G_t / sqrt(V_t),   U~_t = U_t / max(1, RMS(U_t) / d)
     W_{t+1} = (1 - eta lambda) W_t - eta max(epsilon2, RMS(W_t)) U~_t
 
-with c = `decay_power`, d = `step_bound` and epsilon1 = 1e-30. Vectors keep all of their second
+with c = `decay_power`, d = `step_bound` and epsilon1 = 1e-30. Vectors keep their full second
 moment. There is no momentum, so the state is a row and a column of each matrix.
 
 Source: Shazeer and Stern (2018), Algorithms 4 to 6. Deviations: eta is this benchmark's schedule
 times a learning rate and not min(1e-2, 1 / sqrt(t)). Decay, which the source does not have, is
 decoupled. Kernels are flattened to (out, in * height * width). A gradient with an entry above 4e6
-is scaled down to that, lest its square overflow.
+is scaled down to that, so that its square does not overflow.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch.optim import Optimizer
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
 from submissions.common.optimizers import Group, GroupwiseOptimizer, State, TorchProblem
-from submissions.common.precision import at_least_float32, bounded
+from submissions.common.precision import at_least_float32, bound_gradient
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """No rule exists for a step that is proportional to the weight's own size."""
@@ -44,7 +44,7 @@ class Adafactor(GroupwiseOptimizer):
                 continue
             state = self.state[parameter]
             state["step"] = state.get("step", 0) + 1
-            gradient = bounded(at_least_float32(parameter.grad))
+            gradient = bound_gradient(at_least_float32(parameter.grad))
             gradient = gradient.flatten(1) if gradient.ndim > 1 else gradient
             step = gradient * _inverse_root(state, gradient, state["step"] ** -group["decay_power"])
             step = step / (_size(step) / group["step_bound"]).clamp(min=1.0)
@@ -57,13 +57,13 @@ def _inverse_root(state: State, gradient: torch.Tensor, weight: float) -> torch.
     """V_t^(-1/2), of the gradient's shape or broadcast to it, after V_t has been updated."""
     square = gradient.square().add_(EPSILON)
     if gradient.ndim < 2:
-        return _averaged(state, "second", square, weight).rsqrt()
-    rows = _averaged(state, "rows", square.mean(1, keepdim=True), weight)
-    columns = _averaged(state, "columns", square.mean(0, keepdim=True), weight)
+        return _average(state, "second", square, weight).rsqrt()
+    rows = _average(state, "rows", square.mean(1, keepdim=True), weight)
+    columns = _average(state, "columns", square.mean(0, keepdim=True), weight)
     return (rows / rows.mean()).rsqrt() * columns.rsqrt()
 
 
-def _averaged(state: State, name: str, value: torch.Tensor, weight: float) -> torch.Tensor:
+def _average(state: State, name: str, value: torch.Tensor, weight: float) -> torch.Tensor:
     average: torch.Tensor = state.setdefault(name, torch.zeros_like(value))
     return average.lerp_(value, weight)
 

@@ -17,7 +17,7 @@ PARAMETRISATION_RULES: tuple[str, ...] = ()
 """No rule exists for a step that is proportional to the weight's own size."""
 
 
-def flattened(inner: optax.GradientTransformation) -> optax.GradientTransformation:
+def with_flat_kernels(inner: optax.GradientTransformation) -> optax.GradientTransformation:
     """A transformation that sees kernels as matrices (out, in * height * width)."""
 
     def flat(values: optax.Params | None) -> optax.Params:
@@ -49,4 +49,4 @@ def build(
         optax.add_decayed_weights(hyperparameters["weight_decay"]),
         optax.scale_by_learning_rate(hyperparameters["learning_rate"]),
     )
-    return flattened(transformation), schedules.from_hyperparameters(hyperparameters)
+    return with_flat_kernels(transformation), schedules.from_hyperparameters(hyperparameters)

@@ -4,11 +4,11 @@
     w_{t+1} = w_t - clip(s_t, p alpha_t, q alpha_t) m_t
 
 with the moments of Adam and entrywise clipping; alpha is `sgd_learning_rate` under the same
-schedule as eta, p is `lower` and q `upper`. p = 0 and a q beyond all sizes make it Adam, p = q = 1
-SGD with an averaged gradient.
+schedule as eta, p is `lower` and q `upper`. With p = 0 and a q above all sizes this is Adam,
+with p = q = 1 SGD with an averaged gradient.
 
-Source: Keskar and Socher (2017), section 2: Adam-Clip(p, q), there (1, infinity) and (0, 1), for
-which a q such as 1e6 stands for infinity. Deviations: weight decay, if any, is coupled.
+Source: Keskar and Socher (2017), section 2: Adam-Clip(p, q), there (1, infinity) and (0, 1); a q
+such as 1e6 serves as infinity. Deviations: weight decay, if any, is coupled.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from submissions.common.optimizers import AdaptiveMethod, Group, TorchProblem, a
 from submissions.common.vectors import chunks, state_lists
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
-"""Where a bound holds a step's size is SGD's, and elsewhere Adam's."""
+"""Where a bound is active, a step's size is SGD's, elsewhere Adam's."""
 
 
 class AdamClip(AdaptiveMethod):

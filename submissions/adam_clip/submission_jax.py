@@ -14,7 +14,7 @@ from submissions.common import schedules
 from submissions.common.transformations_jax import Arrays, stateful
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
-"""Where a bound holds a step's size is SGD's, and elsewhere Adam's."""
+"""Where a bound is active, a step's size is SGD's, elsewhere Adam's."""
 
 
 class AdamClipState(NamedTuple):

@@ -19,12 +19,12 @@ HIDDEN = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 
 
 def adamc(
-    corrected: Collection[str], point: Hyperparameters
+    corrected_names: Collection[str], point: Hyperparameters
 ) -> optax.GradientTransformationExtraArgs:
     """The whole update; its argument `factor` is the schedule's, gamma_t / gamma_max.
 
     Args:
-        corrected: keys of the arrays whose decay is multiplied by the factor once more.
+        corrected_names: keys of the arrays whose decay is multiplied by the factor once more.
         point: `learning_rate`, `beta1`, `beta2`, `epsilon` and `weight_decay`.
     """
     adam = optax.scale_by_adam(b1=point["beta1"], b2=point["beta2"], eps=point["epsilon"])
@@ -33,9 +33,9 @@ def adamc(
         updates: Arrays, state: optax.OptState, params: Arrays, factor: Factor
     ) -> tuple[Arrays, optax.OptState]:
         rate, decay = point["learning_rate"] * factor, point["weight_decay"]
-        moved, state = adam.update(updates, state, params)
-        steps = cast("Arrays", moved)
-        decays = {name: decay * (factor if name in corrected else 1.0) for name in updates}
+        directions, state = adam.update(updates, state, params)
+        steps = cast("Arrays", directions)
+        decays = {name: decay * (factor if name in corrected_names else 1.0) for name in updates}
         changes = {n: -rate * (steps[n] + decays[n] * params[n]) for n in updates}
         return changes, state
 
@@ -47,13 +47,13 @@ def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Buil
     which = hyperparameters["corrected"]
     if which not in CORRECTED:
         raise UnknownNameError("corrected", str(which), CORRECTED)
-    corrected = [
+    corrected_names = [
         name
         for name, spec in problem.specs.items()
         if (spec.normalised if which == "declared" else spec.role in HIDDEN)
     ]
     return Built(
-        adamc(corrected, hyperparameters),
+        adamc(corrected_names, hyperparameters),
         schedules.from_hyperparameters(hyperparameters),
         takes_factor=True,
     )

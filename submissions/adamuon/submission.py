@@ -9,11 +9,11 @@ on hidden matrices and kernels, AdamW elsewhere. The step has a root mean square
 AdamW's learning rates carry over.
 
 Source: Si, Zhang and Shen (2025), "AdaMuon: Adaptive Muon Optimizer", Algorithm 1. Its sign makes
-the direction one that the gradients' scale does not change entry by entry; the authors' code,
-github.com/Chongjie-Si/AdaMuon, is without it, as here with `sign = false`.
+the direction invariant to the scale of each entry's gradients; the authors' code,
+github.com/Chongjie-Si/AdaMuon, omits it, as `sign = false` does here.
 
-Deviations: those of `submissions.muon`, among them other coefficients; `scaling` is fixed. Each of
-several fused matrices is rescaled by itself.
+Deviations: those of `submissions.muon`, among them other coefficients; `scaling` is fixed. Fused
+matrices are rescaled separately.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from submissions.muon.submission import PARAMETRISATION_RULES, Muon, build_relat
 
 __all__ = ["PARAMETRISATION_RULES", "AdaMuon", "build"]
 ROOT_MEAN_SQUARE = 0.2
-"""Of a step at a learning rate of 1, about Adam's."""
+"""The root mean square of a step at a learning rate of 1, about Adam's."""
 
 
 class AdaMuon(Muon):
@@ -57,5 +57,5 @@ class AdaMuon(Muon):
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """AdaMuon on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
-    fixed = {"scaling": "rms", **hyperparameters}
-    return build_relative(AdaMuon, problem, fixed, "beta2", "epsilon", "sign")
+    point = {"scaling": "rms", **hyperparameters}
+    return build_relative(AdaMuon, problem, point, "beta2", "epsilon", "sign")

@@ -26,7 +26,7 @@ from workloads.parameters import ParameterSpec
 
 __all__ = ["PARAMETRISATION_RULES", "build"]
 ROOT_MEAN_SQUARE = 0.2
-"""Of a step at a learning rate of 1, about Adam's."""
+"""The root mean square of a step at a learning rate of 1, about Adam's."""
 
 
 def adapt(
@@ -36,7 +36,7 @@ def adapt(
     epsilon = hyperparameters["epsilon"]
     adam = optax.scale_by_adam(b1=0.0, b2=hyperparameters["beta2"], eps=epsilon)
 
-    def rescaled(part: jax.Array) -> jax.Array:
+    def rescale(part: jax.Array) -> jax.Array:
         length = ROOT_MEAN_SQUARE * part.size**0.5
         scaled: jax.Array = part * (length / (jnp.linalg.norm(part) + epsilon))
         return scaled
@@ -48,11 +48,11 @@ def adapt(
         updates: Arrays, state: optax.OptState, params: Arrays
     ) -> tuple[Arrays, optax.OptState]:
         del params
-        moved, state = adam.update({name: updates[name] for name in specs}, state)
-        own, steps = cast("Arrays", moved), {}
+        directions, state = adam.update({name: updates[name] for name in specs}, state)
+        own, steps = cast("Arrays", directions), {}
         for name, spec in specs.items():
             flat = own[name].reshape(len(own[name]), -1)
-            parts = [rescaled(part) for part in as_matrices(flat, spec)]
+            parts = [rescale(part) for part in as_matrices(flat, spec)]
             steps[name] = jnp.concatenate(parts).reshape(updates[name].shape)
         return {**updates, **steps}, state
 

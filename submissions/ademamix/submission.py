@@ -46,26 +46,26 @@ class AdEMAMix(AdaptiveMethod):
             names = ("first", "slow", "second")
             first, slow, second = state_lists(self.state, parameters, names)
             gradients = [p.grad for p in parameters if p.grad is not None]
-            spent = min(1.0, t / group["slow_warmup"]) if group["slow_warmup"] else 1.0
+            fraction = min(1.0, t / group["slow_warmup"]) if group["slow_warmup"] else 1.0
             torch._foreach_lerp_(first, gradients, 1 - beta1)
-            torch._foreach_lerp_(slow, gradients, 1 - slow_beta(spent, beta1, group["beta3"]))
+            torch._foreach_lerp_(slow, gradients, 1 - slow_beta(fraction, beta1, group["beta3"]))
             torch._foreach_mul_(second, beta2)
             torch._foreach_addcmul_(second, gradients, gradients, 1 - beta2)
             # Folding the scalar corrections into the learning rate saves two passes over memory.
             here, root = 1 - beta1**t, (1 - beta2**t) ** 0.5
-            direction = torch._foreach_add(first, slow, alpha=spent * group["alpha"] * here)
+            direction = torch._foreach_add(first, slow, alpha=fraction * group["alpha"] * here)
             scale = torch._foreach_sqrt(second)
             torch._foreach_add_(scale, group["eps"] * root)
             torch._foreach_mul_(parameters, 1 - rate * group["weight_decay"])
             torch._foreach_addcdiv_(parameters, direction, scale, -rate * root / here)
 
 
-def slow_beta(spent: float, beta1: float, beta3: float) -> float:
+def slow_beta(fraction: float, beta1: float, beta3: float) -> float:
     """The slow average's decay rate at a fraction of its warmup."""
-    if spent >= 1.0:
+    if fraction >= 1.0:
         return beta3
     ends = [math.log(0.5) / math.log(beta + OFFSET) - 1.0 for beta in (beta1, beta3)]
-    return float(0.5 ** (1.0 / ((1.0 - spent) * ends[0] + spent * ends[1] + 1.0)))
+    return float(0.5 ** (1.0 / ((1.0 - fraction) * ends[0] + fraction * ends[1] + 1.0)))
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

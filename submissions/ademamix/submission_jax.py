@@ -25,12 +25,12 @@ def build(
     betas = (hyperparameters["beta1"], hyperparameters["beta3"])
     ends = [math.log(0.5) / math.log(beta + OFFSET) - 1.0 for beta in betas]
 
-    def spent(count: ArrayLike) -> jax.Array:
+    def warmup_fraction(count: ArrayLike) -> jax.Array:
         # optax counts from 0, the source from 1
         return jnp.minimum((count + 1) / warmup, 1.0) if warmup else jnp.ones(())
 
     def slow_beta(count: ArrayLike) -> jax.Array:
-        fraction = spent(count)
+        fraction = warmup_fraction(count)
         half_life = (1.0 - fraction) * ends[0] + fraction * ends[1]
         return jnp.where(fraction < 1.0, 0.5 ** (1.0 / (half_life + 1.0)), betas[1])
 
@@ -39,7 +39,7 @@ def build(
         b1=betas[0],
         b2=hyperparameters["beta2"],
         b3=slow_beta,
-        alpha=lambda count: hyperparameters["alpha"] * spent(count),
+        alpha=lambda count: hyperparameters["alpha"] * warmup_fraction(count),
         eps=hyperparameters["epsilon"],
         weight_decay=hyperparameters["weight_decay"],
     )

@@ -1,4 +1,4 @@
-"""ADOPT: Adam whose second moment does not yet hold the gradient that it normalises.
+"""ADOPT: Adam whose second moment does not yet contain the gradient that it normalises.
 
     v_0 = g_0^2
     n_t = clip(g_t / max(sqrt(v_{t-1}), epsilon), -t^{1/4}, t^{1/4})

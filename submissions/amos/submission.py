@@ -1,4 +1,4 @@
-"""Amos: Adam with one second moment a row, whose rate and decay shrink by what has been learned.
+"""Amos: Adam with one second moment per row, whose rate and decay shrink as training progresses.
 
 For a row of a matrix or kernel, or a whole vector, g with weights w of the expected size s,
 
@@ -19,12 +19,12 @@ once xi^2 t is large, whatever the length of the training.
 
 Source: Tian and Parikh (2022), "Amos: An Adam-style Optimizer with Adaptive Weight Decay towards
 Model-Oriented Scale", Algorithm 1, and the authors' code, github.com/google-research/jestimator,
-with the sizes and the shared moments that it has for BERT.
+with the sizes and the shared moments that it uses for BERT.
 
-Deviations: xi also follows this benchmark's schedule; of the source's runs most have warmup alone.
-A matrix that reads a ReLU has sqrt(2 / fan_in) in the source, where a spec does not say what is
-read. There is no clipping of entries, and a gradient with an entry above 4e6 is scaled down to
-that, lest its square overflow.
+Deviations: xi also follows this benchmark's schedule; most of the source's runs use warmup alone.
+For a matrix that follows a ReLU the source uses sqrt(2 / fan_in); a spec does not say what precedes
+a matrix. There is no clipping of entries, and a gradient with an entry above 4e6 is scaled down to
+that, so that its square does not overflow.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from torch.optim import Optimizer
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
 from submissions.common.optimizers import Group, GroupwiseOptimizer, TorchProblem
-from submissions.common.precision import at_least_float32, bounded
+from submissions.common.precision import at_least_float32, bound_gradient
 
 from .sizes import expected_size
 
@@ -61,7 +61,7 @@ class Amos(GroupwiseOptimizer):
         """m_t, after the moments have been updated."""
         assert parameter.grad is not None
         state, rate, beta, mu = self.state[parameter], group["lr"], group["beta"], group["momentum"]
-        gradient = bounded(at_least_float32(parameter.grad))
+        gradient = bound_gradient(at_least_float32(parameter.grad))
         square = _mean_square(gradient)
         if not state:
             state.update(step=0, second=torch.zeros_like(square), learned=torch.zeros_like(square))

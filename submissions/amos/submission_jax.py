@@ -1,7 +1,7 @@
 """Amos in JAX; see `submission.py` for the update.
 
 Deviation from `submission.py`: gradients are not bounded. The schedule's factor multiplies the rate
-inside, for a step is not proportional to it.
+inside the update, because a step is not proportional to the rate.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Asynchronous SGD of several workers on simulated clocks: elastic averaging, or DOWNPOUR.
 
 Worker i has parameters x^i, a number of steps t^i and a clock; a step of it takes the time
-1 + slowness i / (p - 1), i = 0, ..., p - 1. Always the worker moves that is done first (the lower i
-of two), with g its gradient at x^i on the next batch:
+1 + slowness i / (p - 1), i = 0, ..., p - 1. The worker that finishes first moves next (of two, the
+one with the lower i); g is its gradient at x^i on the next batch:
 
     elastic     if tau divides t^i:   d = alpha (x^i - x~),   x^i <- x^i - d,   x~ <- x~ + d
                 x^i <- x^i - eta g,   g taken before d
@@ -17,7 +17,7 @@ curvature h, e = eta h and tau = 1, if 0 <= e <= 2 and 0 <= alpha <= (4 - 2 e) /
 Sources: Zhang, Choromanska and LeCun (2015), Algorithm 1 for the elastic rule, section 4 for its
 stability and section 5 for DOWNPOUR, which is due to Dean et al. (2012), there with AdaGrad.
 
-Deviations: the workers run one after the other in one process, so which of them is done next does
+Deviations: the workers run one after the other in one process, so which of them finishes next does
 not depend on the machine. Weight decay is coupled: lambda x^i is added to g.
 """
 
@@ -63,14 +63,14 @@ class Submission(Method):
         return torch.tensor(sum(losses) / len(losses))
 
     def _advance(self, stream: Stream[Tensor]) -> float:
-        """Move the worker that is done first; return its loss before that."""
+        """Move the worker that finishes first; return its loss before the move."""
         i = min(range(len(self.state["clocks"])), key=lambda j: (self.state["clocks"][j], j))
         worker = self.state["workers"][i]
         if self.point["rule"] == "downpour":
             self._push(i)
         loss_of = FixedLoss(self.problem, stream.next(), fresh_random(self.problem))
         loss, gradient = loss_of(worker)
-        gradient = self.clipped(gradient).add(worker, alpha=self.point["weight_decay"])
+        gradient = self.clip_gradients(gradient).add(worker, alpha=self.point["weight_decay"])
         if self.point["rule"] == "elastic":
             self._pull(i)
         step = gradient * -(self.learning_rate() or 0.0)
@@ -86,7 +86,7 @@ class Submission(Method):
         return dict(zip(self.problem.parameters, parts, strict=True))
 
     def _push(self, i: int) -> None:
-        """Send what a worker has gathered to the centre, and fetch that."""
+        """Add a worker's pending update to the centre, and copy the centre to the worker."""
         if self._meets(i):
             self.state["centre"].add_(self.state["pending"][i])
             self.state["workers"][i].copy_(self.state["centre"])

@@ -1,6 +1,7 @@
 """Asynchronous SGD of several workers on simulated clocks in JAX; see `submission.py`.
 
-The p moves of a step are one compiled loop over their batches; who makes them is decided before.
+The p moves of a step are one compiled loop over their batches; which workers make them is decided
+beforehand.
 """
 
 from __future__ import annotations
@@ -16,22 +17,14 @@ from jax import Array
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission.interface import Batch, Stream
 from submissions.common.batch_loss_jax import FixedLoss
-from submissions.common.methods_jax import (
-    Carry,
-    CompiledMethod,
-    Factor,
-    Now,
-    State,
-    Values,
-    chosen,
-    stacked,
-)
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now
+from submissions.common.methods_jax import Factor, State, Values, choose, stack_batches
 
 RULES = ("elastic", "downpour")
 
 
 class Turn(NamedTuple):
-    """One move: whose it is, on which batch and with which key; or several, stacked."""
+    """One move: its worker, its batch and its key; or several moves, stacked."""
 
     worker: Array
     batch: Batch[Array]
@@ -39,7 +32,7 @@ class Turn(NamedTuple):
 
 
 class Submission(CompiledMethod):
-    """Workers that meet at a centre, which is what `parameters` holds, each in its own time."""
+    """Workers that meet at a centre, each in its own time; `parameters` holds the centre."""
 
     def begin(self) -> State:
         """Start all workers, stacked along a first dimension, at the centre, at time 0."""
@@ -63,7 +56,9 @@ class Submission(CompiledMethod):
         return tuple(stream.next() for _ in range(int(self.point["workers"])))
 
     def plan(self) -> np.ndarray[Any, Any]:
-        """Who moves, in order: always the worker that is done first, the lowest of several."""
+        """The workers in the order in which they move: the one that finishes first, of several the
+        lowest.
+        """
         order = []
         for _ in self.clocks:
             i = min(range(len(self.clocks)), key=lambda j: (self.clocks[j], j))
@@ -87,15 +82,15 @@ class Submission(CompiledMethod):
         rate = self.point["learning_rate"] * now.factor
 
         def advance(at: tuple[Values, State], turn: Turn) -> tuple[tuple[Values, State], Array]:
-            return self._advanced(*at, turn, rate)
+            return self._advance(*at, turn, rate)
 
         keys = jax.random.split(now.key, len(batches))
         start = carry.parameters, carry.state
-        turns = Turn(jnp.asarray(now.plan), stacked(batches), keys)
+        turns = Turn(jnp.asarray(now.plan), stack_batches(batches), keys)
         (centre, state), losses = jax.lax.scan(advance, start, turns)
         return Carry(centre, state, carry.buffers), losses.mean()
 
-    def _advanced(
+    def _advance(
         self, centre: Values, state: State, turn: Turn, rate: Factor
     ) -> tuple[tuple[Values, State], Array]:
         """Centre and state after a move of one worker, and its loss before that."""
@@ -104,13 +99,15 @@ class Submission(CompiledMethod):
         pending: Values = jax.tree.map(lambda v: v[i], state["pending"])
         meets = state["steps"][i] % int(self.point["period"]) == 0
         if self.point["rule"] == "downpour":
-            pushed = jax.tree.map(jnp.add, centre, pending)
-            centre = chosen(meets, pushed, centre)
-            worker = chosen(meets, pushed, worker)
-            pending = chosen(meets, jax.tree.map(jnp.zeros_like, pending), pending)
+            pushed_centre = jax.tree.map(jnp.add, centre, pending)
+            centre = choose(meets, pushed_centre, centre)
+            worker = choose(meets, pushed_centre, worker)
+            pending = choose(meets, jax.tree.map(jnp.zeros_like, pending), pending)
         loss, gradients = FixedLoss(self.problem, turn.batch, turn.key)(worker)
         decay = self.point["weight_decay"]
-        step = jax.tree.map(lambda g, x: -rate * (g + decay * x), self.clipped(gradients), worker)
+        step = jax.tree.map(
+            lambda g, x: -rate * (g + decay * x), self.clip_gradients(gradients), worker
+        )
         if self.point["rule"] == "elastic":
             alpha = jnp.where(meets, self.point["moving_rate"], 0.0)
             pull = jax.tree.map(lambda x, c: alpha * (x - c), worker, centre)

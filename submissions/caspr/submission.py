@@ -9,15 +9,15 @@ With Shampoo's roots L~ = (L_t + lambda I)^-1/4 and R~ = (R_t + lambda I)^-1/4,
 
 where Q_t is Adam's direction with the same M~_t. Shampoo's step is the middle term alone. The sum's
 square root lies closer to full-matrix AdaGrad's preconditioner. Factors, refreshes, the start and
-what trains vectors are those of `submissions.shampoo`.
+the optimizer of vectors are those of `submissions.shampoo`.
 
 Source: Duvvuri et al. (2024), "Combining Axes Preconditioners through Kronecker Approximation for
 Deep Learning", and the authors' submission to AlgoPerf, whose averages, Nesterov's form and graft
 these are.
 
 Deviations: those of `submissions.shampoo`. A matrix with one dimension longer than `max_dim`, which
-has no sum, takes Shampoo's step; the source splits matrices into blocks of 1024. Decay rates of the
-factors and of Adam's second moment are set apart, the source has one.
+has no sum, takes Shampoo's step; the source splits matrices into blocks of 1024. The factors and
+Adam's second moment have separate decay rates; the source has one.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from submissions.common.optimizers import Group, State, TorchProblem
 from submissions.shampoo.optimizer import Block, Shampoo, root_of
 from submissions.shampoo.submission import build_relative
 
-FIXED = {"power": 0.25, "block_side": 0, "graft": "adam", "roots": "eigen"}
-"""Shampoo's settings that CASPR leaves no choice of."""
+FIXED_SETTINGS = {"power": 0.25, "block_side": 0, "graft": "adam", "roots": "eigen"}
+"""Shampoo's settings that CASPR fixes."""
 
 
 class Caspr(Shampoo):
@@ -53,4 +53,4 @@ class Caspr(Shampoo):
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """CASPR on matrices and kernels, AdamW on the rest, with their shared schedule."""
-    return build_relative(Caspr, problem, {**FIXED, **hyperparameters}, "nesterov")
+    return build_relative(Caspr, problem, {**FIXED_SETTINGS, **hyperparameters}, "nesterov")

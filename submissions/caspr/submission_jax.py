@@ -12,11 +12,11 @@ from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common.two_sided_jax import Entry
 from submissions.shampoo.submission_jax import between_roots, build_relative
 
-FIXED = {"power": 0.25, "block_side": 0, "graft": "adam", "roots": "eigen"}
-"""Shampoo's settings that CASPR leaves no choice of."""
+FIXED_SETTINGS = {"power": 0.25, "block_side": 0, "graft": "adam", "roots": "eigen"}
+"""Shampoo's settings that CASPR fixes."""
 
 
-def summed(entry: Entry, average: jax.Array) -> jax.Array:
+def kronecker_sum(entry: Entry, average: jax.Array) -> jax.Array:
     """P_t; of a matrix with one factor, which has no sum, Shampoo's."""
     if "left" not in entry or "right" not in entry:
         return between_roots(entry, average)
@@ -29,4 +29,4 @@ def build(
     problem: Problem[jax.Array], hyperparameters: Hyperparameters
 ) -> tuple[optax.GradientTransformation, Schedule]:
     """CASPR on matrices and kernels, AdamW on the rest, with their shared schedule."""
-    return build_relative(problem, {**FIXED, **hyperparameters}, summed)
+    return build_relative(problem, {**FIXED_SETTINGS, **hyperparameters}, kronecker_sum)

@@ -15,8 +15,9 @@ from jax import Array
 
 from harness.submission.interface import Batch, Stream
 from submissions.common.batch_loss_jax import FixedLoss, flatten
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now
 from submissions.common.line_search_jax import Along, Loss, Trial, Wolfe, search, trial
-from submissions.common.methods_jax import Carry, CompiledMethod, Factor, Now, State, chosen
+from submissions.common.methods_jax import Factor, State, choose
 
 POWELL = 0.2
 LEAST_CURVATURE = 1e-10
@@ -26,10 +27,10 @@ class Memory(NamedTuple):
     """The corrections of H, and the last step."""
 
     steps: Array
-    """s, (m, n), of which the first `stored` are meant."""
+    """s, (m, n), of which the first `num_stored` are in use."""
     changes: Array
     """y, (m, n)."""
-    stored: Array
+    num_stored: Array
     scale: Array
     """H_0 over the identity."""
     is_known: Array
@@ -41,7 +42,7 @@ class Memory(NamedTuple):
 
 
 class Iterate(NamedTuple):
-    """A point with its value and gradient, and what is known there."""
+    """A point with its value, gradient and memory, and the number of evaluations so far."""
 
     point: Array
     value: Array
@@ -83,12 +84,12 @@ class Submission(CompiledMethod):
         before, gradient = loss(point)
         # Directions are not conjugate across batches.
         memory = carry.state["memory"]._replace(is_conjugate=jnp.zeros((), jnp.bool_))
-        begun = Iterate(point, before, gradient, memory, jnp.ones((), jnp.int32))
+        initial = Iterate(point, before, gradient, memory, jnp.ones((), jnp.int32))
         end = jax.lax.fori_loop(
             0,
             int(self.point["iterations"]),
-            lambda _, iterate: self._iterated(loss, iterate, now.factor),
-            begun,
+            lambda _, iterate: self._iterate(loss, iterate, now.factor),
+            initial,
         )
         state = {"memory": end.memory, "evaluations": end.evaluations}
         return Carry(unflatten(end.point), state, carry.buffers), before
@@ -98,28 +99,28 @@ class Submission(CompiledMethod):
         count, (batch,) = int(self.state["evaluations"]), batches
         return count, count, count * len(batch.targets)
 
-    def _iterated(self, loss: Loss, at: Iterate, factor: Factor) -> Iterate:
-        """One iteration: a search along the direction, and what is learnt from its end."""
+    def _iterate(self, loss: Loss, at: Iterate, factor: Factor) -> Iterate:
+        """One iteration: a search along the direction, and an update of the memory at its end."""
         direction, memory = _direction(at.memory, at.gradient, self._room)
         is_descent = at.gradient @ direction < 0.0
         direction = jnp.where(is_descent, direction, -at.gradient)
-        memory = chosen(is_descent, memory, _forgotten(memory))
+        memory = choose(is_descent, memory, _forget(memory))
         start = Trial(jnp.zeros(()), at.value, at.gradient @ direction, at.gradient)
         along = partial(trial, loss, at.point, direction)
-        end, count = self._taken(along, start, _first_length(memory, start), factor)
+        end, count = self._take(along, start, _first_length(memory, start), factor)
         step = end.length * direction
-        learnt = _learnt(memory, step, at.gradient, end.gradient - at.gradient, self._room)
+        new_memory = _learn(memory, step, at.gradient, end.gradient - at.gradient, self._room)
         # A length of zero due to the schedule is not a failed search.
-        kept = chosen(factor != 0.0, _forgotten(memory), memory)
-        new = Iterate(at.point + step, end.value, end.gradient, learnt, at.evaluations + count)
-        old = at._replace(memory=kept, evaluations=at.evaluations + count)
-        return chosen(end.length != 0.0, new, old)
+        fallback_memory = choose(factor != 0.0, _forget(memory), memory)
+        new = Iterate(at.point + step, end.value, end.gradient, new_memory, at.evaluations + count)
+        old = at._replace(memory=fallback_memory, evaluations=at.evaluations + count)
+        return choose(end.length != 0.0, new, old)
 
     @property
     def _room(self) -> int:
         return int(self.point["memory"])
 
-    def _taken(
+    def _take(
         self, along: Along, start: Trial, first: Array, factor: Factor
     ) -> tuple[Trial, Array]:
         """The trial at the search's length times the schedule's factor, and how many it took."""
@@ -128,12 +129,12 @@ class Submission(CompiledMethod):
         end, count = search(rule, along, start, first)
         if "schedule" not in point:
             return end, count
-        taken: tuple[Trial, Array] = jax.lax.cond(
+        result: tuple[Trial, Array] = jax.lax.cond(
             jnp.asarray(factor == 1.0),
             lambda: (end, count),
             lambda: (along(factor * end.length), count + 1),
         )
-        return taken
+        return result
 
 
 def _direction(memory: Memory, gradient: Array, room: int) -> tuple[Array, Memory]:
@@ -143,9 +144,10 @@ def _direction(memory: Memory, gradient: Array, room: int) -> tuple[Array, Memor
     conjugate = (change @ image) / (change @ step) * step - image
     overlaps = jnp.abs(image @ before) >= POWELL * (image @ gradient)
     is_over = memory.is_conjugate & (overlaps | (conjugate @ gradient >= 0.0))
-    anew = _stored(_forgotten(memory), step, change, room)
+    new_cycle = _store(_forget(memory), step, change, room)
     direction = jnp.where(memory.is_conjugate, conjugate, -image)
-    return jnp.where(is_over, -_inverse(anew, gradient), direction), chosen(is_over, anew, memory)
+    direction = jnp.where(is_over, -_inverse(new_cycle, gradient), direction)
+    return direction, choose(is_over, new_cycle, memory)
 
 
 def _first_length(memory: Memory, start: Trial) -> Array:
@@ -159,35 +161,35 @@ def _first_length(memory: Memory, start: Trial) -> Array:
     return jnp.where(memory.is_known, length, cautious)
 
 
-def _learnt(memory: Memory, step: Array, before: Array, change: Array, room: int) -> Memory:
+def _learn(memory: Memory, step: Array, before: Array, change: Array, room: int) -> Memory:
     """Store the pair while there is room, else make the next direction conjugate to it."""
     product = step @ change
     is_curved = product > LEAST_CURVATURE * (change @ change)
     idle = memory._replace(is_conjugate=jnp.zeros((), jnp.bool_))
-    known = idle._replace(is_known=jnp.ones((), jnp.bool_))
-    full = known._replace(last=(step, before, change), is_conjugate=jnp.ones((), jnp.bool_))
-    has_room = memory.stored < room
-    learnt = chosen(has_room, _stored(known, step, change, room), full)
-    return chosen(is_curved, learnt, idle)
+    curved = idle._replace(is_known=jnp.ones((), jnp.bool_))
+    full = curved._replace(last=(step, before, change), is_conjugate=jnp.ones((), jnp.bool_))
+    has_room = memory.num_stored < room
+    new_memory = choose(has_room, _store(curved, step, change, room), full)
+    return choose(is_curved, new_memory, idle)
 
 
-def _stored(memory: Memory, step: Array, change: Array, room: int) -> Memory:
-    """The memory with one pair more; the first gives H_0 its scale."""
+def _store(memory: Memory, step: Array, change: Array, room: int) -> Memory:
+    """The memory with one more pair; the first pair gives H_0 its scale."""
     first = (step @ change) / (change @ change)
-    memory = memory._replace(scale=jnp.where(memory.stored == 0, first, memory.scale))
+    memory = memory._replace(scale=jnp.where(memory.num_stored == 0, first, memory.scale))
     if room == 0:
         return memory
     return memory._replace(
-        steps=memory.steps.at[memory.stored].set(step),
-        changes=memory.changes.at[memory.stored].set(change),
-        stored=memory.stored + 1,
+        steps=memory.steps.at[memory.num_stored].set(step),
+        changes=memory.changes.at[memory.num_stored].set(change),
+        num_stored=memory.num_stored + 1,
     )
 
 
-def _forgotten(memory: Memory) -> Memory:
+def _forget(memory: Memory) -> Memory:
     """No corrections: a new cycle along the gradient."""
     no = jnp.zeros((), jnp.bool_)
-    return memory._replace(stored=jnp.zeros((), jnp.int32), scale=jnp.ones(()), is_conjugate=no)
+    return memory._replace(num_stored=jnp.zeros((), jnp.int32), scale=jnp.ones(()), is_conjugate=no)
 
 
 def _inverse(memory: Memory, vector: Array) -> Array:
@@ -203,7 +205,7 @@ def _inverse(memory: Memory, vector: Array) -> Array:
         change = weight - (y @ v) / (s @ y)
         return v + jnp.where(is_stored, change, 0.0) * s, None
 
-    is_stored = jnp.arange(len(memory.steps)) < memory.stored
+    is_stored = jnp.arange(len(memory.steps)) < memory.num_stored
     pairs = (memory.steps, memory.changes, is_stored)
     v, weights = jax.lax.scan(reduce, vector, pairs, reverse=True)
     v, _ = jax.lax.scan(expand, memory.scale * v, (*pairs, weights))

@@ -7,23 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from harness.core.errors import HarnessError
-from harness.submission.interface import Hyperparameters
 
-
-def bound_of(point: Hyperparameters) -> float:
-    """The largest gradient norm of a point, its `clip`; 0, the default, means no bound.
-
-    Raises:
-        HarnessError: `clip` is negative.
-    """
-    bound = float(point.get("clip", 0.0))
-    if not bound >= 0.0:
-        raise HarnessError(f"clip is {bound}", "allowed: 0 (off) or a largest norm")
-    return bound
-
-
-def clipped(gradients: Sequence[Tensor], bound: float) -> list[Tensor]:
+def clip_gradients(gradients: Sequence[Tensor], bound: float) -> list[Tensor]:
     """Scale the gradients jointly to a global norm of at most `bound`.
 
     Args:

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from submissions.common.methods_jax import chosen
+from submissions.common.methods_jax import choose
 from submissions.common.products_jax import Product
 
 STORE_RATIO = 1.3
@@ -44,7 +44,7 @@ class Solution(NamedTuple):
     """Stored iterates in order, (places, n); the last of them is x."""
     iterate_values: Array
     """Their q, (places,)."""
-    stored: Array
+    num_stored: Array
     """How many of them there are, at least one; the rows behind that are meaningless."""
 
 
@@ -118,12 +118,12 @@ def conjugate_gradients(
             search.has_ended,
         )
         is_ascent = ~(curvature > 0.0)
-        return chosen(is_ascent, search._replace(has_ended=is_ascent), new)
+        return choose(is_ascent, search._replace(has_ended=is_ascent), new)
 
     x = jnp.zeros_like(b) if start is None else start
     residual = b if start is None else b - product(x)
-    begun = _begun(x, residual, precondition(residual), b, (iterations + 1, places[-1] + 1))
-    search = jax.lax.while_loop(is_going_on, advance, begun)
+    initial = _begin(x, residual, precondition(residual), b, (iterations + 1, places[-1] + 1))
+    search = jax.lax.while_loop(is_going_on, advance, initial)
     count = search.progress.iterations
     return Solution(
         search.x,
@@ -135,7 +135,7 @@ def conjugate_gradients(
     )
 
 
-def _begun(x: Array, residual: Array, z: Array, b: Array, sizes: tuple[int, int]) -> _Search:
+def _begin(x: Array, residual: Array, z: Array, b: Array, sizes: tuple[int, int]) -> _Search:
     """A search before its first iteration, with room for so many values and iterates."""
     value = _value(x, residual, b)
     values = jnp.zeros(sizes[0], b.dtype).at[0].set(value)

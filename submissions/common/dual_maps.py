@@ -96,7 +96,7 @@ def duals(
         norm = norms[Role(role)]
         power = 0.5 if norm == "rms_to_rms" else 0.0
         scaled = [next(factors) * (m.shape[0] / m.shape[1]) ** power for m in part]
-        output.append(_joined(scaled, value, kernels) if part else entrywise_dual(value, norm))
+        output.append(_join(scaled, value, kernels) if part else entrywise_dual(value, norm))
     return output
 
 
@@ -118,7 +118,7 @@ def _matrices(value: Tensor, splits: Sequence[int], kernels: str) -> list[Tensor
     return matrices(value, splits)
 
 
-def _joined(parts: list[Tensor], like: Tensor, kernels: str) -> Tensor:
+def _join(parts: list[Tensor], like: Tensor, kernels: str) -> Tensor:
     if like.ndim == 4 and kernels == "by_offset":
         return torch.stack(parts, -1).reshape(like.shape) / len(parts)
     return tensor_of(parts, like.shape)

@@ -20,7 +20,7 @@ def failures_of(state: State) -> Failures:
     return counts
 
 
-def decomposed(
+def decompose(
     matrix: torch.Tensor, failures: Failures, basis: torch.Tensor | None = None
 ) -> tuple[torch.Tensor, torch.Tensor] | None:
     """Ascending eigenvalues, (n,), and eigenvectors as columns, (n, n), of a symmetric matrix.
@@ -48,26 +48,26 @@ def decomposed(
             continue
         failures["float64"] += dtype != matrix.dtype
         return values.to(matrix.dtype), vectors.to(matrix.dtype)
-    return _by_iteration(matrix, failures, basis)
+    return _decompose_by_iteration(matrix, failures, basis)
 
 
-def _by_iteration(
+def _decompose_by_iteration(
     matrix: torch.Tensor, failures: Failures, basis: torch.Tensor | None
 ) -> tuple[torch.Tensor, torch.Tensor] | None:
     start = torch.eye(len(matrix)) if basis is None else basis
-    turned = start.to(matrix)
+    estimate = start.to(matrix)
     try:
         for _ in range(QR_ITERATIONS):
-            turned, _ = followed(matrix, turned)
+            estimate, _ = iterate_basis(matrix, estimate)
     except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
-        turned = torch.full_like(matrix, torch.nan)
-    if not bool(torch.isfinite(turned).all()):
+        estimate = torch.full_like(matrix, torch.nan)
+    if not bool(torch.isfinite(estimate).all()):
         failures["kept"] += 1
         return None
     failures["qr"] += 1
-    values = (turned * (matrix @ turned)).sum(0)
+    values = (estimate * (matrix @ estimate)).sum(0)
     order = torch.argsort(values)
-    return values[order], turned[:, order]
+    return values[order], estimate[:, order]
 
 
 def eigenbasis(
@@ -77,19 +77,19 @@ def eigenbasis(
 
     Args:
         matrix: symmetric positive semidefinite, (n, n).
-        failures: counts to add to, as for `decomposed`.
+        failures: counts to add to, as for `decompose`.
         basis: the old basis, returned if no decomposition converges; the identity by default.
 
     Returns:
         The basis, (n, n); NaN if the matrix is not finite, so that divergence shows up.
     """
-    pair = decomposed(matrix, failures, basis)
+    pair = decompose(matrix, failures, basis)
     if pair is not None:
         return pair[1].flip(-1)
     return torch.eye(len(matrix)).to(at_least_float32(matrix)) if basis is None else basis
 
 
-def followed(matrix: torch.Tensor, basis: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def iterate_basis(matrix: torch.Tensor, basis: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Run one step of orthogonal iteration: Q' from the QR decomposition of A Q.
 
     The columns of Q are first sorted by descending q^T A q, an estimate of the eigenvalues, because
@@ -104,11 +104,11 @@ def followed(matrix: torch.Tensor, basis: torch.Tensor) -> tuple[torch.Tensor, t
     """
     image = matrix @ basis
     order = torch.argsort((basis * image).sum(0), descending=True, stable=True)
-    turned: torch.Tensor = torch.linalg.qr(image[:, order])[0]
-    return turned, order
+    new_basis: torch.Tensor = torch.linalg.qr(image[:, order])[0]
+    return new_basis, order
 
 
-def followed_until(
+def iterate_basis_until(
     matrix: torch.Tensor, basis: torch.Tensor, tolerance: float, iterations: int
 ) -> torch.Tensor:
     """Run orthogonal iteration until the basis diagonalises the matrix accurately enough.

@@ -19,7 +19,7 @@ class EvaluatesAverage(GroupwiseOptimizer):
     """
 
     def __init__(self, parameters: ParamsT, defaults: Group) -> None:
-        self._trained: dict[torch.Tensor, torch.Tensor] = {}
+        self._trained_values: dict[torch.Tensor, torch.Tensor] = {}
         super().__init__(parameters, defaults)
 
     @abstractmethod
@@ -32,7 +32,7 @@ class EvaluatesAverage(GroupwiseOptimizer):
         Raises:
             HarnessError: the parameters hold the average, to which a gradient does not belong.
         """
-        if self._trained:
+        if self._trained_values:
             raise HarnessError(
                 f"{type(self).__name__}.step between eval() and train()",
                 "the parameters hold the average; call train() before computing gradients",
@@ -45,23 +45,23 @@ class EvaluatesAverage(GroupwiseOptimizer):
         for group in self.param_groups:
             for parameter in group["params"]:
                 average = self.average(parameter, group)
-                if parameter not in self._trained and average is not None:
-                    self._trained[parameter] = parameter.clone()
+                if parameter not in self._trained_values and average is not None:
+                    self._trained_values[parameter] = parameter.clone()
                     parameter.copy_(average)
 
     @torch.no_grad()
     def train(self) -> None:
         """Restore the trained parameters."""
-        for parameter, value in self._trained.items():
+        for parameter, value in self._trained_values.items():
             parameter.copy_(value)
-        self._trained.clear()
+        self._trained_values.clear()
 
     def state_dict(self) -> StateDict:
         """The optimizer's state, and between `eval` and `train` the trained parameters."""
         trained = {
-            place: self._trained[parameter]
+            place: self._trained_values[parameter]
             for place, parameter in enumerate(self._parameters())
-            if parameter in self._trained
+            if parameter in self._trained_values
         }
         return {**super().state_dict(), "trained": trained}
 
@@ -69,7 +69,7 @@ class EvaluatesAverage(GroupwiseOptimizer):
         """Restore the state returned by `state_dict`, and the mode in which it was taken."""
         super().load_state_dict(state_dict)
         parameters = self._parameters()
-        self._trained = {
+        self._trained_values = {
             parameters[place]: value.detach().to(parameters[place], copy=True)
             for place, value in state_dict["trained"].items()
         }

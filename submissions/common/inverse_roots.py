@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from harness.core.errors import HarnessError
-from submissions.common.eigenbasis import Failures, decomposed, failures_of
+from submissions.common.eigenbasis import Failures, decompose, failures_of
 
 NEWTON_ITERATIONS = 100
 NEWTON_TOLERANCE = 1e-6
@@ -30,13 +30,13 @@ def inverse_root(
         matrix: A, symmetric positive semidefinite up to rounding, (n, n).
         power: exponent of the inverse root (p).
         damping: damping relative to the largest eigenvalue (lambda).
-        failures: counts of failed eigendecompositions to add to, as for `eigenbasis.decomposed`.
+        failures: counts of failed eigendecompositions to add to, as for `eigenbasis.decompose`.
 
     Returns:
         The root, (n, n); NaN if A is not finite, so that divergence shows up in the step; None if
         no decomposition converged.
     """
-    pair = decomposed(matrix, failures_of({}) if failures is None else failures)
+    pair = decompose(matrix, failures_of({}) if failures is None else failures)
     if pair is None:
         return None
     values, vectors = pair

@@ -21,8 +21,7 @@ Sources: Martens and Grosse (2015); Eschenhagen et al. (2023) for weight sharing
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -30,10 +29,10 @@ from torch.nn.functional import pad, unfold
 
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Capture
+from submissions.common.factored_layers import SHARING
 from submissions.common.symmetric_products import add_product
-from workloads.parameters import LayerSpec, ParameterSpec, Role
+from workloads.parameters import LayerSpec
 
-SHARING = ("expand", "reduce")
 CHUNK_ENTRIES = 2**25
 """Maximum entries of per-example gradients held at once; 128 MiB in float32."""
 
@@ -145,30 +144,6 @@ def factored_damping(
 def damped_inverse(factor: torch.Tensor, damping: torch.Tensor) -> torch.Tensor:
     """(F + d I)^-1 by Cholesky decomposition; NaN if the decomposition fails."""
     identity = torch.eye(len(factor), dtype=factor.dtype, device=factor.device)
-    root, failed = torch.linalg.cholesky_ex(factor + damping * identity)
+    root, info = torch.linalg.cholesky_ex(factor + damping * identity)
     inverse: torch.Tensor = torch.cholesky_inverse(root)
-    return torch.where(failed == 0, inverse, torch.nan)
-
-
-def preconditionable(
-    layers: Sequence[LayerSpec], specs: Mapping[str, ParameterSpec], max_dim: int
-) -> list[LayerSpec]:
-    """Layers that get factors: no embeddings, shared weights or dimensions above `max_dim`.
-
-    Args:
-        layers: the model's layers.
-        specs: specs of all parameters, by name.
-        max_dim: longest dimension that a factor may have, counting in + 1 for the input.
-    """
-    owners = [layer.weight for layer in layers]
-
-    def fits(spec: ParameterSpec) -> bool:
-        return max(spec.shape[0], math.prod(spec.shape[1:]) + 1) <= max_dim
-
-    return [
-        layer
-        for layer in layers
-        if specs[layer.weight].role != Role.EMBEDDING
-        and owners.count(layer.weight) == 1
-        and fits(specs[layer.weight])
-    ]
+    return torch.where(info == 0, inverse, torch.nan)

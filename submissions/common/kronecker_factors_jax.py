@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -13,10 +12,10 @@ from jax.scipy.linalg import cho_solve
 
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Capture
+from submissions.common.factored_layers import SHARING
 from submissions.common.methods_jax import TINY
-from workloads.parameters import LayerSpec, ParameterSpec, Role
+from workloads.parameters import LayerSpec
 
-SHARING = ("expand", "reduce")
 CHUNK_ENTRIES = 2**25
 """Maximum entries of per-example gradients held at once; 128 MiB in float32."""
 
@@ -74,7 +73,7 @@ def rows(usage: Uses, targets: int, sharing: str = "expand") -> tuple[Array, Arr
     return inputs / len(inputs) ** 0.5, gradients * targets**0.5
 
 
-def accumulated(factor: Array, x: Array, beta: Array | float) -> Array:
+def accumulate(factor: Array, x: Array, beta: Array | float) -> Array:
     """beta F + (1 - beta) X^T X of a factor (n, n) and rows (locations, n)."""
     return beta * factor + (1 - beta) * (x.T @ x)
 
@@ -104,21 +103,3 @@ def damped_inverse(factor: Array, damping: Array) -> Array:
     identity = jnp.eye(len(factor), dtype=factor.dtype)
     inverse: Array = cho_solve((jnp.linalg.cholesky(factor + damping * identity), True), identity)
     return inverse
-
-
-def preconditionable(
-    layers: Sequence[LayerSpec], specs: Mapping[str, ParameterSpec], max_dim: int
-) -> list[LayerSpec]:
-    """Layers that get factors; as `kronecker_factors.preconditionable`, which imports torch."""
-    owners = [layer.weight for layer in layers]
-
-    def fits(spec: ParameterSpec) -> bool:
-        return max(spec.shape[0], math.prod(spec.shape[1:]) + 1) <= max_dim
-
-    return [
-        layer
-        for layer in layers
-        if specs[layer.weight].role != Role.EMBEDDING
-        and owners.count(layer.weight) == 1
-        and fits(specs[layer.weight])
-    ]

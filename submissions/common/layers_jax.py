@@ -52,7 +52,7 @@ class Layer:
             self.spec.bias: matrix[:, -1],
         }
 
-    def moved(self, parameters: Values, step: Array, rate: Factor, decay: float) -> Values:
+    def move(self, parameters: Values, step: Array, rate: Factor, decay: float) -> Values:
         """(1 - rate decay) W - rate step, for a step shaped as the matrix."""
         return self.values((1 - rate * decay) * self.matrix(parameters) - rate * step)
 
@@ -73,13 +73,13 @@ class Rest:
         """AdamW's state."""
         return self.transformation.init({name: parameters[name] for name in self.names})
 
-    def moved(
+    def move(
         self, parameters: Values, gradients: Values, state: optax.OptState, factor: Factor
     ) -> tuple[Values, optax.OptState]:
         """These parameters after a step at `factor` times the learning rate, and the new state."""
         own = {name: parameters[name] for name in self.names}
-        given = {name: gradients[name] for name in self.names}
-        updates, state = self.transformation.update(given, state, own)
+        own_gradients = {name: gradients[name] for name in self.names}
+        updates, state = self.transformation.update(own_gradients, state, own)
         scaled = jax.tree.map(lambda change: factor * change, updates)
         return cast("Values", optax.apply_updates(own, scaled)), state
 
@@ -101,8 +101,8 @@ def rest_of(
         point: `adam_learning_rate`, `adam_beta1`, `adam_beta2`, `epsilon`, `weight_decay`.
         rates: r by name, for a parametrisation; 1 by default.
     """
-    owned = {name for layer in layers for name in layer.names}
-    names = tuple(name for name in parameters if name not in owned)
+    owned_names = {name for layer in layers for name in layer.names}
+    names = tuple(name for name in parameters if name not in owned_names)
     labels = {name: (rates or {}).get(name, 1.0) for name in names}
     by_rate: dict[Hashable, optax.GradientTransformation] = {
         r: optax.adamw(

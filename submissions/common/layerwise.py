@@ -15,10 +15,11 @@ from harness.core.errors import UnknownNameError
 from harness.submission.interface import Batch, Capture, Evaluation, Hyperparameters, Stream
 from harness.submission.parametrisation import Scaling, scalings
 from submissions.common import schedules
-from submissions.common.clipping import bound_of
-from submissions.common.kronecker_factors import Uses, preconditionable, uses
+from submissions.common.factored_layers import preconditionable
+from submissions.common.kronecker_factors import Uses, uses
 from submissions.common.optimizers import State, adamw_at
 from submissions.common.products import LiveProblem
+from submissions.common.scheduled_method import bound_of
 from submissions.common.staggering import select_due
 from workloads.parameters import LayerSpec
 
@@ -63,8 +64,8 @@ class Layer:
 
     def has_gradient(self) -> bool:
         """Whether the last backward pass reached every parameter."""
-        reached = self.weight.grad is not None
-        return reached and (self.bias is None or self.bias.grad is not None)
+        has_weight_gradient = self.weight.grad is not None
+        return has_weight_gradient and (self.bias is None or self.bias.grad is not None)
 
     def gradient(self) -> torch.Tensor:
         """The gradient, (out, in), or (out, in + 1) with the bias gradient as the last column."""
@@ -119,9 +120,9 @@ class LayerwiseSubmission(ABC):
         self.clip = bound_of(hyperparameters)
         self.schedule = schedules.from_hyperparameters(hyperparameters)
         specs = preconditionable(problem.layers, problem.specs, hyperparameters["max_dim"])
-        scaled = scalings(problem.specs, hyperparameters)
+        scales = scalings(problem.specs, hyperparameters)
         layers = [
-            Layer(spec, problem.parameters, scaled.get(spec.weight, Scaling()).damping)
+            Layer(spec, problem.parameters, scales.get(spec.weight, Scaling()).damping)
             for spec in specs
         ]
         # AdamW leaves what is frozen where it is, and trains the bias of a frozen matrix
@@ -130,8 +131,8 @@ class LayerwiseSubmission(ABC):
             self.start(layer)
             layer.state["momentum"] = layer.weight.new_zeros(layer.matrix_shape())
         own = [layer.spec for layer in self.layers]
-        owned = {spec.weight for spec in own} | {spec.bias for spec in own}
-        self.rest = self._adamw([name for name in problem.parameters if name not in owned])
+        owned_names = {spec.weight for spec in own} | {spec.bias for spec in own}
+        self.rest = self._adamw([name for name in problem.parameters if name not in owned_names])
         self.steps = 0
         self.factor = 1.0
 
@@ -139,8 +140,8 @@ class LayerwiseSubmission(ABC):
         """AdamW, with its own parametrisation's learning rates, on the named parameters."""
         if not names:
             return None
-        scaled = scalings(self.problem.specs, self.point, "adam")
-        rates = {name: scaled[name].rate for name in names if scaled}
+        scales = scalings(self.problem.specs, self.point, "adam")
+        rates = {name: scales[name].rate for name in names if scales}
         values = {name: self.problem.parameters[name] for name in names}
         return adamw_at(values, rates, self.point, "adam_learning_rate")
 
@@ -150,8 +151,8 @@ class LayerwiseSubmission(ABC):
         self.factor = self.schedule(self.problem.budget.progress(self.point["horizon"]))
         for value in self.problem.parameters.values():
             value.grad = None
-        observes = bool(self._trained()) and self.steps % self.point["observe_every"] == 0
-        loss = self._observed_pass(batch) if observes else self._pass(batch)
+        observes = bool(self._trained_layers()) and self.steps % self.point["observe_every"] == 0
+        loss = self._pass_with_statistics(batch) if observes else self._pass(batch)
         if self.clip:
             torch.nn.utils.clip_grad_norm_(self.problem.parameters.values(), self.clip)
         period = self.point["refresh_every"]
@@ -196,14 +197,14 @@ class LayerwiseSubmission(ABC):
         loss.backward()
         return loss
 
-    def _observed_pass(self, batch: Batch[torch.Tensor]) -> torch.Tensor:
+    def _pass_with_statistics(self, batch: Batch[torch.Tensor]) -> torch.Tensor:
         """Compute gradients, and each layer's statistics under true or sampled targets."""
         with self.problem.capture() as captures:
             logits, loss = self.problem.forward(batch)
             if self.point["fisher"] == "sampled":
-                sampled = self.problem.loss.sample_targets(logits, self.problem.generator)
-                self._send_back(self.problem.loss.value(logits, sampled))
-                self._observe(captures, sampled.numel())
+                sampled_targets = self.problem.loss.sample_targets(logits, self.problem.generator)
+                self._send_back(self.problem.loss.value(logits, sampled_targets))
+                self._observe(captures, sampled_targets.numel())
                 loss.backward()
             else:
                 loss.backward()
@@ -212,16 +213,18 @@ class LayerwiseSubmission(ABC):
 
     def _send_back(self, loss: torch.Tensor) -> None:
         """Backpropagate to the layers' outputs, via the cheapest parameter gradient of each."""
-        ends = [layer.weight if layer.bias is None else layer.bias for layer in self._trained()]
+        ends = [
+            layer.weight if layer.bias is None else layer.bias for layer in self._trained_layers()
+        ]
         torch.autograd.grad(loss, ends, retain_graph=True)
 
     @torch.no_grad()
     def _observe(self, captures: Mapping[str, Capture[torch.Tensor]], targets: int) -> None:
-        for layer in self._trained():
+        for layer in self._trained_layers():
             usage = uses(layer.spec, layer.weight.shape, captures[layer.spec.name])
             self.observe(layer, usage, targets)
 
-    def _trained(self) -> list[Layer]:
+    def _trained_layers(self) -> list[Layer]:
         """The layers that have not been frozen since they were set up."""
         return [layer for layer in self.layers if layer.is_trained()]
 

@@ -12,21 +12,17 @@ from jax import Array
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Batch, Hyperparameters
 from harness.submission.parametrisation import Scaling, scalings
-from submissions.common.kronecker_factors_jax import Uses, preconditionable, uses
-from submissions.common.layers_jax import Layer, rest_of
-from submissions.common.methods_jax import (
-    TINY,
+from submissions.common.compiled_methods_jax import (
     Carry,
     CompiledMethod,
-    Factor,
-    LiveProblem,
     Now,
-    State,
-    Values,
-    chosen,
-    traced_passes,
-    trained_pass,
+    trace_passes,
+    train_pass,
 )
+from submissions.common.factored_layers import preconditionable
+from submissions.common.kronecker_factors_jax import Uses, uses
+from submissions.common.layers_jax import Layer, rest_of
+from submissions.common.methods_jax import TINY, Factor, LiveProblem, State, Values, choose
 
 FISHERS = ("empirical", "sampled")
 Layers = dict[str, State]
@@ -50,13 +46,13 @@ class LayerwiseMethod(CompiledMethod):
         """A layer's state before the first step."""
 
     @abstractmethod
-    def observed(
+    def observe(
         self, layer: Layer, state: State, usage: Uses, targets: int, is_refreshed: Array | bool
     ) -> State:
         """The state with the statistics of one batch with this many targets."""
 
     @abstractmethod
-    def refreshed(self, layer: Layer, state: State) -> State:
+    def refresh(self, layer: Layer, state: State) -> State:
         """The state with its expensive quantities (inverses, eigenbases) recomputed."""
 
     @abstractmethod
@@ -73,9 +69,9 @@ class LayerwiseMethod(CompiledMethod):
         """The state of every layer, and AdamW's of all other parameters."""
         problem, point = self.problem, self.point
         specs = problem.specs
-        scaled = scalings(specs, point)
+        scales = scalings(specs, point)
         self.layers = [
-            Layer(spec, specs[spec.weight].shape, scaled.get(spec.weight, Scaling()).damping)
+            Layer(spec, specs[spec.weight].shape, scales.get(spec.weight, Scaling()).damping)
             for spec in preconditionable(problem.layers, specs, int(point["max_dim"]))
         ]
         rates = {name: scaling.rate for name, scaling in scalings(specs, point, "adam").items()}
@@ -93,21 +89,21 @@ class LayerwiseMethod(CompiledMethod):
         (batch,) = batches
         loss, gradients, buffers, layers = jax.lax.cond(
             now.number % self.point["observe_every"] == 0,
-            self._observed_pass if self.layers else self._pass,
+            self._pass_with_statistics if self.layers else self._pass,
             self._pass,
             (carry, batch, now),
         )
-        gradients = self.clipped(gradients)
+        gradients = self.clip_gradients(gradients)
         for place, layer in enumerate(self.layers):
             name = layer.spec.name
             layers[name] = jax.lax.cond(
                 self._is_due(place, now.number),
-                partial(self.refreshed, layer),
+                partial(self.refresh, layer),
                 lambda state: state,
                 layers[name],
             )
-        parameters, layers = self._moved(carry.parameters, gradients, layers, now)
-        rest, rest_state = self.rest.moved(
+        parameters, layers = self._move_layers(carry.parameters, gradients, layers, now)
+        rest, rest_state = self.rest.move(
             carry.parameters, gradients, carry.state["rest"], now.factor
         )
         state = {"layers": layers, "rest": rest_state}
@@ -120,16 +116,16 @@ class LayerwiseMethod(CompiledMethod):
         count = 1 + (is_second and self.steps % self.point["observe_every"] == 0)
         return count * forward, count * backward, count * examples
 
-    def _pass(self, given: tuple[Carry, Batch[Array], Now]) -> Pass:
-        carry, batch, now = given
-        return *trained_pass(self.problem, carry, batch, now.key), carry.state["layers"]
+    def _pass(self, operands: tuple[Carry, Batch[Array], Now]) -> Pass:
+        carry, batch, now = operands
+        return *train_pass(self.problem, carry, batch, now.key), carry.state["layers"]
 
-    def _observed_pass(self, given: tuple[Carry, Batch[Array], Now]) -> Pass:
+    def _pass_with_statistics(self, operands: tuple[Carry, Batch[Array], Now]) -> Pass:
         """The same, and each layer's statistics under true or sampled targets."""
-        carry, batch, now = given
+        carry, batch, now = operands
         is_sampled = self.point["fisher"] == "sampled"
         names = tuple(layer.spec.name for layer in self.layers)
-        with traced_passes(self.problem, carry.buffers, now.key):
+        with trace_passes(self.problem, carry.buffers, now.key):
             evaluation, gradients, captures = self.problem.captured(
                 carry.parameters,
                 batch,
@@ -139,13 +135,13 @@ class LayerwiseMethod(CompiledMethod):
             buffers = self.problem.buffers
         loss = evaluation.loss
         if is_sampled:
-            loss, gradients, buffers = trained_pass(self.problem, carry, batch, now.key)
+            loss, gradients, buffers = train_pass(self.problem, carry, batch, now.key)
         layers = dict(carry.state["layers"])
         for place, layer in enumerate(self.layers):
             name = layer.spec.name
             usage = uses(layer.spec, layer.weight, captures[name])
             is_refreshed = now.number > self._first_refresh(place)
-            layers[name] = self.observed(
+            layers[name] = self.observe(
                 layer, layers[name], usage, batch.targets.size, is_refreshed
             )
         return loss, gradients, buffers, layers
@@ -163,7 +159,7 @@ class LayerwiseMethod(CompiledMethod):
             is_first_period, number == self._first_refresh(place), (number - offset) % period == 0
         )
 
-    def _moved(
+    def _move_layers(
         self, parameters: Values, gradients: Values, layers: Layers, now: Now
     ) -> tuple[Values, Layers]:
         """Update the layers that are ready, within the trust region."""
@@ -179,9 +175,9 @@ class LayerwiseMethod(CompiledMethod):
         for place, layer in enumerate(self.layers):
             name, is_ready = layer.spec.name, now.number >= self._first_refresh(place)
             momentum = point["momentum"] * states[name]["momentum"] + shrink * steps[name]
-            moved = layer.moved(parameters, momentum, rate, point["weight_decay"])
-            parameters |= chosen(is_ready, moved, {n: parameters[n] for n in moved})
-            layers[name] = chosen(is_ready, {**states[name], "momentum": momentum}, layers[name])
+            new_values = layer.move(parameters, momentum, rate, point["weight_decay"])
+            parameters |= choose(is_ready, new_values, {n: parameters[n] for n in new_values})
+            layers[name] = choose(is_ready, {**states[name], "momentum": momentum}, layers[name])
         return parameters, layers
 
 

@@ -44,7 +44,7 @@ class LearnedRate(GroupwiseOptimizer):
         super().__init__(parameters, defaults)
 
     @abstractmethod
-    def estimated(self, group: Group, parts: Chunks, rate: float) -> bool:
+    def update_estimate(self, group: Group, parts: Chunks, rate: float) -> bool:
         """Update moments and estimate; return False if no gradient has been seen yet."""
 
     @abstractmethod
@@ -62,7 +62,7 @@ class LearnedRate(GroupwiseOptimizer):
         if group["lr"] == 0.0:
             return
         parts, rate = chunks(self.state, group["params"]), self._rate(group)
-        if not self.estimated(group, parts, rate):
+        if not self.update_estimate(group, parts, rate):
             return  # as in the sources, steps before the first gradient do not count
         group["updates"] += 1
         for _, parameters in parts:
@@ -76,8 +76,8 @@ class LearnedRate(GroupwiseOptimizer):
         for _, parameters in parts:
             first, second, total = state_lists(self.state, parameters, ("first", "second", "sum"))
             gradients = [p.grad for p in parameters if p.grad is not None]
-            moved = self.displacement(group, parameters, total)
-            pairs = zip(moved, gradients, strict=True)
+            displacements = self.displacement(group, parameters, total)
+            pairs = zip(displacements, gradients, strict=True)
             correlations += [torch.dot(w.flatten(), g.flatten()) for w, g in pairs]
             torch._foreach_mul_(first, beta1)
             torch._foreach_add_(first, gradients, alpha=weights.first)

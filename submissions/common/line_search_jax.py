@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from submissions.common.methods_jax import chosen
+from submissions.common.methods_jax import choose
 
 Loss = Callable[[Array], tuple[Array, Array]]
 """Maps a vector (n,) to the value and gradient (n,)."""
@@ -50,7 +50,7 @@ class _Search(NamedTuple):
     """The length to try next."""
     is_growing: Array
     is_done: Array
-    tried: Array
+    num_trials: Array
     """Trials so far."""
 
 
@@ -69,16 +69,16 @@ def search(rule: Wolfe, at: Along, start: Trial, first: Array) -> tuple[Trial, A
         allowed = start.value + rule.decrease * here.length * start.slope
         is_too_high = ~(here.value <= allowed)
         is_flat = jnp.abs(here.slope) <= -rule.curvature * start.slope
-        grown = _grown(state, here, is_too_high, is_flat)
-        new = chosen(state.is_growing, grown, _shrunk(state, here, is_too_high, is_flat))
-        return _with_next(new._replace(tried=state.tried + 1))
+        wider = _grow(state, here, is_too_high, is_flat)
+        new = choose(state.is_growing, wider, _shrink(state, here, is_too_high, is_flat))
+        return _with_next(new._replace(num_trials=state.num_trials + 1))
 
     no, none = jnp.zeros((), jnp.bool_), jnp.zeros((), jnp.int32)
-    begun = _Search(start, start, first, ~no, no, none)
+    initial = _Search(start, start, first, ~no, no, none)
     end = jax.lax.while_loop(
-        lambda state: (state.tried < rule.evaluations) & ~state.is_done, advance, begun
+        lambda state: (state.num_trials < rule.evaluations) & ~state.is_done, advance, initial
     )
-    return end.low, end.tried
+    return end.low, end.num_trials
 
 
 def trial(loss: Loss, point: Array, direction: Array, length: Array) -> Trial:
@@ -89,27 +89,27 @@ def trial(loss: Loss, point: Array, direction: Array, length: Array) -> Trial:
     return Trial(length, jnp.where(is_finite, value, jnp.inf), slope, gradient)
 
 
-def _grown(state: _Search, here: Trial, is_too_high: Array, is_flat: Array) -> _Search:
+def _grow(state: _Search, here: Trial, is_too_high: Array, is_flat: Array) -> _Search:
     """The interval after a trial beyond it."""
     before = state.low
     rises = is_too_high | ((before.length > 0.0) & (here.value >= before.value))
     is_closed = rises | (here.slope >= 0.0)
     return state._replace(
-        low=chosen(rises, before, here),
-        high=chosen(rises, here, before),
+        low=choose(rises, before, here),
+        high=choose(rises, here, before),
         is_growing=~is_closed,
         is_done=~rises & is_flat,
     )
 
 
-def _shrunk(state: _Search, here: Trial, is_too_high: Array, is_flat: Array) -> _Search:
+def _shrink(state: _Search, here: Trial, is_too_high: Array, is_flat: Array) -> _Search:
     """The interval after a trial within it."""
     rises = is_too_high | (here.value >= state.low.value)
     is_past = here.slope * (state.high.length - state.low.length) >= 0.0
-    far = chosen(is_past, state.low, state.high)
+    far = choose(is_past, state.low, state.high)
     return state._replace(
-        low=chosen(rises, state.low, here),
-        high=chosen(rises, here, far),
+        low=choose(rises, state.low, here),
+        high=choose(rises, here, far),
         is_done=~rises & is_flat,
     )
 
@@ -152,7 +152,7 @@ def minimiser(left: Trial, right: Trial) -> Array:
     square = first**2 - left.slope * right.slope
     second = jnp.copysign(jnp.sqrt(square), width)
     below = right.slope - left.slope + 2.0 * second
-    found = right.length - width * (right.slope + second - first) / below
+    minimum = right.length - width * (right.slope + second - first) / below
     is_found = jnp.isfinite(left.value) & jnp.isfinite(right.value) & (square >= 0.0)
     middle = 0.5 * (left.length + right.length)
-    return jnp.where(is_found & (below != 0.0), found, middle)
+    return jnp.where(is_found & (below != 0.0), minimum, middle)

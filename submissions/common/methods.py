@@ -3,100 +3,55 @@
 from __future__ import annotations
 
 import copy
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from harness.core.errors import HarnessError
-from harness.submission.interface import Batch, Hyperparameters, Schedule, Stream
+from harness.submission.interface import Batch, Hyperparameters
 from submissions.common import schedules
-from submissions.common.clipping import bound_of, clipped
+from submissions.common.clipping import clip_gradients
 from submissions.common.flat import unflatten
 from submissions.common.optimizers import State
 from submissions.common.products import LiveProblem, parameters_of
+from submissions.common.scheduled_method import ScheduledMethod
 
 SEEDS = 2**62
 
 
-class Method(ABC):
+class Method(ScheduledMethod[Tensor]):
     """A submission class whose whole state is parameters, generator, schedule and `state`.
 
     Attributes:
-        problem: the training problem.
-        point: the hyperparameters.
         parameters: the live parameters, in declared order.
         state: numbers, tensors and lists of them, by name; the only state of `begin` and `move`.
-        factor: the schedule's factor for the current step; 1 without a schedule.
-        clip: the bound on gradient norms used by `clipped`; 0 for none.
     """
 
-    # `problem.evaluate` does not update running statistics, and an average may be evaluated.
-    averages_weights = True
-    clips_gradients = True
-    # Whether the method runs a line search on the loss whose gradient it follows.
-    searches_lengths = False
     problem: LiveProblem
-    point: Hyperparameters
     parameters: list[Tensor]
     state: State
 
     def setup(self, problem: LiveProblem, hyperparameters: Hyperparameters) -> None:
         """Store the problem and initialise `state`."""
-        self.problem, self.point = problem, hyperparameters
+        self.problem = problem
         self.parameters = list(parameters_of(problem))
         self.state = {}
-        self.factor, self.clip = 1.0, self._bound()
-        self._schedule: Schedule | None = None
-        if "schedule" in hyperparameters:
-            self._schedule = schedules.from_hyperparameters(hyperparameters)
+        self.setup_point(hyperparameters)
         self.begin()
 
     @abstractmethod
     def begin(self) -> None:
         """Initialise `state` from the problem and the hyperparameters."""
 
-    @abstractmethod
-    def move(self, stream: Stream[Tensor]) -> Tensor:
-        """Draw batches and update the parameters; return the loss before the step, a scalar."""
-
-    def step(self, stream: Stream[Tensor]) -> Tensor:
-        """Call the schedule once (it may count its calls), then `move`."""
-        if self._schedule is not None:
-            progress = self.problem.budget.progress(self.point["horizon"])
-            self.factor = self._schedule(progress)
-        return self.move(stream)
-
     def eval_parameters(self) -> Mapping[str, Tensor]:
         """The live parameters."""
         return self.problem.parameters
 
-    def learning_rate(self) -> float | None:
-        """The scheduled learning rate of the current or last step; None if the point has none."""
-        if "learning_rate" not in self.point:
-            return None
-        return float(self.point["learning_rate"]) * self.factor
-
-    def clipped(self, gradient: Tensor) -> Tensor:
+    def clip_gradients(self, gradient: Tensor) -> Tensor:
         """Clip the gradient of all parameters, (n,), to the norm `clip`."""
-        return clipped([gradient], self.clip)[0]
-
-    def _bound(self) -> float:
-        bound = bound_of(self.point)
-        if bound and self.searches_lengths:
-            raise HarnessError(
-                f"clip is {bound}, and this method searches for the length of a step on the loss "
-                "whose gradient it follows: a clipped one is no loss's",
-                "set clip = 0.0, or leave it out",
-            )
-        return bound
-
-    def large_batch(self, stream: Stream[Tensor]) -> Batch[Tensor]:
-        """Draw `batch_factor` workload batches as one, at most the whole training set."""
-        size = int(self.point["batch_factor"]) * self.problem.batch_size
-        return stream.next(min(size, self.problem.train_examples))
+        return clip_gradients([gradient], self.clip)[0]
 
     def state_dict(self) -> State:
         """The parameters, the generator's and the schedule's state, and `state`."""
@@ -109,14 +64,14 @@ class Method(ABC):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the state returned by `state_dict`."""
-        saved = copy.deepcopy(dict(state))
-        values = saved.pop("parameters")
+        values_by_name = copy.deepcopy(dict(state))
+        values = values_by_name.pop("parameters")
         with torch.no_grad():
             for name, live in self.problem.parameters.items():
                 live.copy_(values[name])
-        self.problem.generator.set_state(saved.pop("generator"))
-        schedules.restore(self._schedule, saved.pop("schedule"))
-        self.state = saved
+        self.problem.generator.set_state(values_by_name.pop("generator"))
+        schedules.restore(self._schedule, values_by_name.pop("schedule"))
+        self.state = values_by_name
 
 
 class FixedLoss:

@@ -20,7 +20,7 @@ def signs(values: torch.Tensor) -> torch.Tensor:
     return result
 
 
-def bounded(gradient: torch.Tensor) -> torch.Tensor:
+def bound_gradient(gradient: torch.Tensor) -> torch.Tensor:
     """Scale a finite gradient down so that sums of its fourth powers do not overflow.
 
     Its largest entry becomes at most 4e6 (in float64 1e74); smaller gradients are returned as they

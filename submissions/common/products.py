@@ -71,7 +71,7 @@ class Linearisation:
         with torch.enable_grad():
             self._logits, self._loss = problem.evaluate({}, batch, random)
             self._probe = torch.zeros_like(self._logits, requires_grad=True)
-        self._pulled: list[Tensor] = []
+        self._pullback: list[Tensor] = []
 
     @property
     def loss(self) -> Tensor:
@@ -134,12 +134,12 @@ class Linearisation:
 
     def _tangent(self, vector: Tensor) -> Tensor:
         """J v, shaped as the logits; costs as much as a forward pass and is counted as one."""
-        if not self._pulled:
+        if not self._pullback:
             with torch.enable_grad():
-                self._pulled = self._backward(self._logits, self._probe, create_graph=True)
+                self._pullback = self._backward(self._logits, self._probe, create_graph=True)
         self._problem.note_passes(1, 0, len(self._logits))
         vectors = unflatten(vector, self._parameters)
-        (tangent,) = torch.autograd.grad(self._pulled, self._probe, vectors, retain_graph=True)
+        (tangent,) = torch.autograd.grad(self._pullback, self._probe, vectors, retain_graph=True)
         return tangent
 
     def _backward(
@@ -200,7 +200,7 @@ def finite_difference(
     return product
 
 
-def damped(product: Product, damping: float | Tensor) -> Product:
+def add_damping(product: Product, damping: float | Tensor) -> Product:
     """v -> (A + lambda I) v, or (A + diag(lambda)) v for a vector lambda."""
     return lambda vector: product(vector).add_(damping * vector)
 

@@ -96,6 +96,6 @@ class Linearisation:
         return residual
 
 
-def damped(product: Product, damping: Array | float) -> Product:
+def add_damping(product: Product, damping: Array | float) -> Product:
     """v -> (A + lambda I) v, or (A + diag(lambda)) v for a vector lambda."""
     return lambda vector: product(vector) + damping * vector

@@ -70,18 +70,18 @@ class ScheduleFree(EvaluatesAverage):
             zs = state_copies(self.state, ys, "z")
             steps = self.directions(ys, t, group)
             # x is implicit, so y takes z's displacement less the fraction beta (1 - c).
-            followed = rate * (1 - beta * (1 - fraction))
+            y_rate = rate * (1 - beta * (1 - fraction))
             if not steps.denominators and decay != 0.0:
                 steps = Directions(list(torch._foreach_add(steps.gradients, ys, alpha=decay)))
             if steps.denominators and decay != 0.0:
                 # z is decayed first, so the interpolation passes part of the decay on to y
                 torch._foreach_sub_(zs, ys, alpha=rate * decay)
-                kept_fraction = 1 - decay * (followed - fraction * rate)
+                kept_fraction = 1 - decay * (y_rate - fraction * rate)
                 torch._foreach_lerp_(ys, zs, fraction / kept_fraction)
                 torch._foreach_mul_(ys, kept_fraction)
             else:
                 torch._foreach_lerp_(ys, zs, fraction)
-            steps.add_to(ys, -followed)
+            steps.add_to(ys, -y_rate)
             steps.add_to(zs, -rate)
 
     def average(self, parameter: torch.Tensor, group: Group) -> torch.Tensor | None:

@@ -27,8 +27,8 @@ def schedule_free(
     def update(
         updates: Arrays, state: optax.OptState, params: Arrays, factor: Factor
     ) -> tuple[Arrays, optax.OptState]:
-        moved, state = at_rate(base * factor).update(updates, state, params)
-        return cast("Arrays", moved), state
+        steps, state = at_rate(base * factor).update(updates, state, params)
+        return cast("Arrays", steps), state
 
     return Built(
         scheduled(at_rate(base).init, update),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harness.submission.interface import Batch, Stream
-from submissions.common.clipping import clipped
+from submissions.common.clipping import clip_gradients
 from submissions.common.methods import Method, first_examples
 
 
@@ -39,7 +39,7 @@ class Sophia(Method):
             _average(state["curvature"], estimate, point["beta2"])
         loss = self.problem.batch_loss(batch)
         gradients = torch.autograd.grad(loss, self.parameters, materialize_grads=True)
-        _average(state["momentum"], clipped(gradients, self.clip), point["beta1"])
+        _average(state["momentum"], clip_gradients(gradients, self.clip), point["beta1"])
         with torch.no_grad():
             self._move(self.learning_rate() or 0.0)
         state["steps"] += 1

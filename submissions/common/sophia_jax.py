@@ -9,15 +9,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from harness.submission.interface import Batch
-from submissions.common.methods_jax import (
-    Carry,
-    CompiledMethod,
-    Now,
-    State,
-    Values,
-    first_examples,
-    trained_pass,
-)
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now, train_pass
+from submissions.common.methods_jax import State, Values, first_examples
 
 
 class Sophia(CompiledMethod):
@@ -46,24 +39,24 @@ class Sophia(CompiledMethod):
         pass_key, estimate_key = jax.random.split(now.key)
         curvature, buffers = jax.lax.cond(
             now.number % point["estimate_every"] == 0,
-            self._estimated,
+            self._update_curvature,
             lambda carry, *_: (carry.state["curvature"], carry.buffers),
             carry,
             self._part(batch),
             estimate_key,
         )
         carry = carry._replace(buffers=buffers)
-        loss, gradients, buffers = trained_pass(self.problem, carry, batch, pass_key)
-        momentum = _average(carry.state["momentum"], self.clipped(gradients), point["beta1"])
+        loss, gradients, buffers = train_pass(self.problem, carry, batch, pass_key)
+        momentum = _average(carry.state["momentum"], self.clip_gradients(gradients), point["beta1"])
         rate = point["learning_rate"] * now.factor
 
-        def moved(value: Array, momentum: Array, curvature: Array) -> Array:
+        def move(value: Array, momentum: Array, curvature: Array) -> Array:
             step = momentum / jnp.maximum(point["gamma"] * curvature, point["epsilon"])
             step = jnp.clip(step, -point["rho"], point["rho"])
             new: Array = (1 - rate * point["weight_decay"]) * value - rate * step
             return new
 
-        parameters: Values = jax.tree.map(moved, carry.parameters, momentum, curvature)
+        parameters: Values = jax.tree.map(move, carry.parameters, momentum, curvature)
         return Carry(parameters, {"momentum": momentum, "curvature": curvature}, buffers), loss
 
     def passes(self, batches: tuple[Batch[Array], ...]) -> tuple[int, int, int]:
@@ -74,7 +67,9 @@ class Sophia(CompiledMethod):
         examples = len(batch.targets) + len(self._part(batch).targets)
         return 2, 1 + self.estimate_backwards, examples
 
-    def _estimated(self, carry: Carry, part: Batch[Array], key: Array) -> tuple[Values, Values]:
+    def _update_curvature(
+        self, carry: Carry, part: Batch[Array], key: Array
+    ) -> tuple[Values, Values]:
         """The diagonal's average with an estimate in it, and the running statistics."""
         estimate, buffers = self.estimate(carry, part, key)
         return _average(carry.state["curvature"], estimate, self.point["beta2"]), buffers

@@ -31,7 +31,7 @@ def start_factors(
     return entry
 
 
-def accumulated(entry: Entry, g: jax.Array, beta: float) -> Entry:
+def accumulate(entry: Entry, g: jax.Array, beta: float) -> Entry:
     """The entry with a gradient (rows, columns) in its factors: averages, or sums if beta is 1."""
     weight = 1.0 if beta == 1.0 else 1.0 - beta
     new = dict(entry)

@@ -43,7 +43,7 @@ class DAdaptAdam(LearnedRate):
         defaults |= {"bias_correction": bias_correction}
         super().__init__(parameters, first_estimate, defaults)
 
-    def estimated(self, group: Group, parts: Chunks, rate: float) -> bool:
+    def update_estimate(self, group: Group, parts: Chunks, rate: float) -> bool:
         """Update d_{k+1} from <g_k, s_k / sqrt(v_k)> and ||s_{k+1}||_1."""
         beta1, beta2 = group["betas"]
         b = beta2**0.5

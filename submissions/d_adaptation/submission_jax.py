@@ -43,7 +43,7 @@ def d_adaptation(point: Hyperparameters) -> optax.GradientTransformationExtraArg
         count, numerator = jnp.zeros((), jnp.int32), jnp.zeros(())
         return DAdaptationState(count, estimate, numerator, zeros, zeros, zeros)
 
-    def scaled(values: Arrays, second: Arrays) -> Arrays:
+    def normalise(values: Arrays, second: Arrays) -> Arrays:
         ratios: Arrays = jax.tree.map(lambda x, v: x / (jnp.sqrt(v) + epsilon), values, second)
         return ratios
 
@@ -54,7 +54,7 @@ def d_adaptation(point: Hyperparameters) -> optax.GradientTransformationExtraArg
         rate = point["learning_rate"] * factor * state.estimate
         if point["bias_correction"]:
             rate = rate * jnp.sqrt(1 - beta2**t) / (1 - beta1**t)
-        correlation = optax.tree.vdot(updates, scaled(state.total, state.second))
+        correlation = optax.tree.vdot(updates, normalise(state.total, state.second))
         first = jax.tree.map(lambda m, g: beta1 * m + (1 - beta1) * rate * g, state.first, updates)
         second = jax.tree.map(lambda v, g: beta2 * v + (1 - beta2) * g**2, state.second, updates)
         total = jax.tree.map(lambda s, g: b * s + (1 - b) * rate * g, state.total, updates)
@@ -62,15 +62,15 @@ def d_adaptation(point: Hyperparameters) -> optax.GradientTransformationExtraArg
         size = optax.tree.norm(total, ord=1)
         candidate = numerator / ((1 - b) * size)
         most = jnp.minimum(candidate, state.estimate * point["growth"])
-        moved = DAdaptationState(
+        new_state = DAdaptationState(
             t, jnp.maximum(state.estimate, most), numerator, first, second, total
         )
-        steps, decay = scaled(first, second), rate * point["weight_decay"]
+        steps, decay = normalise(first, second), rate * point["weight_decay"]
         changes = jax.tree.map(lambda s, w: -s - decay * w, steps, params)
         # the estimate would be 0 / 0, and the NaN would stay in the state
         stays = (factor == 0.0) | (size == 0.0)
         changes = jax.tree.map(lambda change: jnp.where(stays, 0.0, change), changes)
-        return changes, jax.tree.map(lambda n, o: jnp.where(stays, o, n), moved, state)
+        return changes, jax.tree.map(lambda n, o: jnp.where(stays, o, n), new_state, state)
 
     return scheduled(init, update)
 

@@ -37,8 +37,9 @@ from torch import Tensor
 
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission.interface import Capture, Stream
-from submissions.common.clipping import clipped
-from submissions.common.kronecker_factors import accumulate, damped_inverse, preconditionable, uses
+from submissions.common.clipping import clip_gradients
+from submissions.common.factored_layers import preconditionable
+from submissions.common.kronecker_factors import accumulate, damped_inverse, uses
 from submissions.common.layerwise import CapturingProblem, Layer
 from submissions.common.methods import Method
 from submissions.common.optimizers import State, adamw
@@ -69,8 +70,8 @@ class Submission(Method):
         layers = [Layer(spec, problem.parameters) for spec in specs]
         self.head = [x for x in layers if problem.specs[x.spec.weight].role == Role.OUTPUT]
         self.body = [x for x in layers if x not in self.head]
-        owned = {spec.weight for spec in specs} | {spec.bias for spec in specs}
-        rest = [value for name, value in problem.parameters.items() if name not in owned]
+        owned_names = {spec.weight for spec in specs} | {spec.bias for spec in specs}
+        rest = [value for name, value in problem.parameters.items() if name not in owned_names]
         self.rest = adamw(rest, self.point, "adam_learning_rate") if rest else None
         for layer in layers:
             layer.state["momentum"] = layer.weight.new_zeros(layer.matrix_shape())
@@ -100,8 +101,8 @@ class Submission(Method):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the state returned by `state_dict`."""
         super().load_state_dict(state)
-        saved = self.state.pop("layers")
-        for layer, values in zip((*self.body, *self.head), saved, strict=True):
+        layer_states = self.state.pop("layers")
+        for layer, values in zip((*self.body, *self.head), layer_states, strict=True):
             layer.state = values
         rest = self.state.pop("rest")
         if self.rest is not None:
@@ -115,7 +116,7 @@ class Submission(Method):
                 self._observe_jacobian(logits, captures)
             everything = [*self.problem.parameters.values()]
             parameters = everything if layers is self.body else _parameters(layers)
-            gradients = clipped(torch.autograd.grad(loss, parameters), self.clip)
+            gradients = clip_gradients(torch.autograd.grad(loss, parameters), self.clip)
             for value, gradient in zip(parameters, gradients, strict=True):
                 value.grad = gradient
         with torch.no_grad():

@@ -15,22 +15,11 @@ from jax import Array
 
 from harness.core.errors import HarnessError
 from harness.submission.interface import Batch, Stream
-from submissions.common.kronecker_factors_jax import (
-    accumulated,
-    damped_inverse,
-    preconditionable,
-    uses,
-)
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now, trace_passes
+from submissions.common.factored_layers import preconditionable
+from submissions.common.kronecker_factors_jax import accumulate, damped_inverse, uses
 from submissions.common.layers_jax import Layer, rest_of
-from submissions.common.methods_jax import (
-    TINY,
-    Carry,
-    CompiledMethod,
-    Now,
-    State,
-    Values,
-    traced_passes,
-)
+from submissions.common.methods_jax import TINY, State, Values
 from submissions.common.staggering_jax import is_due
 from workloads.parameters import Role
 
@@ -49,13 +38,13 @@ class Submission(CompiledMethod):
                 f"output_side is {point['output_side']!r}",
                 "allowed in jax: 'identity'; for 'jacobian' train with --framework torch",
             )
-        chosen = preconditionable(problem.layers, problem.specs, int(point["max_dim"]))
-        if not chosen:
+        specs = preconditionable(problem.layers, problem.specs, int(point["max_dim"]))
+        if not specs:
             raise HarnessError(
                 f"no layer has both sides within max_dim = {point['max_dim']}",
                 "raise max_dim, or train this workload with another submission",
             )
-        layers = [Layer(spec, problem.specs[spec.weight].shape) for spec in chosen]
+        layers = [Layer(spec, problem.specs[spec.weight].shape) for spec in specs]
         roles = {layer: problem.specs[layer.spec.weight].role for layer in layers}
         self.head = [layer for layer in layers if roles[layer] == Role.OUTPUT]
         self.body = [layer for layer in layers if layer not in self.head]
@@ -74,55 +63,61 @@ class Submission(CompiledMethod):
     ) -> tuple[Carry, Array]:
         """Update the body on one batch and the head on the next; the loss is the first's."""
         first, second = (now._replace(key=key) for key in jax.random.split(now.key))
-        loss, gradients, carry = self._observed(carry, self.body, batches[0], first)
-        rest, rest_state = self.rest.moved(
+        loss, gradients, carry = self._observe(carry, self.body, batches[0], first)
+        rest, rest_state = self.rest.move(
             carry.parameters, gradients, carry.state["rest"], now.factor
         )
-        carry = self._updated(carry, self.body, gradients, now)
+        carry = self._update_layers(carry, self.body, gradients, now)
         carry = carry._replace(
             parameters={**carry.parameters, **rest}, state={**carry.state, "rest": rest_state}
         )
         if self.head:
-            _, gradients, carry = self._observed(carry, self.head, batches[1], second)
-            carry = self._updated(carry, self.head, gradients, now)
+            _, gradients, carry = self._observe(carry, self.head, batches[1], second)
+            carry = self._update_layers(carry, self.head, gradients, now)
         return carry, loss
 
-    def _observed(
+    def _observe(
         self, carry: Carry, layers: Sequence[Layer], batch: Batch[Array], now: Now
     ) -> tuple[Array, Values, Carry]:
         """One batch's loss, clipped gradients, and the layers with its inputs' moments.
 
         The head's gradients are clipped by their own norm, the body's by that of all.
         """
-        captured = tuple(layer.spec.name for layer in layers)
-        with traced_passes(self.problem, carry.buffers, now.key):
+        names = tuple(layer.spec.name for layer in layers)
+        with trace_passes(self.problem, carry.buffers, now.key):
             evaluation, gradients, captures = self.problem.captured(
-                carry.parameters, batch, names=captured
+                carry.parameters, batch, names=names
             )
             buffers = self.problem.buffers
-        kept = dict(carry.state["layers"])
+        layer_states = dict(carry.state["layers"])
         beta = jnp.minimum(self.point["factor_beta"], now.number / (now.number + 1))
         for layer in layers:
             name = layer.spec.name
             inputs = uses(layer.spec, layer.weight, captures[name]).inputs
             rows = inputs.reshape(-1, inputs.shape[-1])
-            moment = accumulated(kept[name]["inputs"], rows / len(rows) ** 0.5, beta)
-            kept[name] = {**kept[name], "inputs": moment}
+            moment = accumulate(layer_states[name]["inputs"], rows / len(rows) ** 0.5, beta)
+            layer_states[name] = {**layer_states[name], "inputs": moment}
         if layers is self.head:
             gradients = {name: gradients[name] for layer in layers for name in layer.names}
-        state = {**carry.state, "layers": kept}
-        return evaluation.loss, self.clipped(gradients), Carry(carry.parameters, state, buffers)
+        state = {**carry.state, "layers": layer_states}
+        return (
+            evaluation.loss,
+            self.clip_gradients(gradients),
+            Carry(carry.parameters, state, buffers),
+        )
 
-    def _updated(self, carry: Carry, layers: Sequence[Layer], gradients: Values, now: Now) -> Carry:
+    def _update_layers(
+        self, carry: Carry, layers: Sequence[Layer], gradients: Values, now: Now
+    ) -> Carry:
         """The carry after a step of some layers, whose inverses are refreshed first if due."""
         rate, point = self.point["learning_rate"] * now.factor, self.point
-        parameters, kept = dict(carry.parameters), dict(carry.state["layers"])
+        parameters, layer_states = dict(carry.parameters), dict(carry.state["layers"])
         for place, layer in enumerate(layers):
             name = layer.spec.name
-            own, period = kept[name], int(point["refresh_every"])
-            due = is_due(place, len(layers), jnp.asarray(now.number), period) | (now.number == 0)
+            own, period = layer_states[name], int(point["refresh_every"])
+            is_turn = is_due(place, len(layers), jnp.asarray(now.number), period)
             inverse = jax.lax.cond(
-                due,
+                is_turn | (now.number == 0),
                 lambda own: _whitener(own["inputs"], point["damping"]),
                 lambda own: own["inputs_inverse"],
                 own,
@@ -132,9 +127,9 @@ class Submission(CompiledMethod):
             shrink = point["trust"] * size / jnp.maximum(rate * jnp.linalg.norm(step), 1e-30)
             step = step * jnp.where(size > 0.0, jnp.minimum(shrink, 1.0), 1.0)
             momentum = point["momentum"] * own["momentum"] + step
-            parameters |= layer.moved(parameters, momentum, rate, point["weight_decay"])
-            kept[name] = {**own, "inputs_inverse": inverse, "momentum": momentum}
-        return Carry(parameters, {**carry.state, "layers": kept}, carry.buffers)
+            parameters |= layer.move(parameters, momentum, rate, point["weight_decay"])
+            layer_states[name] = {**own, "inputs_inverse": inverse, "momentum": momentum}
+        return Carry(parameters, {**carry.state, "layers": layer_states}, carry.buffers)
 
 
 def _start(layer: Layer) -> State:

@@ -43,7 +43,7 @@ class DualAveraging(GroupwiseOptimizer):
     """
 
     keeps_iterates = True
-    """The next step does not start from the parameters: what changes them is undone by it."""
+    """The next step does not start from the parameters, so it undoes any other change to them."""
 
     def __init__(
         self, parameters: Iterable[torch.Tensor], *, lr: float, weight_decay: float = 0.0

@@ -46,8 +46,8 @@ class Submission(Method):
         if not 0.0 <= beta <= most:
             raise HarnessError(
                 f"elasticity is {beta} with {count} replicas",
-                f"allowed: 0 to 2 p / (p + 1) = {most:.3g}, beyond which the centre oscillates "
-                "ever further at any learning rate",
+                f"allowed: 0 to 2 p / (p + 1) = {most:.3g}, beyond which the centre diverges "
+                "at any learning rate",
             )
         start = flatten(self.parameters)
         self.state["centre"] = start.clone()
@@ -81,7 +81,7 @@ class Submission(Method):
         replica, velocity = self.state["replicas"][i], self.state["velocities"][i]
         ahead = replica.add(velocity, alpha=self.point["momentum"])
         loss, gradient = FixedLoss(self.problem, stream.next(), fresh_random(self.problem))(ahead)
-        gradient = self.clipped(gradient).add(ahead, alpha=self.point["weight_decay"])
+        gradient = self.clip_gradients(gradient).add(ahead, alpha=self.point["weight_decay"])
         velocity.mul_(self.point["momentum"]).sub_(gradient, alpha=self.learning_rate() or 0.0)
         replica.add_(velocity)
         return loss

@@ -12,7 +12,8 @@ from jax import Array
 from harness.core.errors import HarnessError
 from harness.submission.interface import Batch, Stream
 from submissions.common.batch_loss_jax import FixedLoss
-from submissions.common.methods_jax import Carry, CompiledMethod, Now, State, Values, stacked
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now
+from submissions.common.methods_jax import State, Values, stack_batches
 
 
 class Submission(CompiledMethod):
@@ -25,8 +26,8 @@ class Submission(CompiledMethod):
         if not 0.0 <= beta <= most:
             raise HarnessError(
                 f"elasticity is {beta} with {count} replicas",
-                f"allowed: 0 to 2 p / (p + 1) = {most:.3g}, beyond which the centre oscillates "
-                "ever further at any learning rate",
+                f"allowed: 0 to 2 p / (p + 1) = {most:.3g}, beyond which the centre diverges "
+                "at any learning rate",
             )
         centre = dict(self.problem.parameters)
         replicas = jax.tree.map(lambda x: jnp.stack([x] * count), centre)
@@ -50,20 +51,20 @@ class Submission(CompiledMethod):
         )
 
         def move(at: tuple[Values, Values, Batch[Array], Array]) -> tuple[Values, Values, Array]:
-            return self._moved(*at, self.point["learning_rate"] * now.factor)
+            return self._move_replica(*at, self.point["learning_rate"] * now.factor)
 
         keys = jax.random.split(now.key, len(batches))
-        moved, velocities, losses = jax.lax.map(
-            move, (replicas, velocities, stacked(batches), keys)
+        new_replicas, velocities, losses = jax.lax.map(
+            move, (replicas, velocities, stack_batches(batches), keys)
         )
         state = {
-            "replicas": jax.tree.map(jnp.subtract, moved, pulls),
+            "replicas": jax.tree.map(jnp.subtract, new_replicas, pulls),
             "velocities": velocities,
         }
         centre = jax.tree.map(lambda x, pull: x + pull.sum(0), carry.parameters, pulls)
         return Carry(centre, state, carry.buffers), losses.mean()
 
-    def _moved(
+    def _move_replica(
         self, replica: Values, velocity: Values, batch: Batch[Array], key: Array, rate: Array
     ) -> tuple[Values, Values, Array]:
         """x + v, v and the loss at x + mu v of one replica."""
@@ -73,7 +74,7 @@ class Submission(CompiledMethod):
         new: Values = jax.tree.map(
             lambda v, g, x: mu * v - rate * (g + decay * x),
             velocity,
-            self.clipped(gradients),
+            self.clip_gradients(gradients),
             ahead,
         )
         return jax.tree.map(jnp.add, replica, new), new, loss

@@ -29,7 +29,7 @@ import math
 import torch
 
 from harness.core.errors import UnknownNameError
-from submissions.common.eigenbasis import decomposed, failures_of
+from submissions.common.eigenbasis import decompose, failures_of
 from submissions.common.kronecker_factors import Uses, accumulate, rows, second_moment
 from submissions.common.layerwise import Layer, LayerwiseSubmission
 from submissions.common.optimizers import State
@@ -66,26 +66,26 @@ class Submission(LayerwiseSubmission):
         """Recompute the bases and reset the diagonal to KFAC's."""
         state = layer.state
         correction = 1 - self.point["factor_beta"] ** state["observations"]
-        a_values, state["a_basis"] = _decomposed(state, "a", correction)
-        s_values, state["s_basis"] = _decomposed(state, "s", correction)
+        a_values, state["a_basis"] = _decompose(state, "a", correction)
+        s_values, state["s_basis"] = _decompose(state, "s", correction)
         state["diagonal"] = torch.outer(s_values.clamp(min=0.0), a_values.clamp(min=0.0))
         state["age"] = 0
 
     def direction(self, layer: Layer, gradient: torch.Tensor) -> torch.Tensor:
         """Scale the gradient in the eigenbasis."""
         state = layer.state
-        turned = state["s_basis"].mT @ gradient @ state["a_basis"]
+        rotated = state["s_basis"].mT @ gradient @ state["a_basis"]
         if self.point["diagonal"] == "batch":
-            state["diagonal"].lerp_(turned.square(), 1 - self.point["diagonal_beta"])
-        turned /= state["diagonal"] + self.point["damping"] * math.prod(layer.damping)
-        step: torch.Tensor = state["s_basis"] @ turned @ state["a_basis"].mT
+            state["diagonal"].lerp_(rotated.square(), 1 - self.point["diagonal_beta"])
+        rotated /= state["diagonal"] + self.point["damping"] * math.prod(layer.damping)
+        step: torch.Tensor = state["s_basis"] @ rotated @ state["a_basis"].mT
         return step
 
 
-def _decomposed(state: State, side: str, correction: float) -> tuple[torch.Tensor, torch.Tensor]:
+def _decompose(state: State, side: str, correction: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Eigenvalues and basis of a factor; the old basis, or the identity, if none converges."""
     factor, old = state[side] / correction, state.get(f"{side}_basis")
-    pair = decomposed(factor, failures_of(state), old)
+    pair = decompose(factor, failures_of(state), old)
     if pair is not None:
         return pair
     basis = torch.eye(len(factor)).to(factor) if old is None else old

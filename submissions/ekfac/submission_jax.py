@@ -1,7 +1,7 @@
 """EKFAC in JAX; see `submission.py` for the update, and `submissions.kfac` in JAX for its passes.
 
 Deviation from `submission.py`: an eigendecomposition that does not converge gives NaN, and is not
-tried again in another way.
+retried by another method.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from harness.core.errors import UnknownNameError
-from submissions.common.kronecker_factors_jax import Uses, accumulated, rows, second_moment
+from submissions.common.kronecker_factors_jax import Uses, accumulate, rows, second_moment
 from submissions.common.layers_jax import Layer
 from submissions.common.layerwise_jax import LayerwiseMethod
-from submissions.common.methods_jax import State, chosen
+from submissions.common.methods_jax import State, choose
 
 DIAGONALS = ("batch", "examples")
 
@@ -39,7 +39,7 @@ class Submission(LayerwiseMethod):
             "age": jnp.zeros((), jnp.int32),
         }
 
-    def observed(
+    def observe(
         self, layer: Layer, state: State, usage: Uses, targets: int, is_refreshed: Array | bool
     ) -> State:
         """Average both factors, and the diagonal in the current basis if there is one."""
@@ -47,8 +47,8 @@ class Submission(LayerwiseMethod):
         inputs, gradients = rows(usage, targets, self.point["sharing"])
         new = {
             **state,
-            "a": accumulated(state["a"], inputs, self.point["factor_beta"]),
-            "s": accumulated(state["s"], gradients, self.point["factor_beta"]),
+            "a": accumulate(state["a"], inputs, self.point["factor_beta"]),
+            "s": accumulate(state["s"], gradients, self.point["factor_beta"]),
             "observations": state["observations"] + 1,
         }
         if self.point["diagonal"] != "examples":
@@ -57,9 +57,9 @@ class Submission(LayerwiseMethod):
         age = state["age"] + 1
         weight = jnp.maximum(1 - self.point["diagonal_beta"], 1 / age)
         diagonal = state["diagonal"] + weight * (moment - state["diagonal"])
-        return chosen(is_refreshed, {**new, "age": age, "diagonal": diagonal}, new)
+        return choose(is_refreshed, {**new, "age": age, "diagonal": diagonal}, new)
 
-    def refreshed(self, layer: Layer, state: State) -> State:
+    def refresh(self, layer: Layer, state: State) -> State:
         """Recompute the bases and reset the diagonal to KFAC's."""
         del layer
         correction = 1 - self.point["factor_beta"] ** state["observations"]
@@ -71,11 +71,11 @@ class Submission(LayerwiseMethod):
 
     def direction(self, layer: Layer, state: State, gradient: Array) -> tuple[Array, State]:
         """Scale the gradient in the eigenbasis."""
-        turned = state["s_basis"].T @ gradient @ state["a_basis"]
+        rotated = state["s_basis"].T @ gradient @ state["a_basis"]
         if self.point["diagonal"] == "batch":
             weight = 1 - self.point["diagonal_beta"]
-            diagonal = state["diagonal"] + weight * (turned**2 - state["diagonal"])
+            diagonal = state["diagonal"] + weight * (rotated**2 - state["diagonal"])
             state = {**state, "diagonal": diagonal}
         damping = self.point["damping"] * math.prod(layer.damping)
-        scaled = turned / (state["diagonal"] + damping)
+        scaled = rotated / (state["diagonal"] + damping)
         return state["s_basis"] @ scaled @ state["a_basis"].T, state

@@ -50,16 +50,16 @@ class Submission(Method):
             losses.append(self._langevin(stream, x, inner, momentum))
             average.lerp_(inner, self.point["averaging"])
         add(self.parameters, average - x, self.learning_rate() or 0.0)
-        grown = self.state["scope"] * (1.0 + self.point["scoping"])
-        if grown * self.point["langevin_rate"] <= 1.0:
-            self.state["scope"] = grown
+        new_scope = self.state["scope"] * (1.0 + self.point["scoping"])
+        if new_scope * self.point["langevin_rate"] <= 1.0:
+            self.state["scope"] = new_scope
         return torch.tensor(sum(losses) / len(losses))
 
     def _langevin(self, stream: Stream[Tensor], x: Tensor, inner: Tensor, u: Tensor) -> float:
         """Take one Langevin step on x' in place; return the loss before it."""
         rate, rho = self.point["langevin_rate"], self.point["langevin_momentum"]
         loss, gradient = FixedLoss(self.problem, stream.next(), fresh_random(self.problem))(inner)
-        gradient = self.clipped(gradient).add(inner, alpha=self.point["weight_decay"])
+        gradient = self.clip_gradients(gradient).add(inner, alpha=self.point["weight_decay"])
         u.mul_(rho).add_(gradient)
         gradient.add_(u, alpha=rho).add_(inner - x, alpha=self.state["scope"])
         inner.sub_(gradient, alpha=rate)

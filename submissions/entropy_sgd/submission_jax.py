@@ -11,7 +11,8 @@ from jax import Array
 
 from harness.submission.interface import Batch, Stream
 from submissions.common.batch_loss_jax import FixedLoss
-from submissions.common.methods_jax import Carry, CompiledMethod, Now, State, Values, stacked
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now
+from submissions.common.methods_jax import State, Values, stack_batches
 
 Inner = tuple[Values, Values, Values]
 """x', mu and the inner momentum."""
@@ -39,11 +40,11 @@ class Submission(CompiledMethod):
 
         keys = jax.random.split(now.key, len(batches))
         zeros: Values = jax.tree.map(jnp.zeros_like, x)
-        (_, average, _), losses = jax.lax.scan(step, (x, x, zeros), (stacked(batches), keys))
+        (_, average, _), losses = jax.lax.scan(step, (x, x, zeros), (stack_batches(batches), keys))
         rate = point["learning_rate"] * now.factor
         parameters: Values = jax.tree.map(lambda w, mu: w + rate * (mu - w), x, average)
-        grown = scope * (1.0 + point["scoping"])
-        scope = jnp.where(grown * point["langevin_rate"] <= 1.0, grown, scope)
+        new_scope = scope * (1.0 + point["scoping"])
+        scope = jnp.where(new_scope * point["langevin_rate"] <= 1.0, new_scope, scope)
         return Carry(parameters, {"scope": scope}, carry.buffers), losses.mean()
 
     def _langevin(
@@ -53,18 +54,18 @@ class Submission(CompiledMethod):
         values, average, momentum = inner
         pass_key, noise_key = jax.random.split(key)
         loss, gradients = FixedLoss(self.problem, batch, pass_key)(values)
-        gradients = self.clipped(gradients)
+        gradients = self.clip_gradients(gradients)
         keys = dict(zip(values, jax.random.split(noise_key, len(values)), strict=True))
         new: Inner = ({}, {}, {})
         for name, value in values.items():
-            moved, speed = self._moved(
+            new_value, speed = self._move(
                 (value, momentum[name], x[name]), gradients[name], scope, keys[name]
             )
-            new[0][name], new[2][name] = moved, speed
-            new[1][name] = average[name] + self.point["averaging"] * (moved - average[name])
+            new[0][name], new[2][name] = new_value, speed
+            new[1][name] = average[name] + self.point["averaging"] * (new_value - average[name])
         return new, loss
 
-    def _moved(
+    def _move(
         self, at: tuple[Array, Array, Array], gradient: Array, scope: Array, key: Array
     ) -> tuple[Array, Array]:
         """x' and its momentum after a step, of one parameter at x', its momentum and x."""
@@ -72,7 +73,7 @@ class Submission(CompiledMethod):
         rate, rho = self.point["langevin_rate"], self.point["langevin_momentum"]
         decayed = gradient + self.point["weight_decay"] * value
         momentum = rho * momentum + decayed
-        way = decayed + rho * momentum + scope * (value - x)
+        direction = decayed + rho * momentum + scope * (value - x)
         noise = jax.random.normal(key, value.shape, value.dtype)
         spread = (2.0 * rate) ** 0.5 * self.point["noise"]
-        return value - rate * way + spread * noise, momentum
+        return value - rate * direction + spread * noise, momentum

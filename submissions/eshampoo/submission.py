@@ -17,7 +17,7 @@ before; after that, factors are checked one at a time, spread over the T_prec st
 single step bears the whole cost. Projections use bfloat16 where the hardware supports it. A
 dimension longer than `max_dim` keeps the identity. Kernels are flattened to (out, in * height *
 width). Embeddings and one-dimensional parameters use AdamW. A gradient with an entry above 4e6 is
-scaled down to that, lest its powers overflow.
+scaled down to that, so that its powers do not overflow.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.eigenbasis import eigenbasis, failures_of, followed_until
+from submissions.common.eigenbasis import eigenbasis, failures_of, iterate_basis_until
 from submissions.common.optimizers import (
     Combined,
     Group,
@@ -39,7 +39,7 @@ from submissions.common.optimizers import (
     adamw,
     by_role,
 )
-from submissions.common.precision import at_least_float32, bounded
+from submissions.common.precision import at_least_float32, bound_gradient
 from submissions.common.rotated_adam import move, turn_momentum
 from submissions.common.staggering import select_due
 from submissions.common.two_sided import SIDES, accumulate, start_factors
@@ -64,7 +64,7 @@ class EShampoo(GroupwiseOptimizer):
         """Update the parameters of one group."""
         live = [parameter for parameter in group["params"] if parameter.grad is not None]
         states = [self._state(parameter, group) for parameter in live]
-        gradients = [bounded(at_least_float32(p.grad.flatten(1))) for p in live]
+        gradients = [bound_gradient(at_least_float32(p.grad.flatten(1))) for p in live]
         for gradient, state in zip(gradients, states, strict=True):
             accumulate(state, gradient, group["factor_beta"])
         sides = [(state, side) for state in states for side in SIDES if side in state]
@@ -89,7 +89,7 @@ def _basis(state: State, side: str, group: Group) -> torch.Tensor:
     if f"{side}_basis" not in state:
         return eigenbasis(state[side], failures_of(group))
     basis = state[f"{side}_basis"]
-    return followed_until(state[side], basis, group["tolerance"], group["iterations"])
+    return iterate_basis_until(state[side], basis, group["tolerance"], group["iterations"])
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

@@ -17,7 +17,7 @@ from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
 from submissions.common.adamw_jax import adamw
 from submissions.common.transformations_jax import Arrays, stateful
-from submissions.common.two_sided_jax import SIDES, Entry, accumulated, start_factors
+from submissions.common.two_sided_jax import SIDES, Entry, accumulate, start_factors
 from workloads.parameters import Role
 
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION, Role.OUTPUT)
@@ -51,11 +51,11 @@ def eshampoo(names: Sequence[str], point: Hyperparameters) -> optax.GradientTran
     ) -> tuple[Arrays, EshampooState]:
         gradients = {n: updates[n].reshape(len(updates[n]), -1) for n in names}
         beta = point["factor_beta"]
-        entries = {n: accumulated(state.entries[n], g, beta) for n, g in gradients.items()}
+        entries = {n: accumulate(state.entries[n], g, beta) for n, g in gradients.items()}
         sides = [(n, side) for n in names for side in SIDES if side in entries[n]]
         for place, (name, side) in enumerate(sides):
-            kind = _refresh(place, len(sides), state.step, point["refresh_every"])
-            entries[name] = _refreshed(entries[name], side, kind, point)
+            kind = _refresh_kind(place, len(sides), state.step, point["refresh_every"])
+            entries[name] = _refresh_basis(entries[name], side, kind, point)
         changes = {}
         for name, g in gradients.items():
             entries[name], step = _move(entries[name], g, state.step + 1, point)
@@ -75,7 +75,7 @@ def _start(parameter: jax.Array, point: Hyperparameters) -> Entry:
     }
 
 
-def _refresh(place: int, count: int, step: jax.Array, period: int) -> jax.Array:
+def _refresh_kind(place: int, count: int, step: jax.Array, period: int) -> jax.Array:
     """0 for none, 1 for the first basis, at step j or earlier, 2 for a later one, every period."""
     offset = place * period // count
     first = min(place, offset)
@@ -83,7 +83,7 @@ def _refresh(place: int, count: int, step: jax.Array, period: int) -> jax.Array:
     return jnp.where(step == first, 1, jnp.where(is_later, 2, 0))
 
 
-def _refreshed(entry: Entry, side: str, kind: jax.Array, point: Hyperparameters) -> Entry:
+def _refresh_basis(entry: Entry, side: str, kind: jax.Array, point: Hyperparameters) -> Entry:
     factor, old = entry[side], entry[f"{side}_basis"]
 
     def begin(_: jax.Array) -> jax.Array:
@@ -91,19 +91,21 @@ def _refreshed(entry: Entry, side: str, kind: jax.Array, point: Hyperparameters)
         return vectors[:, ::-1]
 
     def follow(basis: jax.Array) -> jax.Array:
-        return _followed(factor, basis, point["tolerance"], point["iterations"])
+        return _iterate_basis(factor, basis, point["tolerance"], point["iterations"])
 
-    def turned(entry: Entry) -> Entry:
+    def refresh(entry: Entry) -> Entry:
         new: jax.Array = jax.lax.cond(kind == 1, begin, follow, old)
         m = entry["momentum"]
         m = new.T @ (old @ m) if side == "left" else (m @ old.T) @ new
         return {**entry, f"{side}_basis": new, "momentum": m}
 
-    result: Entry = jax.lax.cond(kind > 0, turned, lambda entry: entry, entry)
+    result: Entry = jax.lax.cond(kind > 0, refresh, lambda entry: entry, entry)
     return result
 
 
-def _followed(factor: jax.Array, basis: jax.Array, tolerance: float, iterations: int) -> jax.Array:
+def _iterate_basis(
+    factor: jax.Array, basis: jax.Array, tolerance: float, iterations: int
+) -> jax.Array:
     """Orthogonal iteration until the basis is accurate enough, at most `iterations` times."""
 
     def is_inaccurate(carry: Carry) -> jax.Array:

@@ -1,10 +1,10 @@
-"""AdaGrad with the whole matrix of outer products, for small models.
+"""AdaGrad with the full matrix of outer products, for small models.
 
     G_t = G_{t-1} + g_t g_t^T
     w_{t+1} = w_t - eta (delta I + G_t^(1/2))^-1 g_t
 
 Source: Duchi, Hazan and Singer (2011), Figure 1 with the full matrix and no regulariser; delta is
-`epsilon`. The submission `adagrad` keeps the diagonal alone, `ggt` the last gradients.
+`epsilon`. The submission `adagrad` keeps only the diagonal, `ggt` the last gradients.
 
 Deviations: none. The root is taken in float64 by eigenvalues, d^3 operations a step for d
 parameters, and G takes d^2 numbers: models of more than 2048 parameters are refused.
@@ -21,7 +21,7 @@ from submissions.common.flat import add, flatten
 from submissions.common.methods import FixedLoss, Method, fresh_random
 
 MOST = 2048
-"""Parameters of the largest model that is trained."""
+"""The number of parameters of the largest model that is accepted."""
 
 
 class Submission(Method):
@@ -42,11 +42,11 @@ class Submission(Method):
         """Add the outer product of one batch's gradient and step along its whitened direction."""
         loss_of = FixedLoss(self.problem, stream.next(), fresh_random(self.problem))
         loss, gradient = loss_of(flatten(self.parameters))
-        step = self._whitened(self.clipped(gradient).double()).to(gradient.dtype)
+        step = self._whiten(self.clip_gradients(gradient).double()).to(gradient.dtype)
         add(self.parameters, step, -(self.learning_rate() or 0.0))
         return torch.tensor(loss)
 
-    def _whitened(self, gradient: Tensor) -> Tensor:
+    def _whiten(self, gradient: Tensor) -> Tensor:
         """(delta I + G^(1/2))^-1 g, with g in G; NaN where G is not finite."""
         outer: Tensor = self.state["outer"].addr_(gradient, gradient)
         if not bool(torch.isfinite(outer).all()):

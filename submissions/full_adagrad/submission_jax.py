@@ -1,4 +1,4 @@
-"""AdaGrad with the whole matrix of outer products in JAX; see `submission.py` for the update."""
+"""AdaGrad with the full matrix of outer products in JAX; see `submission.py` for the update."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from submissions.common.double_jax import float64_enabled
 from submissions.common.methods_jax import LiveProblem, Method, State, Values
 
 MOST = 2048
-"""Parameters of the largest model that is trained."""
+"""The number of parameters of the largest model that is accepted."""
 
 
 class Submission(Method):
@@ -27,7 +27,7 @@ class Submission(Method):
         """Store the problem and make the two compiled functions of a step."""
         super().setup(problem, hyperparameters)
         self._gradient = jax.jit(self._loss_and_gradient)
-        self._whiten = jax.jit(self._whitened)
+        self._compiled_step = jax.jit(self._whitened_step)
 
     def begin(self) -> State:
         """Start with a matrix of zeros."""
@@ -46,15 +46,15 @@ class Submission(Method):
         loss, gradient = self._gradient(self.parameters, batch, key)
         self.problem.note_passes(1, 1, len(batch.targets))
         with float64_enabled():
-            self.parameters, self.state = self._whiten(
+            self.parameters, self.state = self._compiled_step(
                 self.parameters, self.state, gradient, self.learning_rate()
             )
         return loss
 
-    def placed(self, tree: Any) -> Any:
+    def place(self, tree: Any) -> Any:
         """Copies on the device, in float64 what is float64."""
         with float64_enabled():
-            return super().placed(tree)
+            return super().place(tree)
 
     def state_dict(self) -> State:
         """The state of `Method`, the matrix as numpy's, which keeps its precision."""
@@ -64,9 +64,9 @@ class Submission(Method):
         self, parameters: Values, batch: Batch[Array], key: Array
     ) -> tuple[Array, Values]:
         loss, gradients = FixedLoss(self.problem, batch, key)(parameters)
-        return loss, self.clipped(gradients)
+        return loss, self.clip_gradients(gradients)
 
-    def _whitened(
+    def _whitened_step(
         self, parameters: Values, state: State, gradients: Values, rate: Array
     ) -> tuple[Values, State]:
         """Parameters after a step along (delta I + G^(1/2))^-1 g, with g in G."""
@@ -76,8 +76,8 @@ class Submission(Method):
         values, vectors = jnp.linalg.eigh(outer)
         roots = jnp.sqrt(jnp.maximum(values, 0.0)) + self.point["epsilon"]
         step = unflatten((vectors @ ((vectors.T @ wide) / roots)).astype(gradient.dtype))
-        moved = {
+        new_parameters = {
             name: value - (rate * step[name]).astype(value.dtype)
             for name, value in parameters.items()
         }
-        return moved, {"outer": outer}
+        return new_parameters, {"outer": outer}

@@ -16,7 +16,7 @@ Deviations: the relative epsilon and `outside`; the authors' code also treats th
 separately. Only the row of G^T G for the newest gradient is computed, the rest is rescaled.
 Directions with S below 1e-4 of the largest count as outside. If the window is all zeros no step is
 taken. The state is r copies of the parameters, so the method suits small models. A gradient with an
-entry above 4e6 is scaled down to that, lest its powers overflow.
+entry above 4e6 is scaled down to that, so that its powers do not overflow.
 
 Loss at the defaults compared with `sgd` after the same number of steps: lower on `rnn` (80 steps)
 and `resnet` (250), higher on `mlp` (by 0.005 after 600) and, at half the learning rate, on `lm` (by
@@ -32,10 +32,10 @@ from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.eigenbasis import decomposed, failures_of
+from submissions.common.eigenbasis import decompose, failures_of
 from submissions.common.flat import add, flatten
 from submissions.common.optimizers import Group, GroupwiseOptimizer, State, TorchProblem
-from submissions.common.precision import at_least_float32, bounded
+from submissions.common.precision import at_least_float32, bound_gradient
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """No rule exists for a step whitened over all weights jointly."""
@@ -59,7 +59,7 @@ class Ggt(GroupwiseOptimizer):
         parameters, (beta1, beta2) = group["params"], group["betas"]
         state = self.state[parameters[0]]
         flat = flatten(_gradient(parameter) for parameter in parameters)
-        gradient = bounded(at_least_float32(flat))
+        gradient = bound_gradient(at_least_float32(flat))
         if not state:
             state["step"], size = 0, group["window"]
             state["momentum"] = torch.zeros_like(gradient)
@@ -91,7 +91,7 @@ def _enter(state: State, place: int, gradient: torch.Tensor, beta: float) -> Non
 
 
 def _direction(state: State, average: torch.Tensor, group: Group) -> torch.Tensor:
-    pair = decomposed(state["gram"].double(), failures_of(group))
+    pair = decompose(state["gram"].double(), failures_of(group))
     if pair is None:
         return torch.zeros_like(average)
     values, vectors = pair

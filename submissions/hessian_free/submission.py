@@ -35,7 +35,7 @@ from harness.submission.interface import Stream
 from submissions.common.conjugate_gradients import Solution, conjugate_gradients, relative_progress
 from submissions.common.flat import assign, flatten
 from submissions.common.methods import FixedLoss, Method, first_examples, fresh_random
-from submissions.common.products import Linearisation, Product, damped, finite_difference
+from submissions.common.products import Linearisation, Product, add_damping, finite_difference
 
 CURVATURES = ("gauss_newton", "hessian", "finite_difference")
 RAISE, LOWER = 1.5, 2.0 / 3.0
@@ -60,8 +60,8 @@ class Submission(Method):
         point = flatten(self.parameters)
         before, gradient = loss(point)
         solution = self._solve(loss, point, gradient)
-        step, predicted, after = _backtracked(loss, point, solution)
-        self._adapt(after - before, predicted)
+        step, predicted_change, after = _backtrack(loss, point, solution)
+        self._adapt(after - before, predicted_change)
         self.state["previous"] = solution.x
         length = _length(loss, point, step, before, float(gradient @ step))
         assign(self.parameters, point + self.factor * length * step)
@@ -72,7 +72,7 @@ class Submission(Method):
         product, diagonal = self._curvature(loss, point)
         scale = (diagonal + damping) ** self.point["exponent"]
         return conjugate_gradients(
-            damped(product, damping),
+            add_damping(product, damping),
             -gradient,
             self.point["warm_start"] * self.state["previous"],
             stop=relative_progress(),
@@ -95,26 +95,26 @@ class Submission(Method):
         gradient = linearisation.gradient()
         return finite_difference(lambda w: part_loss(w)[1], point, gradient), diagonal
 
-    def _adapt(self, actual: float, predicted: float) -> None:
+    def _adapt(self, actual: float, predicted_change: float) -> None:
         """Adapt the damping to the reduction ratio (Levenberg-Marquardt)."""
-        ratio = actual / predicted if predicted < 0.0 else -math.inf
+        ratio = actual / predicted_change if predicted_change < 0.0 else -math.inf
         if not ratio >= 0.25:
             self.state["damping"] *= RAISE
         elif ratio > 0.75:
             self.state["damping"] *= LOWER
 
 
-def _backtracked(loss: FixedLoss, point: Tensor, solution: Solution) -> tuple[Tensor, float, float]:
+def _backtrack(loss: FixedLoss, point: Tensor, solution: Solution) -> tuple[Tensor, float, float]:
     """Step back through the stored iterates while f falls; return the step, q - q(0) and f."""
     candidates = solution.iterates[::-1] or [(solution.x, solution.values[-1])]
-    step, predicted = candidates[0]
+    step, predicted_change = candidates[0]
     least = loss.value(point + step)
     for earlier, value in candidates[1:]:
         current = loss.value(point + earlier)
         if least < current:
             break
-        step, predicted, least = earlier, value, current
-    return step, predicted, least
+        step, predicted_change, least = earlier, value, current
+    return step, predicted_change, least
 
 
 def _length(loss: FixedLoss, point: Tensor, step: Tensor, before: float, slope: float) -> float:

@@ -14,13 +14,14 @@ from jax import Array
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Batch, Stream
 from submissions.common.batch_loss_jax import FixedLoss, flatten
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now
 from submissions.common.conjugate_gradients_jax import (
     Solution,
     conjugate_gradients,
     relative_progress,
 )
-from submissions.common.methods_jax import Carry, CompiledMethod, Now, State, first_examples
-from submissions.common.products_jax import Linearisation, Product, damped
+from submissions.common.methods_jax import State, first_examples
+from submissions.common.products_jax import Linearisation, Product, add_damping
 
 CURVATURES = ("gauss_newton", "hessian", "finite_difference")
 RAISE, LOWER = 1.5, 2.0 / 3.0
@@ -62,21 +63,21 @@ class Submission(CompiledMethod):
             return loss_of.value(unflatten(vector))
 
         part_loss = FixedLoss(self.problem, self._part(batch), pass_key)
-        solution = self._solved(carry, part_loss, gradient, label_key)
-        place, after, values = _backtracked(value, point, solution)
-        step, predicted = solution.iterates[place], solution.iterate_values[place]
+        solution = self._solve(carry, part_loss, gradient, label_key)
+        place, after, values = _backtrack(value, point, solution)
+        step, predicted_change = solution.iterates[place], solution.iterate_values[place]
         length, trials = _length(value, point, step, (before, gradient @ step))
         state = {
-            "damping": _adapted(carry.state["damping"], after - before, predicted),
+            "damping": _adapt(carry.state["damping"], after - before, predicted_change),
             "previous": solution.x,
             "products": solution.iterations + (self.point["warm_start"] != 0.0),
             "values": values + trials,
         }
-        moved = unflatten(point + now.factor * length * step)
-        return Carry(moved, state, carry.buffers), before
+        new_parameters = unflatten(point + now.factor * length * step)
+        return Carry(new_parameters, state, carry.buffers), before
 
     def passes(self, batches: tuple[Batch[Array], ...]) -> tuple[int, int, int]:
-        """Of f, its gradient and the linearisation, of every product and every value of f."""
+        """Those of f, its gradient and the linearisation, and of every product and value of f."""
         products, values = (int(self.state[name]) for name in ("products", "values"))
         (batch,) = batches
         whole, part = len(batch.targets), len(self._part(batch).targets)
@@ -85,12 +86,12 @@ class Submission(CompiledMethod):
     def _part(self, batch: Batch[Array]) -> Batch[Array]:
         return first_examples(batch, self.point["curvature_fraction"])
 
-    def _solved(self, carry: Carry, loss_of: FixedLoss, gradient: Array, key: Array) -> Solution:
+    def _solve(self, carry: Carry, loss_of: FixedLoss, gradient: Array, key: Array) -> Solution:
         damping, warm_start = carry.state["damping"], self.point["warm_start"]
         product, diagonal = self._curvature(Linearisation(loss_of, carry.parameters), key)
         scale = (diagonal + damping) ** self.point["exponent"]
         return conjugate_gradients(
-            damped(product, damping),
+            add_damping(product, damping),
             -gradient,
             warm_start * carry.state["previous"] if warm_start else None,
             stop=relative_progress(),
@@ -110,17 +111,17 @@ class Submission(CompiledMethod):
         return linearisation.finite_difference(), diagonal
 
 
-def _adapted(damping: Array, actual: Array, predicted: Array) -> Array:
+def _adapt(damping: Array, actual: Array, predicted_change: Array) -> Array:
     """The damping after a step with this reduction ratio (Levenberg-Marquardt)."""
-    ratio = jnp.where(predicted < 0.0, actual / predicted, -jnp.inf)
+    ratio = jnp.where(predicted_change < 0.0, actual / predicted_change, -jnp.inf)
     factor = jnp.where(ratio > 0.75, LOWER, 1.0)
     return damping * jnp.where(ratio >= 0.25, factor, RAISE)
 
 
-def _backtracked(
+def _backtrack(
     value: Callable[[Array], Array], point: Array, solution: Solution
 ) -> tuple[Array, Array, Array]:
-    """Step back through the stored iterates while f falls; its place, f there and how many f."""
+    """Step back through the stored iterates while f falls; place, f there and trials."""
 
     def at(place: Array) -> Array:
         return value(point + solution.iterates[place])
@@ -132,16 +133,18 @@ def _backtracked(
         place, least = jnp.where(rises, place, place - 1), jnp.where(rises, least, current)
         return place, least, count + 1, rises | (place == 0)
 
-    last = solution.stored - 1
-    begun = (last, at(last), jnp.ones((), jnp.int32), last == 0)
-    place, least, count, _ = jax.lax.while_loop(lambda search: ~search[3], back, begun)
+    last = solution.num_stored - 1
+    initial = (last, at(last), jnp.ones((), jnp.int32), last == 0)
+    place, least, count, _ = jax.lax.while_loop(lambda search: ~search[3], back, initial)
     return place, least, count
 
 
 def _length(
     value: Callable[[Array], Array], point: Array, step: Array, start: tuple[Array, Array]
 ) -> tuple[Array, Array]:
-    """alpha by Armijo's rule from f and its slope; 0 if no trial fits. And how many f it took."""
+    """alpha by Armijo's rule, 0 if no trial fits, and the number of trials; start is f and its
+    slope.
+    """
     before, slope = start
 
     def try_next(search: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:

@@ -1,7 +1,7 @@
 """KFAC in JAX; see `submission.py` for the update.
 
 With sampled targets a step that collects statistics makes two forward and two backward passes, as
-captures and gradients come from passes of their own.
+captures and gradients come from separate passes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from jax import Array
 from harness.core.errors import UnknownNameError
 from submissions.common.kronecker_factors_jax import (
     Uses,
-    accumulated,
+    accumulate,
     damped_inverse,
     factored_damping,
     rows,
@@ -41,7 +41,7 @@ class Submission(LayerwiseMethod):
             "observations": jnp.zeros((), jnp.int32),
         }
 
-    def observed(
+    def observe(
         self, layer: Layer, state: State, usage: Uses, targets: int, is_refreshed: Array | bool
     ) -> State:
         """Update the moving averages of both factors."""
@@ -49,12 +49,12 @@ class Submission(LayerwiseMethod):
         inputs, gradients = rows(usage, targets, self.point["sharing"])
         return {
             **state,
-            "a": accumulated(state["a"], inputs, self.point["factor_beta"]),
-            "s": accumulated(state["s"], gradients, self.point["factor_beta"]),
+            "a": accumulate(state["a"], inputs, self.point["factor_beta"]),
+            "s": accumulate(state["s"], gradients, self.point["factor_beta"]),
             "observations": state["observations"] + 1,
         }
 
-    def refreshed(self, layer: Layer, state: State) -> State:
+    def refresh(self, layer: Layer, state: State) -> State:
         """Invert both damped factors."""
         correction = 1 - self.point["factor_beta"] ** state["observations"]
         a, s = state["a"] / correction, state["s"] / correction

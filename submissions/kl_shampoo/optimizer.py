@@ -12,7 +12,7 @@ from submissions.common.two_sided import project, project_back
 from submissions.soap.optimizer import Soap, start_bases
 
 LEAST_BOUND, MOST_BOUND = 10.0, 4000.0
-"""The bound on an inverse root is a factor's size, but at least and at most these."""
+"""The bound on an inverse root is the factor's size, clamped to this range."""
 
 
 class KlShampoo(Soap):
@@ -58,14 +58,14 @@ class KlShampoo(Soap):
         rows, columns = gradient.shape
         dtype = product_dtype(gradient.device, group["matmul_dtype"])
         roots = state["left_values"].rsqrt()[:, None], state["right_values"].rsqrt()
-        turned = _turned(state, gradient, "right", dtype)
+        right_rotated = _rotate(state, gradient, "right", dtype)
         if "left" in state:
-            half = turned * roots[1]
+            half = right_rotated * roots[1]
             add_product(state["left"], half, half.mT, beta=beta, alpha=(1 - beta) / columns)
         if "right" in state:
-            half = (_turned(state, gradient, "left", dtype) * roots[0]).mT
+            half = (_rotate(state, gradient, "left", dtype) * roots[0]).mT
             add_product(state["right"], half, half.mT, beta=beta, alpha=(1 - beta) / rows)
-        rotated = _turned(state, turned, "left", dtype)
+        rotated = _rotate(state, right_rotated, "left", dtype)
         means = (rotated * roots[1]).square().mean(1), (rotated * roots[0]).square().mean(0)
         for side, mean in zip(("left", "right"), means, strict=True):
             state[f"{side}_values"].lerp_(mean, 1 - beta).clamp_(min=_least(len(mean)))
@@ -105,10 +105,10 @@ def _least(size: int) -> float:
     return float(max(LEAST_BOUND, min(size, MOST_BOUND)) ** -2)
 
 
-def _turned(state: State, matrix: torch.Tensor, side: str, dtype: torch.dtype) -> torch.Tensor:
+def _rotate(state: State, matrix: torch.Tensor, side: str, dtype: torch.dtype) -> torch.Tensor:
     """U_L^T X or X U_R, multiplied in `dtype`; X where the side has no basis."""
     if f"{side}_basis" not in state:
         return matrix
     basis, x = state[f"{side}_basis"].to(dtype), matrix.to(dtype)
-    turned: torch.Tensor = basis.mT @ x if side == "left" else x @ basis
-    return turned.to(matrix.dtype)
+    rotated: torch.Tensor = basis.mT @ x if side == "left" else x @ basis
+    return rotated.to(matrix.dtype)

@@ -9,8 +9,9 @@ With factors L (r, r) and R (c, c), their bases U and eigenvalues l (r) and d (c
     every T_prec steps:  U_L <- Q of the QR decomposition of L U_L,   U_R alike
 
 on hidden matrices and kernels, AdamW elsewhere. Each factor sees gradients whitened by the other
-one, which makes L (x) R the covariance closest in divergence; l and d follow at every step, between
-refreshes of the bases, too. There is no grafting. The first gradient only gives the first bases.
+one, which makes L (x) R the covariance closest in divergence; l and d are updated at every step,
+also between refreshes of the bases. There is no grafting. The first gradient only gives the first
+bases.
 
 Source: Lin et al. (2025), "Understanding and Improving Shampoo and SOAP via Kullback-Leibler
 Minimization", and the authors' code, github.com/yorkerlin/KL-Methods, in which inverse roots are
@@ -21,9 +22,9 @@ mean square, whatever its scale; the source's start of 0.1 (`initial_value`) is 
 squares of most gradients, and takes some 10^2 steps of small length to fade. Decay is applied
 before the step, as in AdamW. Bases are refreshed one at a time, spread over the T_prec steps.
 Projections use bfloat16 where the hardware supports it, factors float32. A dimension longer than
-`max_dim` keeps the identity as its basis and follows its eigenvalues alone. Kernels are flattened
-to (out, in * height * width), where the source squeezes them to three dimensions. A gradient with
-an entry above 4e6 is scaled down to that, lest its powers overflow.
+`max_dim` keeps the identity as its basis and updates only its eigenvalues. Kernels are flattened to
+(out, in * height * width), where the source squeezes them to three dimensions. A gradient with an
+entry above 4e6 is scaled down to that, so that its powers do not overflow.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from workloads.parameters import Role
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 SIDES = ("left", "right")
 LEAST_BOUND, MOST_BOUND = 10.0, 4000.0
-"""The bound on an inverse root is a factor's size, but at least and at most these."""
+"""The bound on an inverse root is the factor's size, clamped to this range."""
 Entry = dict[str, jax.Array]
 
 
@@ -56,15 +56,15 @@ def transformation(
         for name in names:
             g = updates[name].reshape(len(updates[name]), -1)
             old = state.entries[name]
-            moved, step = move(old, g, point)
-            later = _accumulate(moved, g, point["factor_beta"])
+            entry, step = move(old, g, point)
+            later = _accumulate(entry, g, point["factor_beta"])
             entries[name] = _choose(is_first, _first(old, g, point), later)
             whole = step.reshape(updates[name].shape) + point["weight_decay"] * params[name]
             steps[name] = jnp.where(is_first, 0.0, -point["learning_rate"] * whole)
         sides = [(n, side) for n in entries for side in SIDES if side in entries[n]]
         for place, (name, side) in enumerate(sides):
             is_turn = is_due(place, len(sides), state.step, point["refresh_every"])
-            entries[name] = _refreshed(entries[name], side, is_first, is_turn, is_soap=is_soap)
+            entries[name] = _refresh_basis(entries[name], side, is_first, is_turn, is_soap=is_soap)
         return {**updates, **steps}, KlState(state.step + 1, entries)
 
     return stateful(init, update)
@@ -86,7 +86,7 @@ def _choose(condition: jax.Array, left: Entry, right: Entry) -> Entry:
     return result
 
 
-def _turned(entry: Entry, matrix: jax.Array, side: str) -> jax.Array:
+def _rotate(entry: Entry, matrix: jax.Array, side: str) -> jax.Array:
     """U_L^T X or X U_R; X where the side has no basis."""
     if f"{side}_basis" not in entry:
         return matrix
@@ -104,13 +104,13 @@ def _shampoo_step(entry: Entry, g: jax.Array, point: Hyperparameters) -> tuple[E
     beta1 = point["beta1"]
     momentum = beta1 * entry["momentum"] + (1 - beta1) * g
     scale = jnp.outer(jnp.sqrt(entry["left_values"]), jnp.sqrt(entry["right_values"]))
-    rotated = _turned(entry, _turned(entry, momentum, "left"), "right") / (scale + point["epsilon"])
+    rotated = _rotate(entry, _rotate(entry, momentum, "left"), "right") / (scale + point["epsilon"])
     return {**entry, "momentum": momentum}, _out_of_bases(entry, rotated)
 
 
 def _soap_step(entry: Entry, g: jax.Array, point: Hyperparameters) -> tuple[Entry, jax.Array]:
     beta1, beta2 = point["beta1"], point["beta2"]
-    rotated = _turned(entry, _turned(entry, g, "left"), "right")
+    rotated = _rotate(entry, _rotate(entry, g, "left"), "right")
     momentum = beta1 * entry["momentum"] + (1 - beta1) * rotated
     second = beta2 * entry["second"] + (1 - beta2) * rotated**2
     step = _out_of_bases(entry, momentum / (jnp.sqrt(second) + point["epsilon"]))
@@ -133,14 +133,14 @@ def _first(entry: Entry, g: jax.Array, point: Hyperparameters) -> Entry:
 def _accumulate(entry: Entry, g: jax.Array, beta: float) -> Entry:
     new, (rows, columns) = dict(entry), g.shape
     roots = entry["left_values"][:, None] ** -0.5, entry["right_values"] ** -0.5
-    turned = _turned(entry, g, "right")
+    right_rotated = _rotate(entry, g, "right")
     if "left" in entry:
-        half = turned * roots[1]
+        half = right_rotated * roots[1]
         new["left"] = beta * entry["left"] + (1 - beta) / columns * half @ half.T
     if "right" in entry:
-        half = _turned(entry, g, "left") * roots[0]
+        half = _rotate(entry, g, "left") * roots[0]
         new["right"] = beta * entry["right"] + (1 - beta) / rows * half.T @ half
-    rotated = _turned(entry, turned, "left")
+    rotated = _rotate(entry, right_rotated, "left")
     means = ((rotated * roots[1]) ** 2).mean(1), ((rotated * roots[0]) ** 2).mean(0)
     for side, mean in zip(SIDES, means, strict=True):
         values = beta * entry[f"{side}_values"] + (1 - beta) * mean
@@ -153,7 +153,7 @@ def _least(size: int) -> float:
     return float(max(LEAST_BOUND, min(size, MOST_BOUND)) ** -2)
 
 
-def _refreshed(
+def _refresh_basis(
     entry: Entry, side: str, is_first: jax.Array, is_turn: jax.Array, *, is_soap: bool
 ) -> Entry:
     """The first basis by eigendecomposition, later ones by one orthogonal iteration."""

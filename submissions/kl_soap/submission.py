@@ -5,8 +5,8 @@
     W_{t+1} = (1 - eta lambda) W_t - eta U_L [M~_t / (sqrt(V_t) + epsilon)] U_R^T
 
 with the bases U of `submissions.kl_shampoo`, which states their update and the source. As in the
-authors' code the moments are not corrected for starting at zero, and V keeps its places when a
-basis turns; the momentum turns with it.
+authors' code the moments have no bias correction, and when a basis is refreshed the momentum is
+rotated with it while V stays as it is.
 
 Deviations: as in `submissions.kl_shampoo`.
 """

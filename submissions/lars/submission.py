@@ -59,14 +59,14 @@ class Lars(GroupwiseOptimizer):
             gradients = [p.grad for p in parameters if p.grad is not None]
             torch._foreach_mul_(velocity, group["momentum"])
             if group["scaled"]:
-                torch._foreach_add_(velocity, _scaled(parameters, gradients, group))
+                torch._foreach_add_(velocity, _scaled_steps(parameters, gradients, group))
             else:
                 decayed = torch._foreach_add(gradients, parameters, alpha=group["weight_decay"])
                 torch._foreach_add_(velocity, decayed, alpha=group["lr"])
             torch._foreach_sub_(parameters, velocity)
 
 
-def _scaled(
+def _scaled_steps(
     parameters: list[torch.Tensor], gradients: list[torch.Tensor], group: Group
 ) -> list[torch.Tensor]:
     """eta q (g + lambda w) for each parameter; the norms stay on the device."""

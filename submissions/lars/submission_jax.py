@@ -21,17 +21,20 @@ PARAMETRISATION_RULES: tuple[str, ...] = ()
 VECTORS = (Role.NORM, Role.BIAS, Role.VECTOR)
 
 
-def lars(scaled: Collection[str], point: Hyperparameters) -> optax.GradientTransformationExtraArgs:
+def lars(
+    scaled_names: Collection[str], point: Hyperparameters
+) -> optax.GradientTransformationExtraArgs:
     """The whole update; its argument `factor` is the schedule's, its state the velocities.
 
     Args:
-        scaled: keys of the arrays whose step follows their norm; the others are not decayed either.
+        scaled_names: keys of the arrays whose step scales with their norm; the others are not
+            decayed either.
         point: `learning_rate`, `momentum`, `weight_decay` and `trust`.
     """
     decay, trust = point["weight_decay"], point["trust"]
 
     def step(name: str, g: jax.Array, w: jax.Array) -> jax.Array:
-        if name not in scaled:
+        if name not in scaled_names:
             return g
         norm, size = jnp.linalg.norm(w), jnp.linalg.norm(g)
         ratio: jax.Array = trust * norm / (size + decay * norm)
@@ -54,9 +57,9 @@ def lars(scaled: Collection[str], point: Hyperparameters) -> optax.GradientTrans
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:
     """LARS on matrices and kernels, plain momentum on vectors, with their schedule."""
-    scaled = [name for name, spec in problem.specs.items() if spec.role not in VECTORS]
+    scaled_names = [name for name, spec in problem.specs.items() if spec.role not in VECTORS]
     return Built(
-        lars(scaled, hyperparameters),
+        lars(scaled_names, hyperparameters),
         schedules.from_hyperparameters(hyperparameters),
         takes_factor=True,
     )

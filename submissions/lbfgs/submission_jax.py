@@ -50,13 +50,13 @@ class Submission:
         batch = int(hyperparameters["batch_factor"]) * problem.batch_size
         self._batch_size = min(batch, problem.train_examples)
         self._load(problem.parameters)
-        self._minimise = _compiled(problem, hyperparameters)
+        self._minimise = _compile(problem, hyperparameters)
 
     def step(self, stream: Stream[Array]) -> Array:
         """Draw one large batch and iterate on it; return the loss before the first iteration."""
         batch = stream.next(self._batch_size)
-        self._parameters, loss, searched = self._minimise(self._parameters, batch)
-        passes = int(searched)
+        self._parameters, loss, trials = self._minimise(self._parameters, batch)
+        passes = int(trials)
         self._problem.note_passes(passes, passes, passes * self._batch_size)
         return loss
 
@@ -81,13 +81,13 @@ def _check_rate_is_constant(point: Hyperparameters) -> None:
     for name, allowed in (("schedule", "constant"), ("warmup", 0.0), ("spike_factor", 1.0)):
         if point.get(name, allowed) != allowed:
             raise HarnessError(
-                f"{name} is {point[name]}, and lbfgs in jax takes each step as long as its search "
-                "says",
+                f"{name} is {point[name]}, and lbfgs in jax takes steps of the length that its "
+                "search finds",
                 f"set {name} = {allowed}, leave it out, or train with --framework torch",
             )
 
 
-def _compiled(
+def _compile(
     problem: CountingProblem, point: Hyperparameters
 ) -> Callable[[Values, Batch[Array]], tuple[Values, Array, Array]]:
     """Compile (parameters, batch) -> (parameters, first loss, loss and gradient evaluations)."""
@@ -110,9 +110,9 @@ def _compiled(
             updates, state = method.update(
                 gradient, state, parameters, value=loss, grad=gradient, value_fn=value
             )
-            searched = optax.tree.get(state, "num_linesearch_steps")
-            moved = cast("Values", optax.apply_updates(parameters, updates))
-            return (moved, state, count + searched), cast("Array", loss)
+            trials = optax.tree.get(state, "num_linesearch_steps")
+            new_parameters = cast("Values", optax.apply_updates(parameters, updates))
+            return (new_parameters, state, count + trials), cast("Array", loss)
 
         start = (parameters, method.init(parameters), jnp.ones((), jnp.int32))
         (parameters, _, count), losses = jax.lax.scan(iterate, start, length=iterations)

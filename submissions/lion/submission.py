@@ -8,8 +8,8 @@ with beta2 above beta1: the current gradient has more weight in the step than in
 
 Source: Chen et al. (2023), "Symbolic Discovery of Optimization Algorithms", Algorithm 2.
 Deviations: none for finite gradients; an entry that is not finite becomes NaN, where its sign would
-be 0 or 1. Every entry moves by eta, so eta is three to ten times below AdamW's, and lambda as much
-above.
+be 0 or 1. Every entry moves by eta, so eta is three to ten times smaller than AdamW's, and lambda
+as many times larger.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class Lion(GroupwiseOptimizer):
         for _, parameters in chunks(self.state, group["params"]):
             (momentum,) = state_lists(self.state, parameters, ("momentum",))
             gradients = [p.grad for p in parameters if p.grad is not None]
-            mixed = torch._foreach_lerp(momentum, gradients, 1 - beta1)
+            direction = torch._foreach_lerp(momentum, gradients, 1 - beta1)
             torch._foreach_lerp_(momentum, gradients, 1 - beta2)
             torch._foreach_mul_(parameters, 1 - rate * group["weight_decay"])
-            torch._foreach_add_(parameters, torch._foreach_sign(mixed), alpha=-rate)
+            torch._foreach_add_(parameters, torch._foreach_sign(direction), alpha=-rate)
             # torch's sign of NaN is 0; 0 c is NaN where c is not finite, so divergence shows up
-            torch._foreach_add_(parameters, mixed, alpha=0.0)
+            torch._foreach_add_(parameters, direction, alpha=0.0)
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

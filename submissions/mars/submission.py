@@ -1,4 +1,4 @@
-"""MARS-AdamW: AdamW on gradients corrected by the difference to the last one.
+"""MARS-AdamW: AdamW on gradients corrected by the difference from the last one.
 
     c_t = g_t + gamma beta1 / (1 - beta1) (g_t - g_{t-1}),   g_0 = 0
     c~_t = c_t / max(1, ||c_t||)                             for each tensor
@@ -11,8 +11,8 @@ Source: Yuan et al. (2025), "MARS: Unleashing the Power of Variance Reduction fo
 Models", Algorithm 2 with the approximate gradient difference, and the authors' code.
 
 Deviations: the exact form takes g_{t-1} at the new weights on the old batch, which costs a second
-pass. The authors' code corrects only tensors with two dimensions, this all with two or more. One
-learning rate is for both parts.
+pass. The authors' code corrects only tensors with two dimensions, here all with two or more are
+corrected. Both parts share one learning rate.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Mars(AdaptiveMethod):
         rate, (beta1, beta2) = group["lr"], group["betas"]
         for t, parameters in chunks(self.state, group["params"]):
             first, second, last = state_lists(self.state, parameters, ("first", "second", "last"))
-            corrected = _corrected([p.grad for p in parameters if p.grad is not None], last, group)
+            corrected = _correct([p.grad for p in parameters if p.grad is not None], last, group)
             torch._foreach_lerp_(first, corrected, 1 - beta1)
             torch._foreach_mul_(second, beta2)
             torch._foreach_addcmul_(second, corrected, corrected, 1 - beta2)
@@ -56,7 +56,7 @@ class Mars(AdaptiveMethod):
             torch._foreach_addcdiv_(parameters, first, scale, -rate * root / (1 - beta1**t))
 
 
-def _corrected(
+def _correct(
     gradients: list[torch.Tensor], last: list[torch.Tensor], group: Group
 ) -> list[torch.Tensor]:
     """c~_t; the gradients become the last ones."""

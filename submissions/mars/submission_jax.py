@@ -14,7 +14,7 @@ from workloads.parameters import Role
 VECTORS = (Role.NORM, Role.BIAS, Role.VECTOR)
 
 
-def corrected(gamma: float, beta1: float) -> optax.GradientTransformation:
+def correct_gradients(gamma: float, beta1: float) -> optax.GradientTransformation:
     """Transform gradients g_t into c~_t; the state is the last gradients."""
     factor = gamma * beta1 / (1 - beta1)
 
@@ -36,7 +36,7 @@ def build(
 ) -> tuple[optax.GradientTransformation, Schedule]:
     """MARS-AdamW on matrices and kernels, AdamW on vectors, with their shared schedule."""
     own = adamw(hyperparameters, prefix="")
-    mars = optax.chain(corrected(hyperparameters["gamma"], hyperparameters["beta1"]), own)
+    mars = optax.chain(correct_gradients(hyperparameters["gamma"], hyperparameters["beta1"]), own)
     labels = {n: "vector" if s.role in VECTORS else "weight" for n, s in problem.specs.items()}
     transformation = optax.multi_transform(
         {"weight": mars, "vector": adamw(hyperparameters)}, labels

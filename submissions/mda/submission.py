@@ -46,7 +46,7 @@ class Mda(MomentumMethod):
     """
 
     keeps_iterates = True
-    """The next step does not start from the parameters: what changes them is undone by it."""
+    """The next step does not start from the parameters, so it undoes any other change to them."""
 
     def update(self, group: Group) -> None:
         """Update the parameters of one group."""

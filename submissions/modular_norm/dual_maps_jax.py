@@ -15,7 +15,7 @@ from submissions.muon.submission_jax import as_matrices, orthogonalise
 from workloads.parameters import ParameterSpec
 
 ITERATION = {"norm": "tight", "coefficients": "polar_express", "newton_schulz_steps": 4}
-"""That of `dual_maps.polar`."""
+"""The iteration of `dual_maps.polar`."""
 TINY = 1.1754944e-38**0.5
 """The root of the smallest normal float32."""
 Parts = dict[str, list[jax.Array]]
@@ -38,12 +38,12 @@ def polar(
     """
     signs = orthogonalise(specs, {"scaling": "thesis", **point, **ITERATION})
     own = {name: values[name] for name in specs}
-    turned = cast("Arrays", signs.update(own, signs.init(own))[0])
-    parts = matrices(turned, specs)
-    return {n: [_polished(x, point["polish"]) for x in part] for n, part in parts.items()}
+    orthogonal = cast("Arrays", signs.update(own, signs.init(own))[0])
+    parts = matrices(orthogonal, specs)
+    return {n: [_polish(x, point["polish"]) for x in part] for n, part in parts.items()}
 
 
-def _polished(x: jax.Array, iterations: int) -> jax.Array:
+def _polish(x: jax.Array, iterations: int) -> jax.Array:
     a, b, c = POLISH
     is_tall = x.shape[0] > x.shape[1]
     x = x.T if is_tall else x

@@ -26,7 +26,7 @@ NORM_NAMES = tuple(f"{kind}_norm" for kind in dict.fromkeys(KINDS.values()))
 
 
 def check(point: Hyperparameters) -> None:
-    """Refuse what is not there.
+    """Check the names and scales of a point.
 
     Raises:
         UnknownNameError: a norm, `size` or `kernels` is not one of those allowed.
@@ -48,7 +48,7 @@ def norms(point: Hyperparameters) -> dict[Role, str]:
 
 
 def scales(roles: Sequence[str], point: Hyperparameters) -> dict[Role, float]:
-    """1 / s of each role that is there.
+    """1 / s of each role that a model has.
 
     Args:
         roles: of all parameters, among which masses are divided.

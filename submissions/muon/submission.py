@@ -86,7 +86,7 @@ class Muon(ShardedOptimizer):
         matmul_dtype: dtype name for the matrix products, or `auto`.
         eps: the averaged momentum's norm below which steps become shorter, as in the source.
         splits: for each parameter, the sizes of matrices fused along its first dimension.
-        settings: further values of every group, for a relative.
+        settings: further values of every group, for a subclass.
     """
 
     def __init__(
@@ -190,7 +190,7 @@ class Muon(ShardedOptimizer):
                     self.state.pop(parameter, None)
 
     def scaled(self, state: State, signs: list[torch.Tensor], group: Group) -> list[torch.Tensor]:
-        """s X_K of one parameter's orthogonalised matrices; its relatives adapt them here."""
+        """s X_K of one parameter's orthogonalised matrices; subclasses adapt them here."""
         del state
         return [sign * scale(sign, group["scaling"]) for sign in signs]
 
@@ -207,7 +207,7 @@ class Muon(ShardedOptimizer):
     def averaged(
         self, parameter: torch.Tensor, gradient: torch.Tensor, group: Group
     ) -> torch.Tensor:
-        """M~ of a parameter, after its momentum has taken in this gradient."""
+        """M~ of a parameter, after its momentum has been updated with this gradient."""
         beta, form = group["momentum"], group["nesterov"]
         state = self.state[parameter]
         if "momentum" not in state:

@@ -35,8 +35,8 @@ NESTEROV = ("none", "source")
 TreeT = TypeVar("TreeT")
 EPSILON = 1e-7
 OPTAX_FLOOR = 1e-4
-"""Lower bound on optax's "schatten" norm, which it does not let one choose: matrices are scaled so
-that it is f of `submission.py`.
+"""Lower bound on optax's "schatten" norm, which cannot be set: matrices are scaled so that it
+equals f of `submission.py`.
 """
 
 

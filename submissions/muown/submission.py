@@ -8,16 +8,16 @@ With rows W_i = g_i v_i / ||v_i||, u_i = v_i / ||v_i|| and G the gradient in W,
     W_{t+1} = g_{t+1} V_{t+1} / ||V_{t+1}|| - eta lambda W_t       row by row
 
 on hidden matrices (r, c) and kernels, AdamW elsewhere. Under Muon the rows' norms drift upwards,
-and with them the spectral norm; here they only grow where the loss asks for it. As ||v_i|| grows,
+and with them the spectral norm; here they grow only where that lowers the loss. As ||v_i|| grows,
 rows turn by smaller angles at the same rate.
 
 Source: Lion et al. (2026), "Muown: Row-Norm Control for Muon Optimization", Algorithm 1 with the
 momentum, scale and decay of its appendix C, and the authors' code, github.com/kcc-lion/muown.
 
 Deviations: those of `submissions.muon`, among them other coefficients. g is read off the weights at
-every step, as in the source after a step with decay, and so follows what else moves them. A row of
-zeros, which has no direction, counts as of norm 1e-8. Kernels are flattened to (out, in * height *
-width).
+every step, as in the source after a step with decay, and so reflects any other change to them. A
+row of zeros, which has no direction, is treated as having norm 1e-8. Kernels are flattened to (out,
+in * height * width).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from submissions.muon.submission import PARAMETRISATION_RULES, Muon, build_relat
 
 __all__ = ["PARAMETRISATION_RULES", "Muown", "build"]
 SMALLEST = 1e-8
-"""The norm that a row of zeros counts as."""
+"""The norm that a row of zeros is treated as having."""
 
 
 class Muown(Muon):
@@ -45,7 +45,7 @@ class Muown(Muon):
     is_divided = False
 
     def direction(self, parameter: torch.Tensor, group: Group) -> torch.Tensor:
-        """M~ of the gradient in v, after Adam's moments have taken in that in g."""
+        """M~ of the gradient in v; Adam's moments are updated with the gradient in g."""
         assert parameter.grad is not None
         state = self.state[parameter]
         gradient, weight = (at_least_float32(x.flatten(1)) for x in (parameter.grad, parameter))
@@ -67,14 +67,14 @@ class Muown(Muon):
         state, rate = self.state[parameter], group["lr"]
         weight = at_least_float32(parameter.flatten(1))
         gain = norms(weight)
-        turned = weight * (state["length"] / gain) - rate * step.flatten(1)
-        state["length"] = norms(turned)
+        directions = weight * (state["length"] / gain) - rate * step.flatten(1)
+        state["length"] = norms(directions)
         first = state["first"] / (1 - group["gain_beta1"] ** state["step"])
         second = state["second"] / (1 - group["gain_beta2"] ** state["step"])
         gain = gain - rate * first / (second.sqrt() + group["epsilon"])
-        moved = turned * (gain / state["length"])
-        moved.add_(weight, alpha=-rate * group["weight_decay"])
-        parameter.copy_(moved.view_as(parameter))
+        new_weight = directions * (gain / state["length"])
+        new_weight.add_(weight, alpha=-rate * group["weight_decay"])
+        parameter.copy_(new_weight.view_as(parameter))
 
 
 def norms(matrix: torch.Tensor) -> torch.Tensor:
@@ -85,5 +85,5 @@ def norms(matrix: torch.Tensor) -> torch.Tensor:
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """Muown on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
-    fixed = {"scaling": "rms", **hyperparameters}
-    return build_relative(Muown, problem, fixed, "gain_beta1", "gain_beta2", "epsilon")
+    point = {"scaling": "rms", **hyperparameters}
+    return build_relative(Muown, problem, point, "gain_beta1", "gain_beta2", "epsilon")

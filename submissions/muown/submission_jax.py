@@ -1,7 +1,8 @@
 """Muown in JAX; see `submission.py` for the update.
 
 Deviations from `submission.py`: those of `submissions.muon.submission_jax` in orthogonalisation.
-The schedule's factor multiplies the rate inside, for a step is not proportional to it.
+The schedule's factor multiplies the rate inside the update, because a step is not proportional to
+the rate.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from workloads.parameters import ParameterSpec
 
 __all__ = ["PARAMETRISATION_RULES", "build"]
 SMALLEST = 1e-8
-"""The norm that a row of zeros counts as."""
+"""The norm that a row of zeros is treated as having."""
 
 
 class MuownState(NamedTuple):
@@ -69,16 +70,16 @@ def muown(
             across[name] = scale * (gradient - unit * slopes[name])
         first = jax.tree.map(lambda m, a: beta1 * m + (1 - beta1) * a, state.first, slopes)
         second = jax.tree.map(lambda s, a: beta2 * s + (1 - beta2) * a**2, state.second, slopes)
-        moved = average.update(across, state.momenta)
-        directions, momenta = cast("tuple[Arrays, Arrays]", moved)
+        averages = average.update(across, state.momenta)
+        directions, momenta = cast("tuple[Arrays, Arrays]", averages)
         signs = cast("Arrays", sign.update(directions, sign.init(directions))[0])
         changes, lengths = {}, {}
         for name, weight in weights.items():
-            turned = weight * (state.lengths[name] / gains[name]) - rate * signs[name]
-            lengths[name] = norms(turned)
+            new_direction = weight * (state.lengths[name] / gains[name]) - rate * signs[name]
+            lengths[name] = norms(new_direction)
             root = jnp.sqrt(second[name] / (1 - beta2**step)) + point["epsilon"]
             gain = gains[name] - rate * first[name] / (1 - beta1**step) / root
-            change = turned * (gain / lengths[name]) - (1 + rate * decay) * weight
+            change = new_direction * (gain / lengths[name]) - (1 + rate * decay) * weight
             changes[name] = change.reshape(updates[name].shape)
         return {**updates, **changes}, MuownState(step, momenta, lengths, first, second)
 

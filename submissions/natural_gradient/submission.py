@@ -6,8 +6,8 @@
 
 `fisher` is "exact" (the expectation over labels in closed form, which under cross-entropy is the
 Gauss-Newton matrix), "sampled" (one label sampled per target) or "empirical" (the training labels).
-The thesis defines F_t by the model's own distribution, as "exact" does, and has practice use the
-"empirical" one, whose differences it defers to its section 3.1.3. g_t is the gradient of a batch of
+The thesis defines F_t by the model's own distribution, as "exact" does, and says that practice uses
+the "empirical" one; its section 3.1.3 discusses the differences. g_t is the gradient of a batch of
 `batch_factor` times the workload's size, and F_t uses the first `curvature_fraction` of it.
 
 Sources: Amari (1998); Martens (2020) on the three matrices; Pascanu and Bengio (2014) for solving
@@ -32,7 +32,7 @@ from harness.submission.parametrisation import scalings
 from submissions.common.conjugate_gradients import conjugate_gradients, residual_below
 from submissions.common.flat import add
 from submissions.common.methods import Method, first_examples, fresh_random
-from submissions.common.products import Linearisation, Product, damped
+from submissions.common.products import Linearisation, Product, add_damping
 
 FISHERS = ("exact", "sampled", "empirical")
 
@@ -53,12 +53,12 @@ class Submission(Method):
         batch = self.large_batch(stream)
         random = fresh_random(self.problem)
         whole = Linearisation(self.problem, batch, random)
-        gradient = self.clipped(whole.gradient())
+        gradient = self.clip_gradients(whole.gradient())
         part = first_examples(batch, self.point["curvature_fraction"])
         curvature = whole if part is batch else Linearisation(self.problem, part, random)
         damping, rate = self.damping, self.learning_rate() or 0.0
         solution = conjugate_gradients(
-            damped(self._fisher(curvature), damping),
+            add_damping(self._fisher(curvature), damping),
             gradient,
             stop=residual_below(self.point["tolerance"] * float(gradient.norm())),
             iterations=self.point["cg_iterations"],

@@ -12,9 +12,10 @@ from harness.core.errors import UnknownNameError
 from harness.submission.interface import Batch, Stream
 from harness.submission.parametrisation import scalings
 from submissions.common.batch_loss_jax import FixedLoss, flatten
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now
 from submissions.common.conjugate_gradients_jax import conjugate_gradients, residual_below
-from submissions.common.methods_jax import Carry, CompiledMethod, Now, State, first_examples
-from submissions.common.products_jax import Linearisation, Product, damped
+from submissions.common.methods_jax import State, first_examples
+from submissions.common.products_jax import Linearisation, Product, add_damping
 
 FISHERS = ("exact", "sampled", "empirical")
 
@@ -41,12 +42,12 @@ class Submission(CompiledMethod):
         (batch,), (pass_key, label_key) = batches, jax.random.split(now.key)
         point, unflatten = flatten(carry.parameters)
         loss, gradients = FixedLoss(self.problem, batch, pass_key)(carry.parameters)
-        gradient, _ = flatten(self.clipped(gradients))
+        gradient, _ = flatten(self.clip_gradients(gradients))
         part = first_examples(batch, self.point["curvature_fraction"])
         loss_of = FixedLoss(self.problem, part, pass_key)
         damping = self._damping()
         solution = conjugate_gradients(
-            damped(self._fisher(Linearisation(loss_of, carry.parameters), label_key), damping),
+            add_damping(self._fisher(Linearisation(loss_of, carry.parameters), label_key), damping),
             gradient,
             stop=residual_below(self.point["tolerance"] * jnp.linalg.norm(gradient)),
             iterations=int(self.point["cg_iterations"]),

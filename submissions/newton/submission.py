@@ -29,9 +29,9 @@ from submissions.common.flat import add, flatten, unflatten
 from submissions.common.methods import FixedLoss, Method, first_examples, fresh_random
 
 MOST = 2048
-"""Parameters of the largest model that is trained."""
+"""The number of parameters of the largest model that is accepted."""
 CHUNK = 64
-"""Rows of the Hessian at a time."""
+"""Rows of the Hessian computed at a time."""
 SPECTRA = ("exact", "absolute")
 
 
@@ -46,7 +46,7 @@ class Submission(Method):
         if size > MOST:
             raise HarnessError(
                 f"newton computes a Hessian of {size} x {size} numbers for {size} parameters",
-                f"allowed: at most {MOST}; hessian_free and natural_gradient need products alone",
+                f"allowed: at most {MOST}; hessian_free and natural_gradient need only products",
             )
 
     def move(self, stream: Stream[Tensor]) -> Tensor:
@@ -55,7 +55,7 @@ class Submission(Method):
         vector = flatten(self.parameters)
         loss, gradient = FixedLoss(self.problem, batch, random)(vector)
         part = first_examples(batch, self.point["curvature_fraction"])
-        step = self._solved(self._hessian(vector, part, random), self.clipped(gradient))
+        step = self._solve(self._hessian(vector, part, random), self.clip_gradients(gradient))
         add(self.parameters, step, -(self.learning_rate() or 0.0))
         return torch.tensor(loss)
 
@@ -71,7 +71,7 @@ class Submission(Method):
         hessian: Tensor = torch.func.jacrev(torch.func.grad(loss), chunk_size=CHUNK)(vector)
         return hessian.detach()
 
-    def _solved(self, hessian: Tensor, gradient: Tensor) -> Tensor:
+    def _solve(self, hessian: Tensor, gradient: Tensor) -> Tensor:
         """V diag(1 / mu) V^T g; NaN where the Hessian is not finite."""
         if not bool(torch.isfinite(hessian).all()):
             return torch.full_like(gradient, torch.nan)

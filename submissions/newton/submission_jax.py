@@ -19,9 +19,9 @@ from submissions.common.double_jax import float64_enabled
 from submissions.common.methods_jax import LiveProblem, Method, State, Values, first_examples
 
 MOST = 2048
-"""Parameters of the largest model that is trained."""
+"""The number of parameters of the largest model that is accepted."""
 CHUNK = 64
-"""Rows of the Hessian at a time."""
+"""Rows of the Hessian computed at a time."""
 SPECTRA = ("exact", "absolute")
 
 
@@ -32,7 +32,7 @@ class Submission(Method):
         """Store the problem and make the two compiled functions of a step."""
         super().setup(problem, hyperparameters)
         self._differentiate = jax.jit(self._derivatives)
-        self._solve = jax.jit(self._moved)
+        self._solve = jax.jit(self._newton_step)
 
     def begin(self) -> State:
         """Check the point and the model's size; there is no state apart from the parameters."""
@@ -42,7 +42,7 @@ class Submission(Method):
         if size > MOST:
             raise HarnessError(
                 f"newton computes a Hessian of {size} x {size} numbers for {size} parameters",
-                f"allowed: at most {MOST}; hessian_free and natural_gradient need products alone",
+                f"allowed: at most {MOST}; hessian_free and natural_gradient need only products",
             )
         return {}
 
@@ -72,9 +72,11 @@ class Submission(Method):
 
         _, product = jax.linearize(gradient_at, vector)
         hessian = jax.lax.map(product, jnp.eye(len(vector), dtype=vector.dtype), batch_size=CHUNK)
-        return loss, flatten(self.clipped(gradients))[0], hessian
+        return loss, flatten(self.clip_gradients(gradients))[0], hessian
 
-    def _moved(self, parameters: Values, gradient: Array, hessian: Array, rate: Array) -> Values:
+    def _newton_step(
+        self, parameters: Values, gradient: Array, hessian: Array, rate: Array
+    ) -> Values:
         """Parameters after a step along V diag(1 / mu) V^T g."""
         values, vectors = jnp.linalg.eigh(hessian.astype(jnp.float64))
         sizes = jnp.maximum(jnp.abs(values), self.point["damping"])

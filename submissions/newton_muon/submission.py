@@ -8,16 +8,16 @@ For a layer W (r, c) with inputs Z (c, N) at the N locations of a batch, and K_0
 
 on hidden matrices and kernels, AdamW elsewhere, with beta = `input_beta`, gamma = `ridge` and
 k = `refresh_every`. The orthogonal factor of G P is the step of a Newton method that takes the
-curvature in a layer's outputs to be isotropic; Muon neglects that in its inputs, too. P is KFAC's
-on the inputs' side.
+curvature in a layer's outputs to be isotropic; Muon also neglects the curvature in its inputs. P is
+KFAC's on the inputs' side.
 
 Source: Du and Su (2026), "The Newton-Muon Optimizer", Algorithm 1, and the authors' code,
 github.com/zhehangdu/Newton-Muon (k = 32; k = 64 in modded-nanogpt).
 
-Deviations: those of `submissions.muon`. k is shorter by default, as runs are. Inputs of a
-convolution are patches under the kernel. A layer with a dimension above `max_dim`, and one whose
-weight another layer shares, keeps P = I; the authors' code splits the inputs of the widest layers
-into four blocks. Query, key and value, separate here, have equal K of their own.
+Deviations: those of `submissions.muon`. k is smaller by default, as runs here are shorter. Inputs
+of a convolution are patches under the kernel. A layer with a dimension above `max_dim`, and one
+whose weight another layer shares, keeps P = I; the authors' code splits the inputs of the widest
+layers into four blocks. Query, key and value, separate here, have equal K of their own.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ import torch
 from torch import Tensor
 
 from harness.submission.interface import Batch, Capture, Hyperparameters, Stream
-from submissions.common.kronecker_factors import accumulate, damped_inverse, preconditionable, uses
+from submissions.common.factored_layers import preconditionable
+from submissions.common.kronecker_factors import accumulate, damped_inverse, uses
 from submissions.common.layerwise import CapturingProblem
 from submissions.common.methods import Method
 from submissions.common.optimizers import State
@@ -50,7 +51,7 @@ class Submission(Method):
     problem: CapturingProblem
 
     def setup(self, problem: LiveProblem, hyperparameters: Hyperparameters) -> None:
-        """Store the problem; spikes are to meet the steps that refresh the inverses."""
+        """Store the problem; spikes are aligned with the steps that refresh the inverses."""
         phase = int(hyperparameters["refresh_every"]) - 1
         super().setup(problem, {"spike_phase": phase, **hyperparameters})
 
@@ -74,7 +75,7 @@ class Submission(Method):
         self.optimizer.zero_grad()
         self.state["steps"] += 1
         is_due = bool(self.layers) and self.state["steps"] % self.point["refresh_every"] == 0
-        loss = self._observed_pass(batch) if is_due else self._pass(batch)
+        loss = self._pass_with_statistics(batch) if is_due else self._pass(batch)
         if self.clip:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
         for name, inverse in self.state["inverses"].items():
@@ -101,7 +102,7 @@ class Submission(Method):
         loss.backward()
         return loss
 
-    def _observed_pass(self, batch: Batch[Tensor]) -> Tensor:
+    def _pass_with_statistics(self, batch: Batch[Tensor]) -> Tensor:
         """Compute gradients, and from the same passes the second moments and their inverses."""
         with self.problem.capture() as captures:
             _, loss = self.problem.forward(batch)

@@ -11,22 +11,16 @@ import optax
 from jax import Array
 
 from harness.submission.interface import Batch, Capture, Hyperparameters
-from submissions.common.kronecker_factors_jax import (
-    accumulated,
-    damped_inverse,
-    preconditionable,
-    uses,
-)
-from submissions.common.methods_jax import (
+from submissions.common.compiled_methods_jax import (
     Carry,
     CompiledMethod,
-    LiveProblem,
     Now,
-    State,
-    Values,
-    traced_passes,
-    trained_pass,
+    trace_passes,
+    train_pass,
 )
+from submissions.common.factored_layers import preconditionable
+from submissions.common.kronecker_factors_jax import accumulate, damped_inverse, uses
+from submissions.common.methods_jax import LiveProblem, State, Values
 from submissions.muon import submission_jax as muon
 from workloads.parameters import LayerSpec
 
@@ -45,7 +39,7 @@ class Submission(CompiledMethod):
     averages_weights = False
 
     def setup(self, problem: LiveProblem, hyperparameters: Hyperparameters) -> None:
-        """Store the problem; spikes are to meet the steps that refresh the inverses."""
+        """Store the problem; spikes are aligned with the steps that refresh the inverses."""
         phase = int(hyperparameters["refresh_every"]) - 1
         super().setup(problem, {"spike_phase": phase, **hyperparameters})
 
@@ -72,9 +66,9 @@ class Submission(CompiledMethod):
         (batch,) = batches
         is_due = (now.number + 1) % self.point["refresh_every"] == 0
         loss, gradients, buffers, state = jax.lax.cond(
-            is_due, self._observed_pass, self._pass, carry, batch, now.key
+            is_due, self._pass_with_statistics, self._pass, carry, batch, now.key
         )
-        gradients = self.clipped(gradients)
+        gradients = self.clip_gradients(gradients)
         for name, inverse in state["inverses"].items():
             gradient = gradients[name]
             flat = gradient.reshape(len(gradient), -1) @ inverse
@@ -89,18 +83,18 @@ class Submission(CompiledMethod):
         return Carry(parameters, {**state, "optimizer": optimizer}, buffers), loss
 
     def _pass(self, carry: Carry, batch: Batch[Array], key: Array) -> Pass:
-        return *trained_pass(self.problem, carry, batch, key), carry.state
+        return *train_pass(self.problem, carry, batch, key), carry.state
 
-    def _observed_pass(self, carry: Carry, batch: Batch[Array], key: Array) -> Pass:
+    def _pass_with_statistics(self, carry: Carry, batch: Batch[Array], key: Array) -> Pass:
         """The same, and from the same passes the second moments and their inverses."""
         names = tuple(layer.name for layer in self.layers)
-        with traced_passes(self.problem, carry.buffers, key):
+        with trace_passes(self.problem, carry.buffers, key):
             evaluation, gradients, captures = self.problem.captured(
                 carry.parameters, batch, names=names
             )
             buffers = self.problem.buffers
         pairs = {
-            layer.weight: self._refreshed(layer, carry.state, captures[layer.name])
+            layer.weight: self._refresh(layer, carry.state, captures[layer.name])
             for layer in self.layers
         }
         state = {
@@ -110,7 +104,7 @@ class Submission(CompiledMethod):
         }
         return evaluation.loss, gradients, buffers, state
 
-    def _refreshed(
+    def _refresh(
         self, layer: LayerSpec, state: State, capture: Capture[Array]
     ) -> tuple[Array, Array]:
         """K with a batch in it, and its damped inverse."""
@@ -118,6 +112,6 @@ class Submission(CompiledMethod):
         inputs = uses(replace(layer, bias=None), shape, capture).inputs
         rows = inputs.reshape(-1, inputs.shape[-1])
         old = state["moments"][layer.weight]
-        moment = accumulated(old, rows / len(rows) ** 0.5, self.point["input_beta"])
+        moment = accumulate(old, rows / len(rows) ** 0.5, self.point["input_beta"])
         damping = self.point["ridge"] * jnp.diagonal(moment).mean()
         return moment, damped_inverse(moment, damping)

@@ -36,7 +36,7 @@ class Factors(TypedDict):
 
 
 class Parts(TypedDict):
-    """What a product with the inverse takes; lists over the layers."""
+    """What multiplying by the inverse needs, as lists over the layers."""
 
     left: list[Tensor]
     """S~^-1, or the vectors K_S of the difference's inverse."""
@@ -60,7 +60,7 @@ def diagonal(factors: Factors, gamma: float) -> Parts:
 
 def tridiagonal(factors: Factors, gamma: float) -> Parts:
     """The parts of the block-tridiagonal inverse."""
-    damped = [_damped(*pair, gamma) for pair in zip(factors["a"], factors["s"], strict=True)]
+    damped = [_damp(*pair, gamma) for pair in zip(factors["a"], factors["s"], strict=True)]
     parts: Parts = {"left": [], "right": [], "quotients": [], "psi_a": [], "psi_s": []}
     for i, (a, s) in enumerate(damped):
         c, d = torch.zeros_like(a), torch.zeros_like(s)
@@ -71,15 +71,15 @@ def tridiagonal(factors: Factors, gamma: float) -> Parts:
             c, d = psi_a @ a_after @ psi_a.mT, psi_s @ s_after @ psi_s.mT
             parts["psi_a"].append(psi_a)
             parts["psi_s"].append(psi_s)
-        vectors_a, values_a = _whitened(a, c)
-        vectors_s, values_s = _whitened(s, d)
+        vectors_a, values_a = _whiten(a, c)
+        vectors_s, values_s = _whiten(s, d)
         parts["right"].append(vectors_a)
         parts["left"].append(vectors_s)
         parts["quotients"].append(1.0 - values_s[:, None] * values_a)
     return parts
 
 
-def applied(parts: Parts, gradients: Sequence[Tensor]) -> list[Tensor]:
+def apply_inverse(parts: Parts, gradients: Sequence[Tensor]) -> list[Tensor]:
     """The inverse times the gradients, a matrix (out, in) each."""
     sides = list(zip(parts["left"], parts["right"], strict=True))
     if not parts["quotients"]:
@@ -88,25 +88,25 @@ def applied(parts: Parts, gradients: Sequence[Tensor]) -> list[Tensor]:
     first = [v.clone() for v in gradients]
     for i, (psi_s, psi_a) in enumerate(pairs):
         first[i] -= psi_s @ gradients[i + 1] @ psi_a.mT
-    solved = [
+    solutions = [
         s @ ((s.mT @ v @ a) / quotient) @ a.mT
         for (s, a), v, quotient in zip(sides, first, parts["quotients"], strict=True)
     ]
-    last = [u.clone() for u in solved]
+    last = [u.clone() for u in solutions]
     for i, (psi_s, psi_a) in enumerate(pairs):
-        last[i + 1] -= psi_s.mT @ solved[i] @ psi_a
+        last[i + 1] -= psi_s.mT @ solutions[i] @ psi_a
     return last
 
 
 INVERSES = {"diagonal": diagonal, "tridiagonal": tridiagonal}
 
 
-def _damped(a: Tensor, s: Tensor, gamma: float) -> tuple[Tensor, Tensor]:
+def _damp(a: Tensor, s: Tensor, gamma: float) -> tuple[Tensor, Tensor]:
     for_a, for_s = factored_damping(a, s, gamma)
     return a + for_a * torch.eye(len(a)).to(a), s + for_s * torch.eye(len(s)).to(s)
 
 
-def _whitened(matrix: Tensor, inner: Tensor) -> tuple[Tensor, Tensor]:
+def _whiten(matrix: Tensor, inner: Tensor) -> tuple[Tensor, Tensor]:
     """K = M^-1/2 E and t, with M^-1/2 N M^-1/2 = E diag(t) E^T."""
     values, vectors = torch.linalg.eigh(matrix)
     root = vectors * values.clamp_min(torch.finfo(values.dtype).tiny).rsqrt() @ vectors.mT

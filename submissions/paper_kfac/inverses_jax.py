@@ -24,7 +24,7 @@ class Factors(TypedDict):
 
 
 class Parts(TypedDict):
-    """What a product with the inverse takes; lists over the layers."""
+    """What multiplying by the inverse needs, as lists over the layers."""
 
     left: list[Array]
     """S~^-1, or the vectors K_S of the difference's inverse."""
@@ -48,7 +48,7 @@ def diagonal(factors: Factors, gamma: Array) -> Parts:
 
 def tridiagonal(factors: Factors, gamma: Array) -> Parts:
     """The parts of the block-tridiagonal inverse."""
-    damped = [_damped(*pair, gamma) for pair in zip(factors["a"], factors["s"], strict=True)]
+    damped = [_damp(*pair, gamma) for pair in zip(factors["a"], factors["s"], strict=True)]
     parts: Parts = {"left": [], "right": [], "quotients": [], "psi_a": [], "psi_s": []}
     for i, (a, s) in enumerate(damped):
         c, d = jnp.zeros_like(a), jnp.zeros_like(s)
@@ -59,15 +59,15 @@ def tridiagonal(factors: Factors, gamma: Array) -> Parts:
             c, d = psi_a @ a_after @ psi_a.T, psi_s @ s_after @ psi_s.T
             parts["psi_a"].append(psi_a)
             parts["psi_s"].append(psi_s)
-        vectors_a, values_a = _whitened(a, c)
-        vectors_s, values_s = _whitened(s, d)
+        vectors_a, values_a = _whiten(a, c)
+        vectors_s, values_s = _whiten(s, d)
         parts["right"].append(vectors_a)
         parts["left"].append(vectors_s)
         parts["quotients"].append(1.0 - values_s[:, None] * values_a)
     return parts
 
 
-def applied(parts: Parts, gradients: Sequence[Array]) -> list[Array]:
+def apply_inverse(parts: Parts, gradients: Sequence[Array]) -> list[Array]:
     """The inverse times the gradients, a matrix (out, in) each."""
     sides = list(zip(parts["left"], parts["right"], strict=True))
     if not parts["quotients"]:
@@ -76,13 +76,13 @@ def applied(parts: Parts, gradients: Sequence[Array]) -> list[Array]:
     first = list(gradients)
     for i, (psi_s, psi_a) in enumerate(pairs):
         first[i] = first[i] - psi_s @ gradients[i + 1] @ psi_a.T
-    solved = [
+    solutions = [
         s @ ((s.T @ v @ a) / quotient) @ a.T
         for (s, a), v, quotient in zip(sides, first, parts["quotients"], strict=True)
     ]
-    last = list(solved)
+    last = list(solutions)
     for i, (psi_s, psi_a) in enumerate(pairs):
-        last[i + 1] = last[i + 1] - psi_s.T @ solved[i] @ psi_a
+        last[i + 1] = last[i + 1] - psi_s.T @ solutions[i] @ psi_a
     return last
 
 
@@ -92,12 +92,12 @@ INVERSES: dict[str, Callable[[Factors, Array], Parts]] = {
 }
 
 
-def _damped(a: Array, s: Array, gamma: Array) -> tuple[Array, Array]:
+def _damp(a: Array, s: Array, gamma: Array) -> tuple[Array, Array]:
     for_a, for_s = factored_damping(a, s, gamma)
     return a + for_a * jnp.eye(len(a)), s + for_s * jnp.eye(len(s))
 
 
-def _whitened(matrix: Array, inner: Array) -> tuple[Array, Array]:
+def _whiten(matrix: Array, inner: Array) -> tuple[Array, Array]:
     """K = M^-1/2 E and t, with M^-1/2 N M^-1/2 = E diag(t) E^T."""
     values, vectors = jnp.linalg.eigh(matrix)
     root = vectors / jnp.sqrt(jnp.maximum(values, TINY)) @ vectors.T

@@ -1,4 +1,4 @@
-"""KFAC as its source has it: lengths and momentum from the exact Fisher, damping that adapts.
+"""KFAC as in its source: step length and momentum from the exact Fisher, adaptive damping.
 
     Delta = -F^_t^-1 g_t,   F^ block-diagonal or block-tridiagonal, damped by gamma: `inverses`
     delta = alpha Delta + mu delta_{t-1},   (alpha, mu) = argmin M(delta)
@@ -11,18 +11,19 @@ rho = (h(w + delta) - h(w)) / M(delta),
 
     lambda <- omega_1 lambda if rho > 3/4,   lambda / omega_1 if rho < 1/4,   omega_1 = 0.95^T1
 
-lambda begins at `damping`, gamma at sqrt(lambda + eta_w). In the first three steps and every
-`refresh_every` T2 the inverse is made anew; in the latter with gamma, omega_2 gamma and
-gamma / omega_2, omega_2 = 0.95^(T2 / 2), of which that with the least M stays. The factors are
-averages with the weight min(1 - 1/t, `factor_beta`) on the past, of targets sampled from the model.
+lambda begins at `damping`, gamma at sqrt(lambda + eta_w). The inverse is recomputed at each of the
+first three steps and every T2 = `refresh_every` steps; in the latter case with gamma, omega_2 gamma
+and gamma / omega_2, omega_2 = 0.95^(T2 / 2), of which the one with the least M is kept. The factors
+are averages, with weight min(1 - 1/t, `factor_beta`) on the past, under targets sampled from the
+model.
 
 Source: Martens and Grosse (2015), Algorithm 2 and sections 4 to 7; the thesis calls this rescaling
 and damping essential.
 
-Deviations: eta_t, 1 in the source, is `learning_rate` under the schedule. T2 and T3 of the source
-are one. Its averages of iterates are `average = "ema"` here. The whole batch serves for the factors
-and for the Fisher, of which the source takes parts. It is for chains of fully connected layers
-with one target an example, as the source is; other models are refused.
+Deviations: eta_t, 1 in the source, is `learning_rate` under the schedule. The source's T2 and T3
+are one number. Its averages of iterates are `average = "ema"` here. The whole batch is used for the
+factors and for the Fisher, where the source uses parts of it. Like the source, it is for chains of
+fully connected layers with one target per example; other models are refused.
 """
 
 from __future__ import annotations
@@ -42,18 +43,18 @@ from submissions.common.layerwise import CapturingProblem
 from submissions.common.methods import FixedLoss, Method, fresh_random
 from submissions.common.products import Linearisation
 
-from .inverses import INVERSES, Factors, Parts, applied
+from .inverses import INVERSES, Factors, Parts, apply_inverse
 
 FIRST_STEPS = 3
-"""In which the inverse is made anew at each."""
+"""The number of first steps at each of which the inverse is recomputed."""
 OMEGA = 0.95
-"""Per step, of the factors on lambda and gamma."""
+"""The base of the factors on lambda and gamma, per step."""
 GOOD, BAD = 0.75, 0.25
 """The ratios of gain to model beyond which lambda changes."""
 
 
 class Proposal(NamedTuple):
-    """An update, what the quadratic model says of it, and where it comes from."""
+    """An update, the quadratic model's value at it, and its damping and inverse."""
 
     delta: Tensor
     model: float
@@ -96,7 +97,7 @@ class Submission(Method):
         random = fresh_random(self.problem)
         line = Linearisation(self.problem, batch, random)
         vector = flatten(self.parameters)
-        gradient = self.clipped(line.gradient()) + self.point["weight_decay"] * vector
+        gradient = self.clip_gradients(line.gradient()) + self.point["weight_decay"] * vector
         if not bool(torch.isfinite(gradient).all()):
             add(self.parameters, torch.full_like(vector, torch.nan))
             return line.loss
@@ -114,7 +115,7 @@ class Submission(Method):
         return line.loss
 
     def _proposals(self, line: Linearisation, gradient: Tensor) -> list[Proposal]:
-        """One update for each damping that is tried: several where the inverse is due."""
+        """One update for each damping that is tried, several where a refresh is due."""
         period, steps = int(self.point["refresh_every"]), self.state["steps"]
         gamma, is_due = self.state["gamma"], steps % period == 0
         if not is_due and steps > FIRST_STEPS:
@@ -127,8 +128,8 @@ class Submission(Method):
     def _proposal(
         self, line: Linearisation, gradient: Tensor, gamma: float, parts: Parts
     ) -> Proposal:
-        """The update along the preconditioned gradient and the last update that M is least at."""
-        direction = -self._vector(applied(parts, self._matrices(gradient)))
+        """The combination of the preconditioned gradient and the last update that minimises M."""
+        direction = -self._vector(apply_inverse(parts, self._matrices(gradient)))
         damping = self.state["lambda"] + float(self.point["weight_decay"])
         product = line.gauss_newton()
         directions = torch.stack([direction, self.state["update"]])
@@ -142,7 +143,7 @@ class Submission(Method):
         return Proposal(delta, 0.5 * float(weights @ slopes), gamma, parts)
 
     def _adapt(self, gain: float, model: float) -> None:
-        """Change lambda by how much of what the model promised has come."""
+        """Adapt lambda to the ratio of the actual change of h to the model's."""
         omega = OMEGA ** int(self.point["adapt_every"])
         ratio = gain / model if model else math.nan
         if ratio > GOOD:
@@ -176,37 +177,39 @@ class Submission(Method):
                 factors["s_next"][i].lerp_(y.mT @ pairs[i + 1][1], 1.0 - keep)
 
     def _shape(self, i: int) -> tuple[int, int]:
-        """Of a layer's gradient with its bias as the last column."""
+        """The shape of a layer's gradient with the bias as its last column."""
         out, width = self.problem.parameters[self.layers[i].weight].shape
         return out, width + (self.layers[i].bias is not None)
 
     def _matrices(self, vector: Tensor) -> list[Tensor]:
         """A vector over all parameters as a matrix for each layer."""
-        named = dict(zip(self.problem.parameters, unflatten(vector, self.parameters), strict=True))
+        by_name = dict(
+            zip(self.problem.parameters, unflatten(vector, self.parameters), strict=True)
+        )
         return [
-            named[layer.weight]
+            by_name[layer.weight]
             if layer.bias is None
-            else torch.cat([named[layer.weight], named[layer.bias][:, None]], 1)
+            else torch.cat([by_name[layer.weight], by_name[layer.bias][:, None]], 1)
             for layer in self.layers
         ]
 
     def _vector(self, matrices: list[Tensor]) -> Tensor:
         """The inverse of `_matrices`."""
-        named = {}
+        by_name = {}
         for layer, matrix in zip(self.layers, matrices, strict=True):
             width = self.problem.parameters[layer.weight].shape[1]
-            named[layer.weight] = matrix[:, :width]
+            by_name[layer.weight] = matrix[:, :width]
             if layer.bias is not None:
-                named[layer.bias] = matrix[:, width]
-        return flatten(named[name] for name in self.problem.parameters)
+                by_name[layer.bias] = matrix[:, width]
+        return flatten(by_name[name] for name in self.problem.parameters)
 
     def _refuse_others(self) -> None:
-        known = {name for layer in self.layers for name in (layer.weight, layer.bias)}
-        other = [name for name in self.problem.parameters if name not in known]
+        layer_names = {name for layer in self.layers for name in (layer.weight, layer.bias)}
+        other = [name for name in self.problem.parameters if name not in layer_names]
         odd = [one.name for one in self.layers if one.kind != "linear" or one.shared_over]
         if other or odd:
-            what = f"parameter '{other[0]}' of none" if other else f"layer '{odd[0]}' of another"
+            what = f"parameter '{other[0]}' is in none" if other else f"layer '{odd[0]}' is not one"
             raise HarnessError(
-                f"paper_kfac is for chains of fully connected layers, and here is {what}",
-                "use kfac, which has other parameters trained by AdamW",
+                f"paper_kfac supports only chains of fully connected layers; {what}",
+                "use kfac, which trains other parameters with AdamW",
             )

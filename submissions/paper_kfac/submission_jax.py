@@ -1,4 +1,4 @@
-"""KFAC as its source has it in JAX; see `submission.py` for the update.
+"""KFAC as in its source, in JAX; see `submission.py` for the update.
 
 Deviation from `submission.py`: alpha and mu solve their two equations in float32, by Cramer's rule
 for directions scaled to one length; mu is 0 where those are parallel to within rounding.
@@ -18,25 +18,18 @@ from jax import Array
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission.interface import Batch
 from submissions.common.batch_loss_jax import FixedLoss, flatten
-from submissions.common.kronecker_factors_jax import accumulated, rows, uses
+from submissions.common.compiled_methods_jax import Carry, CompiledMethod, Now, trace_passes
+from submissions.common.kronecker_factors_jax import accumulate, rows, uses
 from submissions.common.layers_jax import Layer
-from submissions.common.methods_jax import (
-    Carry,
-    CompiledMethod,
-    Now,
-    State,
-    Values,
-    chosen,
-    traced_passes,
-)
+from submissions.common.methods_jax import State, Values, choose
 from submissions.common.products_jax import Linearisation, Product
 
-from .inverses_jax import INVERSES, Factors, Parts, applied
+from .inverses_jax import INVERSES, Factors, Parts, apply_inverse
 
 FIRST_STEPS = 3
-"""In which the inverse is made anew at each."""
+"""The number of first steps at each of which the inverse is recomputed."""
 OMEGA = 0.95
-"""Per step, of the factors on lambda and gamma."""
+"""The base of the factors on lambda and gamma, per step."""
 EPSILON = 2.0**-23
 """Of float32."""
 GOOD, BAD = 0.75, 0.25
@@ -44,7 +37,7 @@ GOOD, BAD = 0.75, 0.25
 
 
 class Proposal(NamedTuple):
-    """An update, what the quadratic model says of it, and where it comes from."""
+    """An update, the quadratic model's value at it, and its damping and inverse."""
 
     delta: Array
     model: Array
@@ -101,12 +94,12 @@ class Submission(CompiledMethod):
             Linearisation(loss_of, carry.parameters),
             flatten(carry.parameters),
         )
-        own = flatten(self.clipped(unflatten(line.gradient())))[0]
+        own = flatten(self.clip_gradients(unflatten(line.gradient())))[0]
         gradient = own + decay * vector
-        state = {**carry.state, "factors": self._observed(carry, batch, label_key, now)}
+        state = {**carry.state, "factors": self._observe(carry, batch, label_key, now)}
         damping, fisher = state["lambda"] + decay, line.gauss_newton()
         model = _model(gradient, lambda v: fisher(v) + damping * v, state["update"])
-        best = self._proposed(model, state, steps)
+        best = self._propose(model, state, steps)
         delta = best.delta * (self.point["learning_rate"] * now.factor)
 
         def objective(vector: Array) -> Array:
@@ -119,7 +112,7 @@ class Submission(CompiledMethod):
             "update": delta,
             "lambda": jax.lax.cond(
                 steps % int(self.point["adapt_every"]) == 0,
-                lambda: self._adapted(
+                lambda: self._adapt(
                     state["lambda"], objective(vector + best.delta) - objective(vector), best.model
                 ),
                 lambda: state["lambda"],
@@ -127,62 +120,64 @@ class Submission(CompiledMethod):
         }
         is_finite = jnp.isfinite(gradient).all()
         parameters = unflatten(jnp.where(is_finite, vector + delta, jnp.nan))
-        return Carry(parameters, chosen(is_finite, state, carry.state), carry.buffers), line.loss
+        return Carry(parameters, choose(is_finite, state, carry.state), carry.buffers), line.loss
 
     def passes(self, batches: tuple[Batch[Array], ...]) -> tuple[int, int, int]:
-        """Of the gradient, the factors, the products and, where lambda adapts, two values."""
+        """Those of the gradient, the factors, the products and, where lambda adapts, two values."""
         (batch,), steps = batches, self.steps + 1
         products = 4 if steps % int(self.point["refresh_every"]) == 0 else 2
         values = 2 if steps % int(self.point["adapt_every"]) == 0 else 0
         forward = 2 + products + values
         return forward, 2 + products, forward * len(batch.targets)
 
-    def _proposed(self, model: Model, state: State, steps: Array | int) -> Proposal:
-        """The best update of those for each damping that is tried: several where it is due."""
+    def _propose(self, model: Model, state: State, steps: Array | int) -> Proposal:
+        """The best of the updates, one for each damping that is tried, several where a refresh is
+        due.
+        """
         period = int(self.point["refresh_every"])
         omega = OMEGA ** (period / 2)
         make, gamma = INVERSES[self.point["inverse"]], state["gamma"]
         propose = partial(self._proposal, model)
 
-        def again() -> Proposal:
+        def reuse_inverse() -> Proposal:
             return propose(gamma, state["parts"])
 
-        def anew() -> Proposal:
+        def refresh_inverse() -> Proposal:
             return propose(gamma, make(state["factors"], gamma))
 
-        def several() -> Proposal:
-            best = anew()
+        def try_dampings() -> Proposal:
+            best = refresh_inverse()
             for other in (gamma * omega, gamma / omega):
                 new = propose(other, make(state["factors"], other))
-                best = chosen(new.model < best.model, new, best)
+                best = choose(new.model < best.model, new, best)
             return best
 
         kind = jnp.where(steps % period == 0, 2, jnp.where(steps > FIRST_STEPS, 0, 1))
-        best: Proposal = jax.lax.switch(kind, [again, anew, several])
+        best: Proposal = jax.lax.switch(kind, [reuse_inverse, refresh_inverse, try_dampings])
         return best
 
     def _proposal(self, model: Model, gamma: Array, parts: Parts) -> Proposal:
-        """The update along the preconditioned gradient and the last update that M is least at."""
-        direction = -self._vector(applied(parts, self._matrices(model.gradient)))
+        """The combination of the preconditioned gradient and the last update that minimises M."""
+        direction = -self._vector(apply_inverse(parts, self._matrices(model.gradient)))
         directions = jnp.stack([direction, model.update])
         images = jnp.stack([model.product(direction), model.image])
         inner, slopes = directions @ images.T, directions @ model.gradient
-        weights = -_solved(inner, slopes)
+        weights = -_solve(inner, slopes)
         is_finite = jnp.isfinite(inner).all()
         delta = jnp.where(is_finite, weights @ directions, jnp.nan)
         value = jnp.where(is_finite, 0.5 * (weights @ slopes), jnp.inf)
         return Proposal(delta, value, gamma, parts)
 
-    def _adapted(self, damping: Array, gain: Array, model: Array) -> Array:
-        """lambda after a step of which so much of what the model promised has come."""
+    def _adapt(self, damping: Array, gain: Array, model: Array) -> Array:
+        """lambda, adapted to the ratio of the actual change of h to the model's."""
         omega = OMEGA ** int(self.point["adapt_every"])
         ratio = jnp.where(model == 0.0, jnp.nan, gain / model)
         is_bad = ~(ratio >= BAD)
         return damping * jnp.where(ratio > GOOD, omega, jnp.where(is_bad, 1 / omega, 1.0))
 
-    def _observed(self, carry: Carry, batch: Batch[Array], key: Array, now: Now) -> Factors:
+    def _observe(self, carry: Carry, batch: Batch[Array], key: Array, now: Now) -> Factors:
         """All factors with inputs and output gradients under sampled targets."""
-        with traced_passes(self.problem, carry.buffers, now.key):
+        with trace_passes(self.problem, carry.buffers, now.key):
             _, _, captures = self.problem.captured(carry.parameters, batch, random=key)
         pairs = [
             rows(uses(layer.spec, layer.weight, captures[layer.spec.name]), len(batch.targets))
@@ -191,18 +186,20 @@ class Submission(CompiledMethod):
         keep = jnp.minimum(1.0 - 1.0 / (now.number + 1), float(self.point["factor_beta"]))
         old: Factors = carry.state["factors"]
 
-        def joined(factor: Array, one: Array, other: Array) -> Array:
+        def average_product(factor: Array, one: Array, other: Array) -> Array:
             return keep * factor + (1.0 - keep) * (one.T @ other)
 
         inputs, gradients = [x for x, _ in pairs], [y for _, y in pairs]
         return {
-            "a": [accumulated(*one, keep) for one in zip(old["a"], inputs, strict=True)],
-            "s": [accumulated(*one, keep) for one in zip(old["s"], gradients, strict=True)],
+            "a": [accumulate(*one, keep) for one in zip(old["a"], inputs, strict=True)],
+            "s": [accumulate(*one, keep) for one in zip(old["s"], gradients, strict=True)],
             "a_next": [
-                joined(f, *two) for f, two in zip(old["a_next"], pairwise(inputs), strict=True)
+                average_product(f, *two)
+                for f, two in zip(old["a_next"], pairwise(inputs), strict=True)
             ],
             "s_next": [
-                joined(f, *two) for f, two in zip(old["s_next"], pairwise(gradients), strict=True)
+                average_product(f, *two)
+                for f, two in zip(old["s_next"], pairwise(gradients), strict=True)
             ],
         }
 
@@ -220,14 +217,14 @@ class Submission(CompiledMethod):
 
     def _refuse_others(self) -> None:
         layers = self.problem.layers
-        known = {name for layer in layers for name in (layer.weight, layer.bias)}
-        other = [name for name in self.problem.specs if name not in known]
+        layer_names = {name for layer in layers for name in (layer.weight, layer.bias)}
+        other = [name for name in self.problem.specs if name not in layer_names]
         odd = [one.name for one in layers if one.kind != "linear" or one.shared_over]
         if other or odd:
-            what = f"parameter '{other[0]}' of none" if other else f"layer '{odd[0]}' of another"
+            what = f"parameter '{other[0]}' is in none" if other else f"layer '{odd[0]}' is not one"
             raise HarnessError(
-                f"paper_kfac is for chains of fully connected layers, and here is {what}",
-                "use kfac, which has other parameters trained by AdamW",
+                f"paper_kfac supports only chains of fully connected layers; {what}",
+                "use kfac, which trains other parameters with AdamW",
             )
 
 
@@ -235,7 +232,7 @@ def _model(gradient: Array, product: Product, update: Array) -> Model:
     return Model(gradient, product, update, product(update))
 
 
-def _solved(inner: Array, slopes: Array) -> Array:
+def _solve(inner: Array, slopes: Array) -> Array:
     """x of inner x = slopes, (2,); (slopes_0 / inner_00, 0) where inner has rank one."""
     sizes = jnp.sqrt(jnp.diagonal(inner))
     is_first = sizes[1] == 0.0  # the first update has no predecessor

@@ -45,7 +45,7 @@ class Prodigy(LearnedRate):
         defaults |= {"safeguard_warmup": safeguard_warmup}
         super().__init__(parameters, first_estimate, defaults)
 
-    def estimated(self, group: Group, parts: Chunks, rate: float) -> bool:
+    def update_estimate(self, group: Group, parts: Chunks, rate: float) -> bool:
         """Update d_{t+1} from <g_t, w_0 - w_t> and ||s_{t+1}||_1."""
         (beta1, beta2), d = group["betas"], group["estimate"]
         relative = d / group["first_estimate"]

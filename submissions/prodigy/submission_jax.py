@@ -48,12 +48,12 @@ def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Buil
             t = state.count + 1
             rate = rate * (1 - beta1**t) / (1 - beta2**t) ** 0.5
         changes, after = at_rate(rate).update(updates, state, params)
-        moved = cast("ProdigyState", after)
+        new_state = cast("ProdigyState", after)
         # At a learning rate of zero, or before any gradient, the estimate is 0 / 0, and the NaN
         # would stay in the state.
-        stays = (rate == 0.0) | (optax.tree.norm(moved.grad_sum, ord=1) == 0.0)
+        stays = (rate == 0.0) | (optax.tree.norm(new_state.grad_sum, ord=1) == 0.0)
         changes = jax.tree.map(lambda change: jnp.where(stays, 0.0, change), changes)
-        return changes, jax.tree.map(lambda n, o: jnp.where(stays, o, n), moved, state)
+        return changes, jax.tree.map(lambda n, o: jnp.where(stays, o, n), new_state, state)
 
     return Built(
         scheduled(init, update),

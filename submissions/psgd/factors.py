@@ -10,10 +10,10 @@ import torch
 from submissions.common.matrix_sign import product_dtype
 from submissions.common.optimizers import Group, State
 
-from .stacks import each_bounded, put_back, stacked
+from .stacks import bound_each, put_back, stack_values
 
 SIDES, PARTS = ("left", "right"), ("", "_p", "_bound")
-"""What a parameter's state holds of its factors: `left`, `left_p` and so on, see `Side`."""
+"""The keys of the factors in a parameter's state: `left`, `left_p` and so on, see `Side`."""
 BOUND_BETA = 0.9
 FIRST_RATE = 0.5
 BALANCE_EVERY = 100
@@ -26,7 +26,7 @@ class Side(NamedTuple):
     factor: torch.Tensor
     """Q, (count, side, side), or of diagonals (count, side)."""
     p: torch.Tensor
-    """Q^T Q, as at the fit before."""
+    """Q^T Q after the previous fit."""
     bounds: torch.Tensor
     """Running bounds on the gradients' Lipschitz constants, (count,)."""
 
@@ -66,8 +66,8 @@ def fit(states: Sequence[State], matrices: torch.Tensor, group: Group) -> None:
         state["fits"] += 1
     fits = states[0]["fits"]
     rate = max(group["preconditioner_rate"], FIRST_RATE / fits)
-    sides = [Side(*(stacked(states, f"{name}{part}") for part in PARTS)) for name in SIDES]
-    x = each_bounded(precondition([side.p for side in sides], matrices, group))
+    sides = [Side(*(stack_values(states, f"{name}{part}") for part in PARTS)) for name in SIDES]
+    x = bound_each(precondition([side.p for side in sides], matrices, group))
     size = [side.p.to(x.dtype).square().flatten(1).sum(1) for side in sides]
     for place, side in enumerate(sides):
         of_side, other = (x, x.mT)[place], x.shape[2 - place]
@@ -88,7 +88,7 @@ def _fit_dense(side: Side, sample: Sample, rate: float, group: Group) -> None:
     (factor, p, bounds), (x, other, noise) = side, sample
     gram = _product(x, x.mT, group)
     gram += noise[:, None, None] * _product(p, p, group)
-    bound = _raised(bounds, _norm(gram) + other)
+    bound = _raise_bounds(bounds, _norm(gram) + other)
     gram.diagonal(dim1=-2, dim2=-1).sub_(other)
     factor.sub_(_product(gram, factor, group).mul_((rate / bound)[:, None, None]))
     _make_symmetric(factor, group)
@@ -97,11 +97,11 @@ def _fit_dense(side: Side, sample: Sample, rate: float, group: Group) -> None:
 def _fit_diagonal(side: Side, sample: Sample, rate: float) -> None:
     (factor, p, bounds), (x, other, noise) = side, sample
     gram = x.square().sum(2) + noise[:, None] * p.square()
-    bound = _raised(bounds, gram.amax(1) + other)
+    bound = _raise_bounds(bounds, gram.amax(1) + other)
     factor.mul_(1 - (rate / bound)[:, None] * (gram - other))
 
 
-def _raised(bounds: torch.Tensor, now: torch.Tensor) -> torch.Tensor:
+def _raise_bounds(bounds: torch.Tensor, now: torch.Tensor) -> torch.Tensor:
     """Update running bounds, never below `now`."""
     return bounds.lerp_(now, 1 - BOUND_BETA).clamp_(min=now)
 

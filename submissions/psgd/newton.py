@@ -8,11 +8,11 @@ import torch
 
 from harness.core.errors import HarnessError
 from submissions.common.optimizers import Closure, Group, GroupwiseOptimizer, State
-from submissions.common.precision import bounded
+from submissions.common.precision import bound_gradient
 
 from .factors import SIDES
 from .optimizer import is_dense_side
-from .stacks import clipped, sides_of
+from .stacks import clip_steps, sides_of
 
 
 class NewtonPsgd(GroupwiseOptimizer):
@@ -53,22 +53,22 @@ class NewtonPsgd(GroupwiseOptimizer):
         for parameter in (p for p in group["params"] if p.grad is not None and p.numel() > 0):
             state = self._state(parameter, group)
             state["step"] += 1
-            state["momentum"].lerp_(bounded(parameter.grad), 1 - group["momentum"])
+            state["momentum"].lerp_(bound_gradient(parameter.grad), 1 - group["momentum"])
             average = _matrix(state["momentum"]) / (1 - group["momentum"] ** state["step"])
-            step = clipped(precondition(state, average), group["clip"])
+            step = clip_steps(precondition(state, average), group["clip"])
             parameter.mul_(1 - group["lr"] * group["weight_decay"])
             parameter.add_(step.view_as(parameter), alpha=-group["lr"])
         group["step"] += 1
 
     def _fit(self, closure: Closure, random: torch.Tensor) -> None:
-        """Take the batch's gradient beside the parameters, and a step of every factor."""
+        """Evaluate the batch's gradient near the parameters, and take a step of every factor."""
         live = [p for g in self.param_groups for p in g["params"] if p.grad is not None]
         originals = [(p, p.clone(), p.grad.clone()) for p in live]
         # the state of a step is all that its direction depends on, so that a trial can be resumed
         generator = torch.Generator().manual_seed(self.param_groups[0]["step"])
-        ways = [torch.randn(p.shape, generator=generator).to(p) for p in live]
-        for parameter, way in zip(live, ways, strict=True):
-            parameter.add_(way, alpha=torch.finfo(parameter.dtype).eps ** 0.5)
+        directions = [torch.randn(p.shape, generator=generator).to(p) for p in live]
+        for parameter, direction in zip(live, directions, strict=True):
+            parameter.add_(direction, alpha=torch.finfo(parameter.dtype).eps ** 0.5)
         with torch.random.fork_rng(devices=[]):
             torch.set_rng_state(random)
             closure()
@@ -78,11 +78,11 @@ class NewtonPsgd(GroupwiseOptimizer):
         for parameter, value, gradient in originals:
             parameter.copy_(value)
             parameter.grad = gradient
-        by_parameter = dict(zip(live, zip(ways, changes, strict=True), strict=True))
+        by_parameter = dict(zip(live, zip(directions, changes, strict=True), strict=True))
         for group in (group for group in self.param_groups if _is_due(group)):
             for parameter in (p for p in group["params"] if p in by_parameter and p.numel() > 0):
-                way, change = (_matrix(x) for x in by_parameter[parameter])
-                fit(self._state(parameter, group), way, change, group["preconditioner_rate"])
+                direction, change = (_matrix(x) for x in by_parameter[parameter])
+                fit(self._state(parameter, group), direction, change, group["preconditioner_rate"])
 
     def _state(self, parameter: torch.Tensor, group: Group) -> State:
         state: State = self.state[parameter]
@@ -111,12 +111,12 @@ def precondition(state: State, matrix: torch.Tensor) -> torch.Tensor:
     return step
 
 
-def fit(state: State, way: torch.Tensor, change: torch.Tensor, rate: float) -> None:
+def fit(state: State, direction: torch.Tensor, change: torch.Tensor, rate: float) -> None:
     """One step of both factors along the criterion's gradient on their group.
 
     Args:
         state: `left` and `right`, upper triangular or, as vectors, diagonal.
-        way: dW, (rows, columns).
+        direction: dW, (rows, columns).
         change: dG, the gradient's change along dW.
         rate: mu.
     """
@@ -124,7 +124,7 @@ def fit(state: State, way: torch.Tensor, change: torch.Tensor, rate: float) -> N
     a = left @ change if left.ndim > 1 else left[:, None] * change
     a = a @ right.mT if right.ndim > 1 else a * right
     solve = torch.linalg.solve_triangular
-    b = solve(left.mT, way, upper=False) if left.ndim > 1 else way / left[:, None]
+    b = solve(left.mT, direction, upper=False) if left.ndim > 1 else direction / left[:, None]
     b = solve(right, b, upper=True, left=False) if right.ndim > 1 else b / right
     for factor, x, y in ((left, a, b), (right, a.mT, b.mT)):
         if factor.ndim > 1:

@@ -12,12 +12,12 @@ import torch
 
 from submissions.common.matrix_sign import product_dtype
 from submissions.common.optimizers import Group, GroupwiseOptimizer, State
-from submissions.common.precision import bounded
+from submissions.common.precision import bound_gradient
 from submissions.common.staggering import select_due
 from submissions.common.vectors import CACHED
 
 from .factors import SIDES, fit, precondition
-from .stacks import clipped, each_bounded, matrices_of, root_mean_square, sides_of, stacked
+from .stacks import bound_each, clip_steps, matrices_of, root_mean_square, sides_of, stack_values
 
 
 class Psgd(GroupwiseOptimizer):
@@ -38,11 +38,11 @@ class Psgd(GroupwiseOptimizer):
         live = [parameter for parameter in group["params"] if parameter.grad is not None]
         for parameter in live:
             self._state(parameter, group)["step"] += 1
-        for some in self._alike(live, "step"):
+        for some in self._group_by_shape(live, "step"):
             self._take_in(some, group)
-        for some in self._alike(self._select_due(live, group), "step", "fits"):
+        for some in self._group_by_shape(self._select_due(live, group), "step", "fits"):
             fit([self.state[one] for one in some], self._average(some, group), group)
-        for some in self._alike(live, "step"):
+        for some in self._group_by_shape(live, "step"):
             self._move(some, group)
         group["step"] += 1
 
@@ -51,10 +51,10 @@ class Psgd(GroupwiseOptimizer):
             return live
         return select_due(live, group["step"], group["update_every"])
 
-    def _alike(
+    def _group_by_shape(
         self, parameters: Iterable[torch.Tensor], *counts: str
     ) -> Iterator[list[torch.Tensor]]:
-        """Parameters of one shape and equal counts, on a CPU as many as fit in cache together."""
+        """Groups of parameters of one shape and equal counts; on a CPU each fits in cache."""
         stacks: dict[tuple[object, ...], list[torch.Tensor]] = {}
         for one in parameters:
             equal = tuple(self.state[one][name] for name in counts)
@@ -67,7 +67,7 @@ class Psgd(GroupwiseOptimizer):
 
     def _take_in(self, some: list[torch.Tensor], group: Group) -> None:
         """Move the momenta towards the gradients."""
-        gradients = each_bounded(matrices_of([one.grad for one in some if one.grad is not None]))
+        gradients = bound_each(matrices_of([one.grad for one in some if one.grad is not None]))
         towards = [gradient.view_as(one) for gradient, one in zip(gradients, some, strict=True)]
         momenta = [self.state[one]["momentum"] for one in some]
         torch._foreach_lerp_(momenta, towards, 1 - group["momentum"])
@@ -81,8 +81,8 @@ class Psgd(GroupwiseOptimizer):
     def _move(self, some: list[torch.Tensor], group: Group) -> None:
         """Take the step."""
         states = [self.state[one] for one in some]
-        metric = [stacked(states, f"{side}_p") for side in SIDES]
-        steps = clipped(precondition(metric, self._average(some, group), group), group["clip"])
+        metric = [stack_values(states, f"{side}_p") for side in SIDES]
+        steps = clip_steps(precondition(metric, self._average(some, group), group), group["clip"])
         torch._foreach_mul_(some, 1 - group["lr"] * group["weight_decay"])
         moves = [step.view_as(one) for step, one in zip(steps, some, strict=True)]
         torch._foreach_add_(some, moves, alpha=-group["lr"])
@@ -118,6 +118,6 @@ def _initial_scale(parameter: torch.Tensor, group: Group) -> torch.Tensor | floa
     """
     if group["initial_scale"] == "one" or parameter.grad is None:
         return 1.0
-    (matrix,) = matrices_of([bounded(parameter.grad)])
+    (matrix,) = matrices_of([bound_gradient(parameter.grad)])
     size = root_mean_square(matrix).clamp_(min=group["damping"])
     return size.rsqrt().sqrt().squeeze()

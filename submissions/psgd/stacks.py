@@ -16,27 +16,27 @@ def sides_of(parameter: torch.Tensor) -> tuple[int, int]:
 
 
 def matrices_of(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Tensors of one shape as matrices, (count, rows, columns); of one alone a view."""
+    """Tensors of one shape as matrices, (count, rows, columns); a view if there is only one."""
     parts = [one.reshape(sides_of(one)) for one in tensors]
     return parts[0][None] if len(parts) == 1 else torch.stack(parts)
 
 
-def stacked(states: Sequence[State], name: str) -> torch.Tensor:
+def stack_values(states: Sequence[State], name: str) -> torch.Tensor:
     """One value of several states, stacked; of one state a view of it."""
     values = [state[name] for state in states]
     return values[0][None] if len(values) == 1 else torch.stack(values)
 
 
 def put_back(states: Sequence[State], name: str, stack: torch.Tensor) -> None:
-    """Make the parts of a stack the states' values again."""
+    """Write the parts of a stack back into the states."""
     if len(states) == 1:
         states[0][name] = stack[0]
     else:
         torch._foreach_copy_([state[name] for state in states], list(stack.unbind()))
 
 
-def each_bounded(stack: torch.Tensor) -> torch.Tensor:
-    """`bounded` of each matrix."""
+def bound_each(stack: torch.Tensor) -> torch.Tensor:
+    """`bound_gradient` of each matrix."""
     largest: torch.Tensor = torch.linalg.vector_norm(stack, ord=torch.inf, dim=(1, 2), keepdim=True)
     limit: float = torch.finfo(torch.promote_types(stack.dtype, torch.float32)).max ** 0.25 / 1e3
     # as there, what is read costs nothing on a CPU
@@ -52,6 +52,6 @@ def root_mean_square(x: torch.Tensor) -> torch.Tensor:
     return mean.sqrt_().clamp_(min=torch.finfo(x.dtype).tiny ** 0.5)
 
 
-def clipped(step: torch.Tensor, bound: float) -> torch.Tensor:
+def clip_steps(step: torch.Tensor, bound: float) -> torch.Tensor:
     """Steps (..., rows, columns) of a root mean square of at most `bound`, changed in place."""
     return step.mul_((bound / root_mean_square(step)).clamp_(max=1.0))

@@ -38,7 +38,7 @@ from the number of the step, so that a step depends on the state alone. The sour
 individual entries. Products use bfloat16 where the hardware supports it, with "newton" the
 parameters' precision. Kernels are flattened to (out, in * height * width). Vectors, and dimensions
 longer than `max_dim`, have diagonal factors. A gradient with an entry above 4e6 is scaled down to
-that, lest its powers overflow.
+that, so that its powers do not overflow.
 
 Loss at the defaults compared with `sgd` after the same number of steps: higher on `lm` (by 0.2
 after 60), likely because the factors are still being fitted.

@@ -68,7 +68,7 @@ def psgd(names: Sequence[str], point: Hyperparameters) -> optax.GradientTransfor
         for place, name in enumerate(names):
             entry, g = dict(state.entries[name]), updates[name]
             if point["initial_scale"] == "gradient":
-                entry = _scaled(entry, g, state.step == 0, point["damping"])
+                entry = _scale_factors(entry, g, state.step == 0, point["damping"])
             entry["momentum"] = beta * entry["momentum"] + (1 - beta) * _matrix(g)
             average = entry["momentum"] / (1 - beta ** (state.step + 1))
             is_turn = is_due(place, len(names), state.step, period) & (state.step >= point["burst"])
@@ -103,7 +103,7 @@ def _start(parameter: jax.Array, point: Hyperparameters) -> Entry:
     return entry
 
 
-def _scaled(entry: Entry, g: jax.Array, is_first: jax.Array, damping: float) -> Entry:
+def _scale_factors(entry: Entry, g: jax.Array, is_first: jax.Array, damping: float) -> Entry:
     """Factors that whiten the first gradient's size, which counts as `damping` at least."""
     size = jnp.maximum(_root_mean_square(g), damping)
     scale = jnp.where(is_first, size**-0.25, 1.0)
@@ -147,9 +147,9 @@ def _fit_dense(
     x, other, noise = sample
     factor, p = entry[side], entry[f"{side}_p"]
     gram = x @ x.T + noise * p @ p
-    bound = _raised(entry[f"{side}_bound"], _norm(gram) + other)
+    bound = _raise_bound(entry[f"{side}_bound"], _norm(gram) + other)
     factor = factor - rate / bound * ((gram - other * jnp.eye(len(gram))) @ factor)
-    return _symmetric(factor), bound
+    return _make_symmetric(factor), bound
 
 
 def _fit_diagonal(
@@ -158,15 +158,15 @@ def _fit_diagonal(
     """The same of a diagonal factor."""
     x, other, noise = sample
     gram = (x**2).sum(1) + noise * entry[f"{side}_p"] ** 2
-    bound = _raised(entry[f"{side}_bound"], gram.max() + other)
+    bound = _raise_bound(entry[f"{side}_bound"], gram.max() + other)
     return entry[side] * (1 - rate / bound * (gram - other)), bound
 
 
-def _raised(bound: jax.Array, now: jax.Array) -> jax.Array:
+def _raise_bound(bound: jax.Array, now: jax.Array) -> jax.Array:
     return jnp.maximum(BOUND_BETA * bound + (1 - BOUND_BETA) * now, now)
 
 
-def _symmetric(factor: jax.Array) -> jax.Array:
+def _make_symmetric(factor: jax.Array) -> jax.Array:
     """Rotate Q towards the symmetric matrix with the same Q^T Q, by one ascent step on tr R Q."""
     skew = factor.T - factor
     skew = skew / jnp.maximum(_norm(skew, symmetric=False), TINY)

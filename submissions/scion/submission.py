@@ -11,16 +11,16 @@ with gamma_t the scheduled learning rate and, of a matrix (out, in),
     embedding, output     D = sign(M) / in,                              rho = `output_radius`
     vectors               D = M / RMS(M),                                rho = `vector_radius`
 
-where M = U S V^T. A constrained step is a step to the ball's boundary and so has a decay of its
-own, of 1 in the learning rate's unit: a larger rho at a smaller gamma is a weaker one.
+where M = U S V^T. A constrained step moves towards a point on the ball's boundary and so decays the
+weights at the rate gamma: a larger rho with a smaller gamma decays less.
 
 Source: Pethick et al. (2025), "Training Deep Learning Models with Norm-Constrained LMOs",
 Algorithms 1 and 2, and the authors' code, github.com/LIONS-EPFL/scion.
 
-Deviations: weights start as the workload says and not on the balls' boundaries. Orthogonalisation
-is that of `common.matrix_sign`, with other coefficients and a tighter norm than the source's.
-Matrices fused along their output dimension are orthogonalised separately. The radius of vectors,
-which the source's models mostly do without, is a hyperparameter.
+Deviations: weights are initialised by the workload and not on the balls' boundaries.
+Orthogonalisation is that of `common.matrix_sign`, with other coefficients and a tighter norm than
+the source's. Matrices fused along their output dimension are orthogonalised separately. The radius
+of vectors, which the source's models mostly lack, is a hyperparameter.
 """
 
 from __future__ import annotations

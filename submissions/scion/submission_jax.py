@@ -22,7 +22,7 @@ SIGNED = (Role.EMBEDDING, Role.OUTPUT)
 TINY = 1.1754944e-38
 """The smallest normal float32."""
 ITERATION = {"norm": "tight", "coefficients": "polar_express", "newton_schulz_steps": 4}
-"""That of `common.dual_maps.polar`."""
+"""The iteration of `common.dual_maps.polar`."""
 
 
 def to_boundary(

@@ -13,7 +13,7 @@ from submissions.common.eigenbasis import failures_of
 from submissions.common.inverse_roots import coupled_newton, inverse_root
 from submissions.common.matrix_sign import product_dtype
 from submissions.common.optimizers import Group, State
-from submissions.common.precision import bounded
+from submissions.common.precision import bound_gradient
 from submissions.common.sharding import ShardedOptimizer, assign_owners, exchange
 from submissions.common.staggering import select_due
 from submissions.common.two_sided import SIDES, accumulate, start_factors
@@ -53,7 +53,7 @@ class Shampoo(ShardedOptimizer):
         epsilon: term added to the denominator for the graft `adam`.
         matmul_dtype: dtype name for products with roots, or `auto`.
         roots: algorithm for the roots, a name in `ROOTS`.
-        settings: further values of every group, for a relative.
+        settings: further values of every group, for a subclass.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Shampoo(ShardedOptimizer):
             )
         )
         for parameter, parts in live:
-            step = _joined([next(steps) for _ in parts], parameter, group["block_side"])
+            step = _join_blocks([next(steps) for _ in parts], parameter, group["block_side"])
             parameter.mul_(1 - group["lr"] * group["weight_decay"])
             parameter.add_(step.view_as(parameter), alpha=-group["lr"])
 
@@ -136,13 +136,13 @@ class Shampoo(ShardedOptimizer):
         return step.mul_(size / norm)
 
     def momentum(self, block: Block, group: Group) -> torch.Tensor:
-        """M_t of a block; a relative may look ahead here."""
+        """M_t of a block; a subclass may look ahead here."""
         del group
         momentum: torch.Tensor = block.state["momentum"]
         return momentum
 
     def between_roots(self, state: State, momentum: torch.Tensor) -> torch.Tensor:
-        """P_t of one block; a relative may combine the roots otherwise here."""
+        """P_t of one block; a subclass may combine the roots in another way."""
         step = momentum
         if "left" in state:
             step = root_of(state, "left", step) @ step
@@ -167,14 +167,14 @@ class Shampoo(ShardedOptimizer):
         return [[next(owners) for _ in of_parameter] for of_parameter in shapes]
 
     def _blocks(self, parameter: torch.Tensor, owned_by: list[int], group: Group) -> list[Block]:
-        """A parameter's blocks in this step, and at the first one their states."""
+        """A parameter's blocks in this step; the first step creates their states."""
         assert parameter.grad is not None
-        parts = blocks(bounded(parameter.grad.flatten(1)), group["block_side"])
+        parts = blocks(bound_gradient(parameter.grad.flatten(1)), group["block_side"])
         state: State = self.state[parameter]
         if not state:
             own = [owner == self.ranks.rank for owner in owned_by]
             state["blocks"] = [
-                _started(part, group) if is_own else {}
+                _start_state(part, group) if is_own else {}
                 for part, is_own in zip(parts, own, strict=True)
             ]
         return [Block(*item) for item in zip(parts, state["blocks"], owned_by, strict=True)]
@@ -210,7 +210,7 @@ def blocks(matrix: torch.Tensor, side: int) -> list[torch.Tensor]:
     return [block for rows in matrix.split(side) for block in rows.split(side, 1)]
 
 
-def _joined(parts: list[torch.Tensor], parameter: torch.Tensor, side: int) -> torch.Tensor:
+def _join_blocks(parts: list[torch.Tensor], parameter: torch.Tensor, side: int) -> torch.Tensor:
     """The matrix of a parameter of which these are the blocks."""
     if len(parts) == 1:
         return parts[0]
@@ -225,10 +225,10 @@ def _matrix_shape(parameter: torch.Tensor) -> tuple[int, int]:
 
 
 def _cost(shape: torch.Size, group: Group) -> float:
-    """About the multiplications that a block (rows, columns) takes in a step.
+    """The approximate number of multiplications of a block (rows, columns) in a step.
 
-    A factor takes a product to be updated, one with its root, and every T_prec steps the root
-    itself: an eigendecomposition, about ten products of its side.
+    A factor costs one product for its update, one with its root, and every T_prec steps an
+    eigendecomposition for the root, about ten products of its size.
     """
     rows, columns = shape
     with_factor = [size for size in shape if size <= group["max_dim"]]
@@ -237,8 +237,8 @@ def _cost(shape: torch.Size, group: Group) -> float:
     return products + sum(10.0 * size**3 for size in with_factor) / period
 
 
-def _started(block: torch.Tensor, group: Group) -> State:
-    """The state that a block (rows, columns) begins with."""
+def _start_state(block: torch.Tensor, group: Group) -> State:
+    """The initial state of a block (rows, columns)."""
     state: State = {"step": 0, "momentum": block.new_zeros(block.shape)}
     if group["graft"] == "adam":
         state["second"] = block.new_zeros(block.shape)
@@ -267,6 +267,6 @@ def _graft(state: State, momentum: torch.Tensor, correction: float, group: Group
 
 
 def root_of(state: State, side: str, like: torch.Tensor) -> torch.Tensor:
-    """One side's root in the precision of `like`; loaded from a checkpoint it has another."""
+    """One side's root in the precision of `like`; one from a checkpoint has another precision."""
     root: torch.Tensor = state[f"{side}_root"]
     return root.to(like.dtype)

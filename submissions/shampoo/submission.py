@@ -18,18 +18,18 @@ dimension longer than `max_dim` has the identity as its factor, and the other di
 the power 2 p, as for a tensor of order one. Roots are refreshed one factor at a time, spread over
 the T_prec steps, so that no single step bears the whole cost; they come from an eigendecomposition,
 or with `roots = "newton"` and 1 / p an integer from the coupled Newton iteration of Anil et al.
-beta2 = 0 keeps only the last gradient; beta2 = 1 sums, as in Gupta et al., and nothing is then
-corrected for a start at zero, a correction that grafting cancels. Products with roots use
-bfloat16 where the hardware supports it. Kernels are flattened to (out, in * height * width);
-dimensions are not merged. With `block_side` matrices are split into blocks with their own factors
-and grafting, as in Shi et al.; by default they are left whole. A gradient with an entry above 4e6
-is scaled down to that, lest its powers overflow.
+beta2 = 0 keeps only the last gradient; beta2 = 1 sums, as in Gupta et al., without a bias
+correction, which grafting would cancel. Products with roots use bfloat16 where the hardware
+supports it. Kernels are flattened to (out, in * height * width); dimensions are not merged. With
+`block_side` matrices are split into blocks with their own factors and grafting, as in Shi et al.;
+by default they are left whole. A gradient with an entry above 4e6 is scaled down to that, so that
+its powers do not overflow.
 
 Over several ranks (`problem.ranks`) each block is owned by one of them, by what it costs: the owner
 alone keeps its momentum, second moment, factors and roots, and computes its grafted step, and one
 all-gather a step brings the steps of all blocks to all ranks, as in Shi et al. Roots are refreshed
-in the order of one rank, so the steps are its own; ranks refresh at once where several roots are
-due. With `block_side` a large matrix is divided, too. AdamW's part is not.
+in the same order as on one rank, so the steps are the same; ranks work in parallel where several
+roots are due. With `block_side` a large matrix is divided, too. AdamW's part is not.
 """
 
 from __future__ import annotations

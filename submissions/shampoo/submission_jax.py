@@ -19,7 +19,7 @@ from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
 from submissions.common.staggering_jax import is_due
 from submissions.common.transformations_jax import Arrays, stateful
-from submissions.common.two_sided_jax import SIDES, Entry, accumulated, start_factors
+from submissions.common.two_sided_jax import SIDES, Entry, accumulate, start_factors
 from workloads.parameters import Role
 
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION, Role.OUTPUT, Role.EMBEDDING)
@@ -78,7 +78,7 @@ def shampoo(
         first = dict.fromkeys(entries, 0)
         for place, (name, side) in enumerate(sides):
             is_turn = is_due(place, len(sides), since, period)
-            entries[name] = _refreshed(entries[name], side, step, is_turn, point)
+            entries[name] = _refresh_root(entries[name], side, step, is_turn, point)
             first[name] = place * period // len(sides)
         directions = {}
         for name, entry in entries.items():
@@ -86,7 +86,7 @@ def shampoo(
             graft = _graft(entry, average, step, point)
             direction = graft
             if "left" in entry or "right" in entry:
-                own = _grafted(between(entry, average), graft, point)
+                own = _rescale_to_graft(between(entry, average), graft, point)
                 direction = jnp.where(since >= first[name], own, graft)
             directions[name] = direction.reshape(updates[name].shape)
         return {**updates, **directions}, ShampooState(step, entries)
@@ -101,13 +101,13 @@ def _start(parameter: jax.Array, point: Hyperparameters) -> Entry:
 
 def _accumulate(entry: Entry, g: jax.Array, point: Hyperparameters) -> Entry:
     beta1, decay = point["beta1"], point["graft_beta2"]
-    new = accumulated(entry, g, point["beta2"])
+    new = accumulate(entry, g, point["beta2"])
     new["momentum"] = beta1 * entry["momentum"] + (1 - beta1) * g
     new["second"] = decay * entry["second"] + (1 - decay) * g**2
     return new
 
 
-def _refreshed(
+def _refresh_root(
     entry: Entry, side: str, step: jax.Array, is_turn: jax.Array, point: Hyperparameters
 ) -> Entry:
     both = "left" in entry and "right" in entry
@@ -151,7 +151,7 @@ def _graft(entry: Entry, average: jax.Array, step: jax.Array, point: Hyperparame
     return direction
 
 
-def _grafted(direction: jax.Array, graft: jax.Array, point: Hyperparameters) -> jax.Array:
+def _rescale_to_graft(direction: jax.Array, graft: jax.Array, point: Hyperparameters) -> jax.Array:
     if point["graft"] == "none":
         return direction
     norm = jnp.maximum(jnp.linalg.norm(direction), TINY)

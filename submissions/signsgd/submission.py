@@ -7,7 +7,7 @@
 
 The second minimises <m, d> + ||d||^2 / (2 eta) over the displacement d in the largest entry's norm,
 which is the largest l1 -> linf norm of all matrices: Theorem 4.1 of the thesis, whose sharpness is
-1 / eta. Such an eta is smaller than one for "fixed" by the l1 norm of all gradients.
+1 / eta. Such an eta is smaller than one for "fixed" by a factor of the l1 norm of all gradients.
 
 Sources: Bernstein et al. (2018), Algorithm 2 ("Signum"); Bernstein and Newhouse (2024), for
 "dual_norm". The thesis writes sign(m^_t); the bias correction 1 - beta^t changes no sign.
@@ -61,7 +61,7 @@ class SignSgd(GroupwiseOptimizer):
     def update(self, group: Group) -> None:
         """Update the parameters of one group."""
         rate, decay = group["lr"], group["weight_decay"]
-        parts = [self._accumulated(ps, group) for _, ps in chunks(self.state, group["params"])]
+        parts = [self._accumulate(ps, group) for _, ps in chunks(self.state, group["params"])]
         if group["size"] == "dual_norm" and parts:
             norms = torch._foreach_norm([one for _, part in parts for one in part], 1)
             rate *= float(torch.stack(list(norms)).sum())
@@ -72,7 +72,7 @@ class SignSgd(GroupwiseOptimizer):
             # torch's sign of NaN is 0; 0 m is NaN where m is not finite, so divergence shows up
             torch._foreach_add_(parameters, momentum, alpha=0.0)
 
-    def _accumulated(
+    def _accumulate(
         self, parameters: list[torch.Tensor], group: Group
     ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """The parameters and their momenta, this step's gradients included."""

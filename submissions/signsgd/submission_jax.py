@@ -20,8 +20,8 @@ def signs(size: str) -> optax.GradientTransformation:
     def update(updates: Arrays) -> Arrays:
         norm = optax.tree.norm(updates, ord=1) if size == "dual_norm" else 1.0
         # 0 m is NaN where m is not finite, so divergence shows up
-        moved: Arrays = jax.tree.map(lambda m: norm * jnp.sign(m) + 0.0 * m, updates)
-        return moved
+        steps: Arrays = jax.tree.map(lambda m: norm * jnp.sign(m) + 0.0 * m, updates)
+        return steps
 
     return stateless(update)
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 
 import torch
 
-from submissions.common.eigenbasis import eigenbasis, failures_of, followed
+from submissions.common.eigenbasis import eigenbasis, failures_of, iterate_basis
 from submissions.common.optimizers import Group, GroupwiseOptimizer, State
-from submissions.common.precision import at_least_float32, bounded
+from submissions.common.precision import at_least_float32, bound_gradient
 from submissions.common.rotated_adam import move, turn_momentum
 from submissions.common.staggering import select_due
 from submissions.common.two_sided import SIDES, accumulate, start_factors
@@ -28,7 +28,7 @@ class Soap(GroupwiseOptimizer):
         stagger: whether bases are refreshed one at a time, spread over these steps.
         max_dim: longest dimension with a basis; longer ones keep the identity.
         matmul_dtype: dtype name for the projections, or `auto`.
-        settings: further values of every group, for a relative.
+        settings: further values of every group, for a subclass.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Soap(GroupwiseOptimizer):
     def update(self, group: Group) -> None:
         """Update one group; a parameter's first gradient only initialises its bases."""
         live = {
-            parameter: bounded(at_least_float32(parameter.grad.flatten(1)))
+            parameter: bound_gradient(at_least_float32(parameter.grad.flatten(1)))
             for parameter in group["params"]
             if parameter.grad is not None
         }
@@ -86,12 +86,12 @@ class Soap(GroupwiseOptimizer):
         start_bases(state, gradient, group, self.sides(gradient, group))
 
     def sides(self, gradient: torch.Tensor, group: Group) -> tuple[str, ...]:
-        """The sides that may have a basis; a relative may leave one out here."""
+        """The sides that may have a basis; a subclass may leave one out."""
         del gradient, group
         return SIDES
 
     def move_all(self, gradients: dict[torch.Tensor, torch.Tensor], group: Group) -> None:
-        """Move the parameters that have bases; a relative may take them together here."""
+        """Move the parameters that have bases; a subclass may move them together."""
         for parameter, gradient in gradients.items():
             self.move(parameter, self.state[parameter], gradient, group)
 
@@ -111,7 +111,7 @@ class Soap(GroupwiseOptimizer):
 
     def turn(self, state: State, side: str) -> None:
         """Refresh one basis, rotating the momentum and permuting the second moment with it."""
-        basis, order = followed(state[side], state[f"{side}_basis"])
+        basis, order = iterate_basis(state[side], state[f"{side}_basis"])
         turn_momentum(state, side, basis)
         state["second"] = state["second"][order] if side == "left" else state["second"][:, order]
 

@@ -18,7 +18,7 @@ momentum). Decay is applied before the step, as in AdamW. Bases are refreshed on
 over the T_prec steps, so that no single step bears the whole cost; all at once, as in the source,
 with `stagger = false`. Projections use bfloat16 where the hardware supports it. A dimension longer
 than `max_dim` keeps the identity. Kernels are flattened to (out, in * height * width). A gradient
-with an entry above 4e6 is scaled down to that, lest its powers overflow.
+with an entry above 4e6 is scaled down to that, so that its powers do not overflow.
 """
 
 from __future__ import annotations

@@ -18,14 +18,14 @@ from submissions.common import schedules
 from submissions.common.adamw_jax import adamw
 from submissions.common.staggering_jax import is_due
 from submissions.common.transformations_jax import Arrays, stateful
-from submissions.common.two_sided_jax import SIDES, Entry, accumulated, start_factors
+from submissions.common.two_sided_jax import SIDES, Entry, accumulate, start_factors
 from workloads.parameters import Role
 
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 Sides = Callable[[int, int], Collection[str]]
 """The sides with a basis, of a matrix with these rows and columns."""
 Direction = Callable[[jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]
-"""The step in the bases, of M~, V, the gradient there and the number of steps."""
+"""Maps M~, V, the gradient in the bases and the number of steps to the step in the bases."""
 
 
 class SoapState(NamedTuple):
@@ -35,7 +35,7 @@ class SoapState(NamedTuple):
     entries: dict[str, Entry]
 
 
-def adams(point: Hyperparameters) -> Direction:
+def adam_direction(point: Hyperparameters) -> Direction:
     """SOAP's N."""
     beta1, beta2, epsilon = point["beta1"], point["beta2"], point["epsilon"]
 
@@ -77,12 +77,12 @@ def soap(
             entry, step = _move(state.entries[name], g, state.step, point, direction)
             whole = step.reshape(updates[name].shape) + point["weight_decay"] * params[name]
             steps[name] = jnp.where(state.step > 0, -point["learning_rate"] * whole, 0.0)
-            entries[name] = accumulated(entry, g, point["factor_beta"])
+            entries[name] = accumulate(entry, g, point["factor_beta"])
         sides = [(n, side) for n in entries for side in SIDES if side in entries[n]]
         for place, (name, side) in enumerate(sides):
             period, stagger = point["refresh_every"], point["stagger"]
             is_turn = is_due(place, len(sides), state.step, period, stagger=stagger)
-            entries[name] = _refreshed(entries[name], side, state.step == 0, is_turn)
+            entries[name] = _refresh_basis(entries[name], side, state.step == 0, is_turn)
         return {**updates, **steps}, SoapState(state.step + 1, entries)
 
     return stateful(init, update)
@@ -111,21 +111,21 @@ def _move(
     return {**entry, "momentum": momentum, "second": second}, direction
 
 
-def _refreshed(entry: Entry, side: str, is_first: jax.Array, is_turn: jax.Array) -> Entry:
+def _refresh_basis(entry: Entry, side: str, is_first: jax.Array, is_turn: jax.Array) -> Entry:
     """Compute the first basis by eigendecomposition, later ones by one orthogonal iteration."""
-    flipped = side == "right"
+    is_right = side == "right"
 
     def begin(entry: Entry) -> Entry:
         return {**entry, f"{side}_basis": jnp.linalg.eigh(entry[side])[1][:, ::-1]}
 
     def turn(entry: Entry) -> Entry:
         basis, momentum, second = entry[f"{side}_basis"], entry["momentum"], entry["second"]
-        momentum, second = (momentum.T, second.T) if flipped else (momentum, second)
+        momentum, second = (momentum.T, second.T) if is_right else (momentum, second)
         image = entry[side] @ basis
         order = jnp.argsort(-(basis * image).sum(0), stable=True)
         new = jnp.linalg.qr(image[:, order])[0]
         momentum, second = new.T @ (basis @ momentum), second[order]
-        moments = (momentum.T, second.T) if flipped else (momentum, second)
+        moments = (momentum.T, second.T) if is_right else (momentum, second)
         return {**entry, f"{side}_basis": new, "momentum": moments[0], "second": moments[1]}
 
     choice = jnp.where(is_first, 1, jnp.where(is_turn, 2, 0))
@@ -137,7 +137,7 @@ def build(
     problem: Problem[jax.Array], hyperparameters: Hyperparameters
 ) -> tuple[optax.GradientTransformation, Schedule]:
     """SOAP on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
-    matrices = soap(matrices_of(problem), hyperparameters, adams(hyperparameters))
+    matrices = soap(matrices_of(problem), hyperparameters, adam_direction(hyperparameters))
     return beside_adamw(matrices, problem, hyperparameters)
 
 

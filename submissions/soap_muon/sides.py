@@ -8,7 +8,7 @@ CHOICES = ("both", "short")
 
 
 def sides_of(rows: int, columns: int, choice: str) -> tuple[str, ...]:
-    """The sides with a basis, of a matrix (rows, columns); `short` is the right one of a square.
+    """The sides of a matrix (rows, columns) with a basis; of a square `short` is the right one.
 
     Raises:
         UnknownNameError: the choice is not one of `CHOICES`.

@@ -16,8 +16,8 @@ instabilities. The factor sqrt(r) gives a step the norm of Muon's. Factors and b
 `submissions.soap`.
 
 Source: Vyas et al. (2025), "Improving SOAP Using Iterative Whitening and Muon", and the authors'
-code, github.com/nikhilvyas/SOAP_MUON, its form for modded-nanogpt; `root = false` is that of its
-form for OLMo, but for the step's norm.
+code, github.com/nikhilvyas/SOAP_MUON, in its variant for modded-nanogpt; `root = false` is its
+variant for OLMo, except for the step's norm.
 
 Deviations: those of `submissions.soap`, and of `submissions.muon` in the iteration, among them
 other coefficients; the two cubic iterations that the source adds to its five are left out. Matrices
@@ -90,9 +90,9 @@ class SoapMuon(Soap):
         step = step / torch.linalg.matrix_norm(step).clamp(min=torch.finfo(step.dtype).tiny)
         correction = (1 - beta2 ** state["step"]) ** 0.5 / (1 - beta1 ** state["step"])
         length = group["lr"] * correction * len(step) ** 0.5
-        turned = project_back(state, step, product_dtype(step.device, group["matmul_dtype"]))
+        direction = project_back(state, step, product_dtype(step.device, group["matmul_dtype"]))
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
-        parameter.sub_((turned * length).view_as(parameter))
+        parameter.sub_((direction * length).view_as(parameter))
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

@@ -25,7 +25,7 @@ TINY = 1.1754944e-38
 """The smallest normal float32."""
 
 
-def orthogonalised(point: Hyperparameters) -> Direction:
+def orthogonal_direction(point: Hyperparameters) -> Direction:
     """c sqrt(r) S / ||S||."""
     beta1, beta2 = point["beta1"], point["beta2"]
 
@@ -49,6 +49,6 @@ def build(
 ) -> tuple[optax.GradientTransformation, Schedule]:
     """SOAP-Muon on hidden matrices and kernels, AdamW on the rest, with their schedule."""
     sides = partial(sides_of, choice=hyperparameters["sides"])
-    direction = orthogonalised(hyperparameters)
+    direction = orthogonal_direction(hyperparameters)
     matrices = soap(matrices_of(problem), hyperparameters, direction, sides)
     return beside_adamw(matrices, problem, hyperparameters, "adam_learning_rate")

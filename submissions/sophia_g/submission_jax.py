@@ -9,7 +9,8 @@ import jax
 from jax import Array
 
 from harness.submission.interface import Batch
-from submissions.common.methods_jax import Carry, Values, traced_passes
+from submissions.common.compiled_methods_jax import Carry, trace_passes
+from submissions.common.methods_jax import Values
 from submissions.common.sophia_jax import Sophia
 
 
@@ -19,7 +20,7 @@ class Submission(Sophia):
     def estimate(self, carry: Carry, batch: Batch[Array], key: Array) -> tuple[Values, Values]:
         """N g^ * g^."""
         pass_key, label_key = jax.random.split(key)
-        with traced_passes(self.problem, carry.buffers, pass_key):
+        with trace_passes(self.problem, carry.buffers, pass_key):
             _, gradients, _ = self.problem.captured(
                 carry.parameters, batch, random=label_key, names=()
             )

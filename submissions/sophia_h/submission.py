@@ -49,5 +49,5 @@ class Submission(Sophia):
         return [probes[name] * products[name] for name in probes]
 
     def _probe(self, value: Tensor) -> Tensor:
-        drawn = torch.empty_like(value).normal_(generator=self.problem.generator)
-        return drawn if self.point["probe"] == "normal" else drawn.sign_()
+        probe = torch.empty_like(value).normal_(generator=self.problem.generator)
+        return probe if self.point["probe"] == "normal" else probe.sign_()

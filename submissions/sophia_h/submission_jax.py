@@ -11,7 +11,8 @@ from jax import Array
 
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Batch
-from submissions.common.methods_jax import Carry, State, Values
+from submissions.common.compiled_methods_jax import Carry
+from submissions.common.methods_jax import State, Values
 from submissions.common.sophia_jax import Sophia
 
 PROBES = ("normal", "rademacher")

@@ -11,7 +11,7 @@ from submissions.common.eigenbasis import eigenbasis, failures_of
 from submissions.common.evaluation_mode import EvaluatesAverage
 from submissions.common.matrix_sign import product_dtype
 from submissions.common.optimizers import Group, State
-from submissions.common.precision import bounded, signs
+from submissions.common.precision import bound_gradient, signs
 from submissions.common.staggering import select_due
 from submissions.common.two_sided import (
     SIDES,
@@ -112,7 +112,7 @@ class SPlus(EvaluatesAverage):
 def _direction(parameter: torch.Tensor, state: State, group: Group) -> tuple[torch.Tensor, float]:
     """Update the moments and return the bounded direction and its learning-rate multiplier s."""
     assert parameter.grad is not None
-    gradient, (beta1, beta2) = bounded(parameter.grad), group["betas"]
+    gradient, (beta1, beta2) = bound_gradient(parameter.grad), group["betas"]
     if group["form"] == "thesis":
         norm = torch.linalg.vector_norm(gradient).clamp_(min=torch.finfo(gradient.dtype).tiny)
         rows, columns = gradient.flatten(1).shape if gradient.ndim > 1 else (1, 1)

@@ -21,7 +21,7 @@ with `stagger = false`. Decay precedes averaging, as in the equations above. Pro
 bfloat16 where the hardware supports it, so entries of the rotated momentum below its rounding error
 may change sign. Kernels are flattened to (out, in * height * width); embeddings and outputs are
 treated like other matrices, as in the source. A gradient with an entry above 4e6 is scaled down to
-that, lest its powers overflow.
+that, so that its powers do not overflow.
 
 Loss at the defaults compared with `sgd` after the same number of steps: far lower on `mlp` (600
 steps), higher on `rnn` (by 0.8 after 80) and `lm` (by 0.7 after 60). There the evaluated average

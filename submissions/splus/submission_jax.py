@@ -18,7 +18,7 @@ from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
 from submissions.common.staggering_jax import is_due
 from submissions.common.transformations_jax import Arrays, Factor, scheduled
-from submissions.common.two_sided_jax import SIDES, Entry, accumulated, start_factors
+from submissions.common.two_sided_jax import SIDES, Entry, accumulate, start_factors
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """Matrix steps already scale with width, and no single rule fits both them and the rest."""
@@ -56,14 +56,14 @@ def splus(names: Sequence[str], point: Hyperparameters) -> optax.GradientTransfo
             w, old = params[name], state.entries[name]
             entry, direction, scale = _direction(old, updates[name], point)
             rate = point["learning_rate"] * factor * scale
-            moved = (w - rate * direction.reshape(w.shape)) * (1 - rate * decay)
-            entry["average"] = alpha * old["average"] + (1 - alpha) * moved
-            changes[name], entries[name] = moved - w, entry
+            new_value = (w - rate * direction.reshape(w.shape)) * (1 - rate * decay)
+            entry["average"] = alpha * old["average"] + (1 - alpha) * new_value
+            changes[name], entries[name] = new_value - w, entry
         sides = [(n, side) for n in names for side in SIDES if side in entries[n]]
         for place, (name, side) in enumerate(sides):
             period, stagger = point["refresh_every"], point["stagger"]
             is_turn = is_due(place, len(sides), state.step, period, stagger=stagger)
-            entries[name] = _refreshed(entries[name], side, is_turn | (state.step == 0))
+            entries[name] = _refresh_basis(entries[name], side, is_turn | (state.step == 0))
         return changes, SplusState(state.step + 1, entries)
 
     return scheduled(init, update)
@@ -88,7 +88,7 @@ def _direction(
     if g.ndim < 2:
         return {**entry, "momentum": momentum}, _signs(momentum), point["vector_scale"]
     matrix = g.reshape(len(g), -1)
-    new = {**accumulated(entry, matrix, point["beta2"]), "momentum": momentum}
+    new = {**accumulate(entry, matrix, point["beta2"]), "momentum": momentum}
     left, right = entry.get("left_basis"), entry.get("right_basis")
     rotated = momentum.reshape(matrix.shape)
     rotated = rotated if left is None else left.T @ rotated
@@ -103,7 +103,7 @@ def _signs(x: jax.Array) -> jax.Array:
     return jnp.sign(x) + 0.0 * x  # NaN where an entry is not finite
 
 
-def _refreshed(entry: Entry, side: str, is_turn: jax.Array) -> Entry:
+def _refresh_basis(entry: Entry, side: str, is_turn: jax.Array) -> Entry:
     def basis(factor: jax.Array) -> jax.Array:
         vectors: jax.Array = jnp.linalg.eigh(factor)[1]
         return vectors[:, ::-1]

@@ -25,10 +25,12 @@ class Swats(GroupwiseOptimizer):
         eps: term added to the denominator (epsilon).
         weight_decay: coupled weight decay coefficient, an l2 penalty.
         switch_tolerance: absolute tolerance of the switching test (delta).
-        switch_at: the fraction of the budget after which to switch, in place of the test; 0 for it.
+        switch_at: the fraction of the budget after which to switch, in place of the test; 0 for the
+            test.
         sgd_lr: the learning rate after the switch (Lambda); 0 for its estimate.
-        plateau_steps: for `PlateauSwats`: steps without a better loss that are not yet a plateau.
-        spent: the fraction of the budget spent, where `switch_at` is above 0.
+        plateau_steps: for `PlateauSwats`: steps without a better loss beyond which it is on a
+            plateau.
+        budget_fraction: returns the fraction of the budget spent; used if `switch_at` is above 0.
     """
 
     def __init__(
@@ -43,7 +45,7 @@ class Swats(GroupwiseOptimizer):
         switch_at: float = 0.0,
         sgd_lr: float = 0.0,
         plateau_steps: int = 0,
-        spent: Callable[[], float] = lambda: 0.0,
+        budget_fraction: Callable[[], float] = lambda: 0.0,
     ) -> None:
         defaults: dict[str, object] = {"lr": lr, "betas": betas, "eps": eps}
         defaults |= {"weight_decay": weight_decay, "switch_tolerance": switch_tolerance}
@@ -52,7 +54,7 @@ class Swats(GroupwiseOptimizer):
         defaults |= {"best": 0.0, "worse": 0}
         defaults |= {"updates": 0, "average": 0.0, "sgd_rate": 0.0, "base_rate": lr}
         super().__init__(parameters, defaults)
-        self._spent = spent
+        self._budget_fraction = budget_fraction
 
     def add_param_group(self, param_group: Group) -> None:
         """Add a group; its own learning rate is its base rate."""
@@ -70,7 +72,7 @@ class Swats(GroupwiseOptimizer):
         beta1 = group["betas"][0]
         rate = group["sgd_rate"] * _factor(group)
         for _, parameters in chunks(self.state, group["params"]):
-            gradients = _decayed(parameters, group["weight_decay"])
+            gradients = _add_decay(parameters, group["weight_decay"])
             (velocity,) = state_lists(self.state, parameters, ("velocity",))
             torch._foreach_mul_(velocity, beta1)
             torch._foreach_add_(velocity, gradients)
@@ -80,7 +82,7 @@ class Swats(GroupwiseOptimizer):
         beta1, beta2 = group["betas"]
         sums: list[torch.Tensor] = []
         for t, parameters in chunks(self.state, group["params"]):
-            gradients = _decayed(parameters, group["weight_decay"])
+            gradients = _add_decay(parameters, group["weight_decay"])
             first, second = state_lists(self.state, parameters, ("first", "second"))
             torch._foreach_lerp_(first, gradients, 1 - beta1)
             torch._foreach_mul_(second, beta2)
@@ -114,7 +116,7 @@ class Swats(GroupwiseOptimizer):
     def _is_time(self, group: Group, average: float, gamma: float) -> bool:
         """Whether the fraction of the budget is spent, or the estimate has settled."""
         if group["switch_at"] > 0.0:
-            return bool(self._spent() >= group["switch_at"])
+            return bool(self._budget_fraction() >= group["switch_at"])
         return bool(group["updates"] > 1 and abs(average - gamma) < group["switch_tolerance"])
 
 
@@ -152,7 +154,7 @@ def _factor(group: Group) -> float:
     return float(group["lr"] / group["base_rate"]) if group["base_rate"] > 0.0 else 0.0
 
 
-def _decayed(parameters: list[torch.Tensor], decay: float) -> list[torch.Tensor]:
+def _add_decay(parameters: list[torch.Tensor], decay: float) -> list[torch.Tensor]:
     """The gradients, including that of the l2 penalty if there is one."""
     gradients = [p.grad for p in parameters if p.grad is not None]
     if decay == 0.0:

@@ -12,13 +12,12 @@ the switch, starting from u = 0,
     u_t = beta1 u_{t-1} + g_t
     w_{t+1} = w_t - (1 - beta1) Lambda (eta_t / eta) u_t
 
-Two other rules for the switch take the place of the test where the point sets them, and a given
-Lambda that of its estimate:
+A point may replace the test by one of two other rules, and the estimate of Lambda by a given value:
 
 - `switch_at` above 0: after that fraction of the budget, as in the source's section 2.
-- `plateau_steps` above 0: where the training loss's running mean (decay rate 0.9) has for more
-  than so many steps not fallen below its best by a fraction of 1e-4, as the thesis describes
-  SWATS, of the test error; `ReduceLROnPlateau` has the same rule.
+- `plateau_steps` above 0: once the running mean of the training loss (decay rate 0.9) has not
+  fallen below its best by a fraction of 1e-4 for more than that many steps. The thesis describes
+  SWATS like this, with the test error; `ReduceLROnPlateau` has the same rule.
 - `sgd_learning_rate` above 0: Lambda.
 
 Source: Keskar and Socher (2017), Algorithm 1.
@@ -28,7 +27,7 @@ eta_t: rates made small by a schedule are close in absolute terms, so the second
 warmup would trigger the switch. Lambda must be positive (gamma_t may not be). The source has
 delta = epsilon = 1e-9, which in a few thousand noisy steps is met by chance or never; here
 `switch_tolerance` is a separate hyperparameter. Weight decay is coupled in both phases. No held-out
-error is at hand, so a plateau is one of the loss.
+error is available, so the plateau is one of the training loss.
 """
 
 from __future__ import annotations
@@ -58,6 +57,6 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
         switch_at=hyperparameters["switch_at"],
         sgd_lr=hyperparameters["sgd_learning_rate"],
         plateau_steps=hyperparameters["plateau_steps"],
-        spent=lambda: problem.budget.fraction,
+        budget_fraction=lambda: problem.budget.fraction,
     )
     return optimizer, schedules.from_hyperparameters(hyperparameters)

@@ -80,8 +80,8 @@ def _adam(
     mean = average / (1 - beta2**count)
     is_time = (count > 1) & (jnp.abs(mean - gamma) < point["switch_tolerance"])
     rate = point["sgd_learning_rate"] or mean
-    switched = jnp.where(is_time & (rate > 0.0), rate, 0.0)
-    return steps, SwatsState(count, average, switched, first, second, state.velocity)
+    sgd_rate = jnp.where(is_time & (rate > 0.0), rate, 0.0)
+    return steps, SwatsState(count, average, sgd_rate, first, second, state.velocity)
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:

@@ -1,4 +1,4 @@
-"""AdamW whose bias correction holds where beta1 and beta2 change on the way.
+"""AdamW whose bias correction stays right when beta1 and beta2 change during training.
 
     m_t = beta1 m_{t-1} + (1 - beta1) g_t,     c_t = beta1 c_{t-1} + (1 - beta1)
     v_t = beta2 v_{t-1} + (1 - beta2) g_t^2,   d_t = beta2 d_{t-1} + (1 - beta2)

@@ -36,8 +36,8 @@ def own(time_s: float, studies_count: int = 3, name: str = "mine") -> pd.DataFra
     return prepare(frame(values).assign(content_hash="e" * 64, hardware="box-2"))
 
 
-def only(found: tuple[Place, ...]) -> Place:
-    (place,) = found
+def only(places: tuple[Place, ...]) -> Place:
+    (place,) = places
     return place
 
 
@@ -150,7 +150,7 @@ def reference_board() -> pd.DataFrame:
 
 def test_seconds_come_from_the_reference_that_ran_before_and_after() -> None:
     place = only(shipped.places_of(elsewhere(), reference_board(), "seconds"))
-    assert next(place.lines()) == "mine, in s on mlp: between a and b"
+    assert next(place.lines()) == "mine, in seconds on mlp: between a and b"
     assert only(shipped.places_of(elsewhere(), reference_board())).slower == []
 
 

@@ -39,5 +39,5 @@ def test_a_comparison_has_the_values_of_the_command(store: Path) -> None:
 
 
 def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match="no trial lies in"):
+    with pytest.raises(HarnessError, match="no trials in"):
         harness.load(tmp_path)

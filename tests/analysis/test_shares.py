@@ -22,7 +22,7 @@ SetProcesses = Callable[[int], None]
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def full_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of four ended trials."""
     sample = SampleStore(tmp_path_factory.mktemp("written"))
     for trial in plan(PlanRequest("mlp", "muon", trials=3)).trials:
@@ -32,8 +32,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(written: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(written, tmp_path / "store")
+def store(full_store: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(full_store, tmp_path / "store")
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def set_processes(monkeypatch: pytest.MonkeyPatch) -> SetProcesses:
 
 
 @pytest.fixture
-def read(store: Path, set_processes: SetProcesses) -> Read:
+def read_with(store: Path, set_processes: SetProcesses) -> Read:
     """Reads the store with so many processes."""
 
     def with_processes(count: int) -> StoreReading:
@@ -59,10 +59,10 @@ def last_record(store: Path) -> Path:
     return max(store.glob("*/*/*/*/trial.json"))
 
 
-def test_frames_and_evidence_are_the_same(store: Path, read: Read) -> None:
+def test_frames_and_evidence_are_the_same(store: Path, read_with: Read) -> None:
     path = last_record(store)
     path.write_text(path.read_text().replace('"location": "submissions/', '"location": "/mine/'))
-    one, three = read(1), read(3)
+    one, three = read_with(1), read_with(3)
     assert len(three.trials) == 4
     pd.testing.assert_frame_equal(one.trials, three.trials)
     pd.testing.assert_frame_equal(one.curves(), three.curves())
@@ -83,18 +83,18 @@ def test_what_a_site_shows_is_the_same(store: Path, set_processes: SetProcesses)
     assert "claimed" in set(one.curves.frame()["split"])
 
 
-def test_a_trial_that_cannot_be_read_is_the_same_error(store: Path, read: Read) -> None:
+def test_a_trial_that_cannot_be_read_is_the_same_error(store: Path, read_with: Read) -> None:
     log = last_record(store).with_name("events.jsonl")
     log.write_bytes(log.read_bytes()[50:])
     output = []
     for processes in (1, 2):
-        with pytest.raises(HarnessError, match="does not fit the chain") as error:
-            read(processes)
+        with pytest.raises(HarnessError, match="does not match the hash chain") as error:
+            read_with(processes)
         output.append(str(error.value))
     assert output[0] == output[1]
 
 
-def test_a_process_that_dies_is_named(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_dies_is_named(read_with: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", shutil.which("false"))
     with pytest.raises(HarnessError, match=r"read 2 trials of .* died with exit code 1"):
-        read(2)
+        read_with(2)

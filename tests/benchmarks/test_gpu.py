@@ -114,7 +114,7 @@ def test_the_pieces_of_a_card_are_of_the_workloads_that_are_meant_for_one(
         for command in piece.commands
         if "standard" in command
     ]
-    assert gpu.train_flags("standard") == ("resnet", "lm", "rnn")
+    assert gpu.list_gpu_workloads("standard") == ("resnet", "lm", "rnn")
     assert len(commands) > 10
     assert not any("mlp" in command for command in commands)
 

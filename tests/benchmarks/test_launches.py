@@ -51,6 +51,7 @@ def launches() -> Iterator[ModuleType]:
     sys.modules.pop("launches")
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("name", nightly_but(EACH_COMMIT, WAIT_FREE))
 def test_no_step_after_the_first_waits_for_the_device(launches: ModuleType, name: str) -> None:
     assert set(launches.count_launches(name, "mlp", REFRESH).waits[1:]) == {0}
@@ -63,6 +64,7 @@ def test_what_waits_does_so_at_most_three_times_a_step(launches: ModuleType, nam
     assert 0 < max(launches.count_launches(name, "mlp", REFRESH).waits[1:]) <= 3
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("name", "most"), nightly_but([("muon", 400), ("psgd", 700)], STACKED.items())
 )

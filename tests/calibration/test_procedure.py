@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.calibration.forecast import calibration_trials
 from harness.calibration.procedure import Calibration, Effort
 from harness.calibration.summary import (
     Check,
@@ -22,7 +23,7 @@ from harness.core.errors import HarnessError
 from harness.execution.base import RunOptions
 from harness.plan.plan import PlanRequest
 from harness.providers.registry import workload
-from harness.record.store import record_paths
+from harness.record.store import read_record, record_paths
 from harness.submission.resolution import resolve
 
 # Its instances are small: those of `mlp` take ten seconds each to make, and here there are eleven.
@@ -58,6 +59,17 @@ def calibration(outcome: tuple[Path, Path, Summary, list[str]]) -> Calibration:
     store, cache, *_ = outcome
     options = RunOptions(cache_dir=cache, threads=1)
     return Calibration(REQUEST, EFFORT, store, options, 1, print)
+
+
+def test_what_it_takes_is_known_before_anything_runs(
+    outcome: tuple[Path, Path, Summary, list[str]], tmp_path: Path
+) -> None:
+    calibration_before = Calibration(REQUEST, EFFORT, tmp_path, RunOptions(threads=1), 1, print)
+    expected = calibration_trials(calibration_before)
+    ran = [read_record(path).trial for path in record_paths(outcome[0])]
+    lengths = [sorted((t.study, t.budget.steps or 0) for t in trials) for trials in (expected, ran)]
+    assert lengths[0] == lengths[1]
+    assert not any(tmp_path.iterdir())
 
 
 def test_target_and_budget_follow_from_the_summary(

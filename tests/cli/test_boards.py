@@ -21,7 +21,7 @@ from harness.cli.site_sources import read_sources
 from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
 from harness.record.tables import results_frame
-from harness.submission.resolution import locate
+from harness.submission.planned import locate
 from harness.verification.audit import AuditedTrial, audit_trial
 from harness.verification.store import verify_store
 from tests.kit import write_submission
@@ -50,7 +50,7 @@ def another(tmp_path: Path, submission: str) -> Path:
     return tmp_path / f"{name}.tar.gz"
 
 
-def rewritten(archive: Path, change: dict[str, bytes]) -> Path:
+def rewrite_bundle(archive: Path, change: dict[str, bytes]) -> Path:
     """A bundle with other files, under the manifest that it has."""
     with tarfile.open(archive) as old:
         contents = {e.name: file.read() for e in old if (file := old.extractfile(e))}
@@ -97,13 +97,13 @@ def test_a_bundle_has_the_code_of_its_entries(
 @pytest.mark.parametrize("name", ["store/ledger.jsonl", "store/more.txt", "../out.txt", MANIFEST])
 def test_a_bundle_that_was_changed_is_refused(archive: Path, name: str, tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match=r"bundle|manifest"), ExitStack() as stack:
-        opened_store(rewritten(archive, {name: b"other"}), stack)
+        opened_store(rewrite_bundle(archive, {name: b"other"}), stack)
     assert not (tmp_path / "out.txt").exists()
 
 
 def test_what_is_no_archive_is_no_bundle(tmp_path: Path) -> None:
     (tmp_path / "x.tar.gz").write_bytes(b"no archive")
-    with pytest.raises(HarnessError, match="is no bundle"), ExitStack() as stack:
+    with pytest.raises(HarnessError, match="is not a bundle"), ExitStack() as stack:
         opened_store(tmp_path / "x.tar.gz", stack)
 
 

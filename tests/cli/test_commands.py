@@ -83,7 +83,7 @@ def test_lists_say_what_can_be_run(harness: Shell, kind: str, name: str) -> None
         (["run", "--sink", "wnadb", "--submission", "muon"], "'wandb'"),
         (["run", "--budget-scale", "nan", "--submission", "muon"], "--budget-scale nan"),
         (["run", "--set", "beta=0.9", "--submission", "muon"], "hyperparameter 'beta'"),
-        (["run", "--space", "no.toml", "--submission", "muon"], "--space no.toml is no file"),
+        (["run", "--space", "no.toml", "--submission", "muon"], "--space no.toml is not a file"),
         (["site", "store", "--allow", "mixed-seeds"], "unknown rule 'mixed-seeds'"),
         (["trial", "missing.json", "--store", "s"], "missing.json"),
         (["calibrate", "--workload", "mpl"], "did you mean 'mlp'"),
@@ -96,6 +96,24 @@ def test_a_mistake_is_a_message_and_exit_code_2(
     assert code == 2
     assert words in error
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("flags", "guess", "known"),
+    [
+        (["--workload", "mpl"], "mlp", "lm, mlp, resnet, rnn"),
+        (["--workload", "platau"], "plateau", "lm, mlp, resnet, rnn"),
+        (["--suite", "landscapes", "--workload", "rosenbrok"], "rosenbrock", "noisy_quadratic, "),
+    ],
+)
+@pytest.mark.parametrize("command", [["run", "--submission", "adamw"], ["check", "adamw"]])
+def test_a_mistyped_workload_lists_those_of_the_suite(
+    harness: Shell, command: list[str], flags: list[str], guess: str, known: str
+) -> None:
+    code, _, error = harness(*command, *flags)
+    assert code == 2
+    assert f"did you mean '{guess}'?\n  known: {known}" in error
+    assert "spike" not in error
 
 
 def test_a_mistyped_flag_gets_a_suggestion(harness: Shell) -> None:

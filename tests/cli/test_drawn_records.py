@@ -68,14 +68,14 @@ def record(trial: Trial, store: Path) -> None:
 def observe(trial: Trial, log: EventLog) -> TrialResult:
     """Train on paper up to the target or the end of the budget."""
 
-    def evaluate(held: HeldSnapshot, *, until: Certainty) -> Measurement:
-        value = value_at(trial, trial.grid.fraction(held.grid))
+    def evaluate(held_snapshot: HeldSnapshot, *, until: Certainty) -> Measurement:
+        value = value_at(trial, trial.grid.fraction(held_snapshot.grid))
         log.append(
             Evaluation(
-                grid=held.grid,
-                step=held.step,
-                timed_s=held.timed_s,
-                examples=held.examples,
+                grid=held_snapshot.grid,
+                step=held_snapshot.step,
+                timed_s=held_snapshot.timed_s,
+                examples=held_snapshot.examples,
                 validation={trial.target.metric: value},
             ),
             "referee",
@@ -87,8 +87,8 @@ def observe(trial: Trial, log: EventLog) -> TrialResult:
         point += 1
         is_look = search.is_look_due(point)
         log.append(snapshot(trial, point, is_look=is_look), "worker")
-        held = HeldSnapshot(point, 100 * point, time_at(trial, point), 12800 * point, {})
-        (search.look if is_look else search.keep)(held)
+        held_snapshot = HeldSnapshot(point, 100 * point, time_at(trial, point), 12800 * point, {})
+        (search.look if is_look else search.keep)(held_snapshot)
     return TrialResult(
         state="reached" if search.hit else "budget",
         reason="made",
@@ -110,7 +110,7 @@ def trials_of(seed: str, submissions: tuple[str, ...]) -> Iterator[Trial]:
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def round_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a round's two files and the records of two entries, base and drawn."""
     folder = tmp_path_factory.mktemp("round")
     _, secret = draw_round("r", folder)
@@ -119,27 +119,28 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_revealed_round_fits_the_architectures_that_were_run(played: Path) -> None:
-    assert "whose seed is not known" in harness("verify", played / "records").output
-    assert harness("round", "reveal", played / "r.secret.json").exit_code == 0
-    process = harness("verify", played / "records", "--round", played / "r.round.json")
+@pytest.mark.system
+def test_a_revealed_round_fits_the_architectures_that_were_run(round_folder: Path) -> None:
+    assert "whose seed is not known" in harness("verify", round_folder / "records").output
+    assert harness("round", "reveal", round_folder / "r.secret.json").exit_code == 0
+    process = harness("verify", round_folder / "records", "--round", round_folder / "r.round.json")
     assert process.exit_code == 0, process.output
     assert "everything fits" in process.output
 
 
 def test_a_trial_on_an_architecture_of_its_own_choice_is_named(
-    played: Path, tmp_path: Path
+    round_folder: Path, tmp_path: Path
 ) -> None:
-    seed = seed_of(f"@{played / 'r.secret.json'}")
+    seed = seed_of(f"@{round_folder / 'r.secret.json'}")
     request = replace(PlanRequest("mlp", "sgd", round_seed=seed), variant="drawn-0123456789abcdef")
     record(plan(request).trials[0], tmp_path)
-    process = harness("verify", tmp_path, "--round", played / "r.secret.json")
+    process = harness("verify", tmp_path, "--round", round_folder / "r.secret.json")
     assert process.exit_code == 1
     assert "its architecture is not the round's" in process.output
 
 
-def test_the_baseline_sets_the_target_and_a_miss_costs_the_base(played: Path) -> None:
-    board, frame = load_board(Source(played / "records", allow=("held-entries",)))
+def test_the_baseline_sets_the_target_and_a_miss_costs_the_base(round_folder: Path) -> None:
+    board, frame = load_board(Source(round_folder / "records", allow=("held-entries",)))
     assert frame is not None
     drawn = frame[frame["variant"] != "base"]
     of_adamw = drawn[drawn["submission"].eq("adamw")].iloc[0]

@@ -48,6 +48,17 @@ def test_what_is_written_passes_every_check(tmp_path: Path, framework: str, way:
     assert any(path.name == "test_mine_too.py" for path in submission.files)
 
 
+def test_a_check_ends_with_the_command_that_trains(tmp_path: Path) -> None:
+    new_submission("mine", "torch", "build", tmp_path)
+    flags = ["--workload", "mlp", "--set", "momentum=0.5"]
+    result = CliRunner().invoke(app, ["check", "./mine", *flags, "--threads", "1"])
+    last_line = result.stdout.splitlines()[-1]
+    assert last_line == "Next: harness run --submission ./mine " + " ".join(flags)
+    write_submission(tmp_path / "mine", "")
+    result = CliRunner().invoke(app, ["check", "./mine", "--workload", "mlp"])
+    assert (result.exit_code, "Next:" in result.stdout) == (1, False)
+
+
 @pytest.mark.parametrize("workload", ["mlp", "resnet"])
 @pytest.mark.parametrize(
     ("of", "flag"), [("torch.optim:Muon", ""), ("pytorch_optimizer:Muon", "use_muon")]
@@ -72,14 +83,21 @@ def test_a_class_for_matrices_is_told_of_that(of: str, flags: str) -> None:
     assert str(result.exception).endswith(f"harness new my_muon --of {of}{flags}")
 
 
+def test_a_name_that_a_module_lacks_is_to_be_corrected() -> None:
+    words = ("run", "--submission", "torch.optim:Adamm", "--workload", "mlp")
+    result = CliRunner().invoke(app, [*words, "--budget-scale", "0.1"])
+    assert "did you mean 'Adam'" in str(result.exception)
+    assert str(result.exception).endswith("correct the name after the colon")
+
+
 def test_a_flag_without_a_class_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match="--flag use_muon names no flag"):
+    with pytest.raises(HarnessError, match="--flag use_muon is not the name"):
         new_submission("mine", "torch", "build", tmp_path, flag="use_muon")
 
 
 @pytest.mark.parametrize(("framework", "way"), [("jax", "build"), ("torch", "class")])
 def test_a_class_for_matrices_needs_a_template(tmp_path: Path, framework: str, way: Way) -> None:
-    with pytest.raises(HarnessError, match="goes with --framework torch and --way build alone"):
+    with pytest.raises(HarnessError, match="works only with --framework torch and --way build"):
         new_submission("mine", framework, way, tmp_path, of="torch.optim:Muon")
 
 

@@ -63,7 +63,7 @@ def test_with_the_reference_in_between_it_is_placed_in_seconds_too(
     )
     lines = list(place_lines(own.trials[0], tmp_path / "store", has_reference=True))
     assert "mine, in steps on mlp: between adamw and sgd" in lines
-    assert "mine, in s on mlp: between adamw and sgd" in lines
+    assert "mine, in seconds on mlp: between adamw and sgd" in lines
 
 
 @pytest.mark.usefixtures("_board")

@@ -83,4 +83,4 @@ def test_a_copied_folder_is_refused_and_unverified(sample: SampleStore) -> None:
     shutil.copytree(sample.folder, sample.folder.with_name("trial_2-copied"))
     with pytest.raises(HarnessError, match="duplicate-trials"):
         flags(sample)
-    assert "belongs into" in flags(sample, "duplicate-trials")["unverified"]
+    assert "belongs in" in flags(sample, "duplicate-trials")["unverified"]

@@ -11,10 +11,9 @@ import pytest
 from docker.errors import DockerException
 from docker.models.images import Image
 
-from harness.sandboxes.docker.build import ImageRequest, build_image
+from harness.sandboxes.docker.build import CPU_BASE, ImageRequest, build_image
 from harness.sandboxes.docker.engine import IMAGE_VARIABLE
-
-TAG = "guided-descent:test"
+from tests.containers_kit import TAG
 
 
 def _request() -> ImageRequest:
@@ -22,7 +21,7 @@ def _request() -> ImageRequest:
     wheels = os.environ.get("GUIDED_DESCENT_WHEELS")
     return ImageRequest(
         tag=TAG,
-        base=os.environ.get("GUIDED_DESCENT_BASE_IMAGE", "python:3.12-slim"),
+        base=os.environ.get("GUIDED_DESCENT_BASE_IMAGE", CPU_BASE),
         arguments={
             "PIP_FLAGS": "--no-index" if wheels else "",
             "TORCH_INDEX": os.environ.get("TORCH_INDEX", ""),

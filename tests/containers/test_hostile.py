@@ -28,7 +28,7 @@ BY_NAME = {case.name: case for case in CASES}
 
 
 @pytest.fixture
-def contained(
+def container_arena(
     tmp_path: Path, data_cache: Path, worker_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Arena]:
     """An arena whose workers run in containers."""
@@ -46,22 +46,22 @@ def contained(
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in FENCED])
-def test_it_fails_in_a_container(case: Case, contained: Arena) -> None:
+def test_it_fails_in_a_container(case: Case, container_arena: Arena) -> None:
     ending = OTHERWISE.get(case.name, Ending(case.states, case.reason))
-    case.prepare(contained)
-    outcome = contained.run(case.name, **{**case.settings, **ending.settings})
+    case.prepare(container_arena)
+    outcome = container_arena.run(case.name, **{**case.settings, **ending.settings})
     assert outcome.result.state in ending.states, outcome.result.reason + outcome.log
     assert ending.reason in outcome.result.reason
     assert "acting" in outcome.log or case.name in BEFORE_IT_ACTS
     assert ending.says in outcome.log
     assert not case.won(outcome), outcome.log
     assert outcome.result.time_to_target_s is None
-    assert not is_running(contained.marker)
+    assert not is_running(container_arena.marker)
 
 
-def test_nothing_is_left_in_a_cache_for_the_next_container(contained: Arena) -> None:
-    contained.run("poison_cache", trial=1)
-    assert not contained.run("poison_cache", trial=2).says_so
+def test_nothing_is_left_in_a_cache_for_the_next_container(container_arena: Arena) -> None:
+    container_arena.run("poison_cache", trial=1)
+    assert not container_arena.run("poison_cache", trial=2).says_so
 
 
 def never_freeze(arena: Arena) -> None:
@@ -101,16 +101,16 @@ SWITCHES: Mapping[str, Callable[[Arena], None]] = {
 
 
 @pytest.mark.parametrize("name", SWITCHES)
-def test_it_succeeds_in_a_container_without_its_defence(name: str, contained: Arena) -> None:
+def test_it_succeeds_in_a_container_without_its_defence(name: str, container_arena: Arena) -> None:
     case = BY_NAME[name]
-    case.prepare(contained)
-    SWITCHES[name](contained)
-    outcome = contained.run(name, **case.settings)
+    case.prepare(container_arena)
+    SWITCHES[name](container_arena)
+    outcome = container_arena.run(name, **case.settings)
     assert case.won(outcome), outcome.result.reason + outcome.log
 
 
 @pytest.mark.parametrize("name", [case.name for case in CASES if case.kind == RULE])
 def test_what_is_forbidden_by_rule_only_succeeds_in_a_container(
-    name: str, contained: Arena
+    name: str, container_arena: Arena
 ) -> None:
-    assert contained.run(name).says_so
+    assert container_arena.run(name).says_so

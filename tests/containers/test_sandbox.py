@@ -16,6 +16,7 @@ from harness.core.errors import HarnessError
 from harness.display.endings import EndingsDisplay
 from harness.execution.base import RunOptions
 from harness.execution.local import LocalExecutor
+from harness.execution.pool import PoolExecutor
 from harness.execution.remote import run_command, trial_command
 from harness.plan.plan import PlanRequest
 from harness.plan.trial import Trial
@@ -187,6 +188,17 @@ def test_the_quick_mlp_study_runs_in_containers(
     assert set(results_frame(tmp_path)["sandbox"]) == {"docker"}
 
 
+def test_trials_at_once_have_a_container_each(
+    worker_image: str, planned_store: tuple[Path, RunOptions, tuple[Trial, ...]]
+) -> None:
+    store, options, trials = planned_store
+    with PoolExecutor(store, EndingsDisplay(print), jobs=2) as pool:
+        records = pool.run(trials, options)
+    assert [record.result.state for record in records if record.result] == ["budget"] * 2
+    assert set(results_frame(store)["sandbox"]) == {"docker"}
+    assert not verify_store(store).findings
+
+
 def test_ranks_train_in_one_container_as_one_device_does(
     worker_image: str, tmp_path: Path, data_cache: Path
 ) -> None:
@@ -207,7 +219,7 @@ def test_once_the_ranks_have_met_no_socket_is_to_be_had(
 
 
 @pytest.fixture
-def counted(tmp_path: Path, data_cache: Path) -> tuple[Path, RunOptions, tuple[Trial, ...]]:
+def planned_store(tmp_path: Path, data_cache: Path) -> tuple[Path, RunOptions, tuple[Trial, ...]]:
     """A store with two planned trials that take some seconds, and their options."""
     options = RunOptions("docker", cache_dir=data_cache, threads=1, checkpoint_s=0.0)
     grid = Grid(even=50, look_from=1.0, kept=5)
@@ -224,9 +236,9 @@ def wait_for_checkpoint(store: Path, trial: Trial) -> None:
 def test_a_trial_whose_referee_is_killed_goes_on_in_another_container(
     engine: docker.DockerClient,
     worker_image: str,
-    counted: tuple[Path, RunOptions, tuple[Trial, ...]],
+    planned_store: tuple[Path, RunOptions, tuple[Trial, ...]],
 ) -> None:
-    store, options, (trial, _) = counted
+    store, options, (trial, _) = planned_store
     command = trial_command(trial, store, options)
     with subprocess.Popen([sys.executable, "-m", "harness", *command]) as referee:
         wait_for_checkpoint(store, trial)
@@ -244,9 +256,9 @@ def test_a_trial_whose_referee_is_killed_goes_on_in_another_container(
 def test_a_container_that_is_killed_ends_its_trial_and_no_other(
     engine: docker.DockerClient,
     worker_image: str,
-    counted: tuple[Path, RunOptions, tuple[Trial, ...]],
+    planned_store: tuple[Path, RunOptions, tuple[Trial, ...]],
 ) -> None:
-    store, options, trials = counted
+    store, options, trials = planned_store
 
     def kill_the_first() -> None:
         wait_for_checkpoint(store, trials[0])

@@ -63,7 +63,7 @@ def test_other_files_count_by_their_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changed",
+    "text",
     [
         SPACE.replace("# a comment", "# another"),
         SPACE.replace("b = 1\n", "").replace("a = ", "b = 0x1  # hexadecimal\na = "),
@@ -73,9 +73,9 @@ def test_other_files_count_by_their_bytes(tmp_path: Path) -> None:
         SPACE.replace("T03", " 03"),
     ],
 )
-def test_toml_counts_by_value(tmp_path: Path, changed: str) -> None:
-    assert changed != SPACE and tomllib.loads(changed) == tomllib.loads(SPACE)
-    assert digest(tmp_path, changed, "a.toml") == digest(tmp_path, SPACE, "a.toml")
+def test_toml_counts_by_value(tmp_path: Path, text: str) -> None:
+    assert text != SPACE and tomllib.loads(text) == tomllib.loads(SPACE)
+    assert digest(tmp_path, text, "a.toml") == digest(tmp_path, SPACE, "a.toml")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from harness.display.live import LiveDisplay
 from harness.display.load import display_for
 from harness.display.plain import PlainDisplay
 from harness.display.progress import Progress
-from harness.display.results import reasons, results_table
+from harness.display.results import describe_misses, reasons, results_table
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Result, Trial, TrialRecord
 from harness.record.schema import Claims, Evaluation, Metrics, SnapshotTaken, TrainingProgress
@@ -28,6 +28,7 @@ REACHED = Result(
     steps=4321,
     best_metric=0.58125,
 )
+CURSOR_UP = "\x1b[1A"
 CRASHED = Result(state="crashed", reason="boom (mine.py:3)", timed_s=0.1, steps=7)
 
 
@@ -101,8 +102,8 @@ def test_what_other_programs_took_is_said_at_the_end_and_in_the_table(trial: Tri
     display.finish(end)
     assert "60 % of its processors, so it trained more slowly" in " ".join(text_of(screen).split())
     screen.print(results_table([end]))
-    assert "reached, flagged" in text_of(screen)
-    assert reasons([end]) == (f"study 1 trial 1, flagged: {took}",)
+    assert "reached *" in text_of(screen)
+    assert reasons([end]) == (f"* study 1 trial 1, flagged: {took}",)
 
 
 def test_the_live_display_leaves_one_line_a_trial(trial: Trial) -> None:
@@ -114,6 +115,17 @@ def test_the_live_display_leaves_one_line_a_trial(trial: Trial) -> None:
     assert "(target" in text
 
 
+def test_a_second_live_line_leaves_what_was_printed_in_between(trial: Trial) -> None:
+    screen = console(is_terminal=True)
+    display = LiveDisplay(screen)
+    play(display, trial)
+    display.close()
+    screen.print("on another workload")
+    display.note("preparing data")
+    text = text_of(screen).partition("on another workload")[2].partition("preparing data")[0]
+    assert CURSOR_UP not in text
+
+
 def test_the_console_decides_the_back_end() -> None:
     assert isinstance(display_for(console()), PlainDisplay)
     assert isinstance(display_for(console(is_terminal=True)), LiveDisplay)
@@ -121,12 +133,23 @@ def test_the_console_decides_the_back_end() -> None:
 
 def test_the_table_fits_eighty_columns(trial: Trial) -> None:
     screen = console()
-    screen.print(results_table([record(trial, r) for r in (REACHED, CRASHED, None)]))
+    flagged = REACHED.model_copy(update={"contention": "other programs took 60 %"})
+    screen.print(results_table([record(trial, r) for r in (flagged, CRASHED, None)]))
     lines = text_of(screen).splitlines()
     assert max(map(len, lines)) <= 80
     for word in ("reached", "3.25", "4321", "0.5813", "crashed", "not run"):
         assert word in text_of(screen)
-    assert text_of(screen).replace("\n", "").count("learning_rate=") == 3
+    assert text_of(screen).count(f"learning_rate={trial.point['learning_rate']:.4g} ") == 3
+
+
+@pytest.mark.parametrize(("best", "is_late"), [(0.59, False), (0.61, True)])
+def test_a_target_met_after_the_end_is_said_to_be_late(
+    trial: Trial, best: float, is_late: bool
+) -> None:
+    result = Result(state="budget", reason="spent", timed_s=9.0, steps=9, best_metric=best)
+    text = describe_misses([record(trial, result)])
+    assert text.startswith(f"None of 1 trials reached accuracy 0.602; the nearest came to {best}")
+    assert text.endswith(", but only after its budget had ended.") is is_late
 
 
 def test_a_reason_is_told_once(trial: Trial) -> None:

@@ -28,11 +28,11 @@ EVENTS = 8
 """Of a trial that trains still: its start, snapshots, and the first evaluation among them."""
 
 
-def begin_another(made: SampleStore) -> None:
+def begin_another(sample: SampleStore) -> None:
     """Plan the store's trial once more as study 2, and write its first events."""
-    trial = made.trial.model_copy(update={"study": 2})
-    write_plan([trial], made.store)
-    with closing(EventLog(made.store / trial.folder / EVENTS_FILE)) as log:
+    trial = sample.trial.model_copy(update={"study": 2})
+    write_plan([trial], sample.store)
+    with closing(EventLog(sample.store / trial.folder / EVENTS_FILE)) as log:
         log.append(beginning(trial, 1))
         for event, by in Curve(trial).events[:EVENTS]:
             log.append(event, by)
@@ -71,7 +71,7 @@ def test_the_latest_values_are_drawn_between_their_extremes() -> None:
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match="no trial lies in"):
+    with pytest.raises(HarnessError, match="no trials in"):
         StoreReader(tmp_path).read()
 
 

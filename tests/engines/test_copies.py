@@ -97,7 +97,7 @@ def test_a_place_that_takes_no_files_is_named(tmp_path: Path) -> None:
         StoreCopy(tmp_path, "file:///proc/copy")
 
 
-class Locked(MemoryFileSystem):
+class LockedFileSystem(MemoryFileSystem):
     """A place that wants credentials which are not there."""
 
     protocol = "locked"
@@ -107,7 +107,7 @@ class Locked(MemoryFileSystem):
 
 
 def test_missing_credentials_are_named_before_the_first_trial(tmp_path: Path) -> None:
-    fsspec.register_implementation("locked", Locked, clobber=True)
+    fsspec.register_implementation("locked", LockedFileSystem, clobber=True)
     trials, store = plan(PlanRequest("mlp", "adamw", trials=1)).trials, tmp_path / "here"
     write_plan(trials, store)
     profile = tmp_path / "profile.toml"
@@ -123,7 +123,7 @@ def test_missing_credentials_are_named_before_the_first_trial(tmp_path: Path) ->
 
 
 def test_missing_credentials_are_named_before_the_cluster_is_asked(tmp_path: Path) -> None:
-    fsspec.register_implementation("locked", Locked, clobber=True)
+    fsspec.register_implementation("locked", LockedFileSystem, clobber=True)
     profile = tmp_path / "profile.toml"
     profile.write_text("address = '127.0.0.1:1'\ncopy_to = 'locked://bucket'\n")
     executor = RayExecutor(tmp_path / "here", RemoteDisplay(print), profile=profile)

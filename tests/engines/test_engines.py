@@ -13,7 +13,14 @@ from harness.display.endings import EndingsDisplay
 from harness.execution.base import Resources, RunOptions
 from harness.execution.load import executor
 from harness.execution.ray.executor import RayExecutor
-from harness.execution.ray.nodes import Node, Survey, check_versions, most_common, suitable
+from harness.execution.ray.nodes import (
+    Node,
+    Survey,
+    check_versions,
+    most_common,
+    one_per_machine,
+    suitable,
+)
 from harness.execution.ray.shipping import Shipment, check_shippable
 from harness.execution.remote import (
     REFEREE_GIB,
@@ -41,7 +48,7 @@ ON_GPU = Resources(cores=4, gpus=1, memory_gib=12.0, is_timed=True)
 
 @pytest.mark.parametrize("name", ["local", "pool"])
 def test_a_profile_is_refused_by_executors_of_this_machine(name: str, tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match=f"executor '{name}' has no profile"):
+    with pytest.raises(HarnessError, match=f"executor '{name}' takes no profile"):
         executor(name, tmp_path, SILENT, profile=tmp_path / "site.toml")
 
 
@@ -68,7 +75,7 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(
 
 @pytest.mark.parametrize("name", ["slurm", "ray"])
 def test_how_many_run_at_once_is_not_a_number_of_jobs(name: str, tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match="takes no number of jobs"):
+    with pytest.raises(HarnessError, match="does not accept --jobs"):
         executor(name, tmp_path, SILENT, jobs=2)
 
 
@@ -98,7 +105,7 @@ def test_a_trial_asks_for_the_cores_and_the_memory_of_all_its_devices(devices: i
 
 
 @pytest.mark.parametrize(
-    ("said", "advice"),
+    ("error", "advice"),
     [
         ("sinfo: fatal: Could not establish a configuration source", "SLURM_CONF"),
         ("slurm_load_partitions: Unable to contact slurm controller", "scontrol ping"),
@@ -108,8 +115,8 @@ def test_a_trial_asks_for_the_cores_and_the_memory_of_all_its_devices(devices: i
         ("invalid partition specified: gpus", "sinfo -s"),
     ],
 )
-def test_an_error_of_slurms_has_its_own_advice(said: str, advice: str) -> None:
-    assert advice in hint(said)
+def test_an_error_of_slurms_has_its_own_advice(error: str, advice: str) -> None:
+    assert advice in hint(error)
 
 
 def test_a_trial_that_begins_where_another_ended_is_not_shipped() -> None:
@@ -117,7 +124,7 @@ def test_a_trial_that_begins_where_another_ended_is_not_shipped() -> None:
     trunk = trial.model_copy(update={"keeps_end": True})
     check_shippable([trial, trunk])
     branch = trial.model_copy(update={"branch": Branch(trunk=trunk)})
-    with pytest.raises(HarnessError, match=r"where mlp/.* begins"):
+    with pytest.raises(HarnessError, match=r"mlp/.* starts from"):
         check_shippable([trial, branch])
 
 
@@ -135,10 +142,17 @@ def test_a_cluster_without_gpus_is_refused_with_what_it_has() -> None:
 
 
 def test_nodes_of_one_kind_run_the_trials_and_of_one_version() -> None:
-    surveys = [Survey("a", "x", "1"), Survey("b", "y", "1"), Survey("c", "y", "1")]
+    surveys = [Survey(host, host, kind, "1") for host, kind in ("ax", "by", "cy")]
     assert most_common(surveys) == "y"
     with pytest.raises(HarnessError, match="a has another version of the harness"):
         check_versions(surveys)
+
+
+def test_a_machine_runs_timed_trials_on_one_of_its_nodes() -> None:
+    nodes = [Node(name, cpus=2.0, gpus=0.0, kinds=frozenset()) for name in "abc"]
+    machines = {"a": "m", "b": "m", "c": "n"}
+    surveys = {node: Survey(node, machine, "x", "1") for node, machine in machines.items()}
+    assert [node.id for node in one_per_machine(nodes, surveys)] == ["a", "c"]
 
 
 def test_workloads_for_different_devices_are_refused_before_a_machine_is_asked(

@@ -35,7 +35,7 @@ def answer(listener: socket.socket, words: bytes) -> bytes:
 def test_another_server_is_not_taken_for_ray(listener: socket.socket, words: bytes) -> None:
     with ThreadPoolExecutor(1) as pool:
         pool.submit(answer, listener, words)
-        with pytest.raises(OSError, match="does not answer as Ray does"):
+        with pytest.raises(OSError, match="does not answer like Ray"):
             greet(address_of(listener))
 
 
@@ -43,7 +43,7 @@ def test_a_silent_server_is_not_waited_for(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(greeting, "CONNECT_S", 0.05)
-    with pytest.raises(OSError, match="does not answer as Ray does"):
+    with pytest.raises(OSError, match="does not answer like Ray"):
         greet(address_of(listener))
 
 

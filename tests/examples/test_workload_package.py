@@ -23,7 +23,7 @@ def texts(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory, data_cache: Path) -> dict[str, str]:
+def environment(tmp_path_factory: pytest.TempPathFactory, data_cache: Path) -> dict[str, str]:
     """The environment of a command where the written package is installed."""
     folder = tmp_path_factory.mktemp("package")
     new_workload("valley", folder)
@@ -51,12 +51,12 @@ def test_the_example_is_what_the_command_writes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 def test_once_installed_its_target_is_reached(
-    installed: dict[str, str], tmp_path: Path, framework: str
+    environment: dict[str, str], tmp_path: Path, framework: str
 ) -> None:
     words = ["--submission", "adamw", "--workload", "valley", "--framework", framework]
-    output = harness(installed, tmp_path, "run", *words, "--studies", "1", "--trials", "1")
+    output = harness(environment, tmp_path, "run", *words, "--studies", "1", "--trials", "1")
     assert "reached loss" in output, output
-    assert "adamw" in harness(installed, tmp_path, "score", "runs/valley")
+    assert "adamw" in harness(environment, tmp_path, "score", "runs/valley")
 
 
 def test_names_that_are_taken_or_no_modules_are_refused(tmp_path: Path) -> None:

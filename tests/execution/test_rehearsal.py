@@ -106,9 +106,9 @@ def test_a_file_of_the_size_of_a_compilers_may_be_written(tmp_path: Path, data_c
     assert len(record_paths(tmp_path / "store")) == 1
 
 
-@pytest.mark.parametrize("named", ["mine", "gd_space.inner:O"])
+@pytest.mark.parametrize("location", ["mine", "gd_space.inner:O"])
 def test_local_modules_run_from_their_copies(
-    tmp_path: Path, data_cache: Path, monkeypatch: pytest.MonkeyPatch, named: str
+    tmp_path: Path, data_cache: Path, monkeypatch: pytest.MonkeyPatch, location: str
 ) -> None:
     """One that a folder imports, and one of a package in several places."""
     inner = tmp_path / "gd_space" / "inner.py"
@@ -119,7 +119,7 @@ def test_local_modules_run_from_their_copies(
     write_submission(tmp_path / "mine", source)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
-    own_plan = plan(PlanRequest("mlp", named, trials=1, budget_scale=0.01)).trials[0]
+    own_plan = plan(PlanRequest("mlp", location, trials=1, budget_scale=0.01)).trials[0]
     options = RunOptions(threads=1, cache_dir=data_cache)
     resolved = resolve_trial(own_plan, options)
     inner.unlink()

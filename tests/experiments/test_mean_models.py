@@ -72,7 +72,11 @@ def test_every_entry_branches_off_one_trunk_in_each_order() -> None:
     [
         ("trunk_steps = 30\n", "", "'trunk_steps' is given in both forms with"),
         ('reference = "longer"', 'reference = "long"', "reference is 'long', which is no entry"),
-        ('[[entries]]\nsubmission = "adamw"', '[[entries]]\nsubmission = "sgd"', "in the state of"),
+        (
+            '[[entries]]\nsubmission = "adamw"',
+            '[[entries]]\nsubmission = "sgd"',
+            "from the state of",
+        ),
         ("horizon = 1.0", 'average = "ema"', "average is 'ema', and a branch begins with"),
     ],
 )

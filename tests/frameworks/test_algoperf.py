@@ -13,7 +13,8 @@ import pytest
 from harness.core.errors import HarnessError
 from harness.submission.algoperf import spec
 from harness.submission.files import write_copy
-from harness.submission.resolution import locate, resolve, worker_paths
+from harness.submission.planned import locate, worker_paths
+from harness.submission.resolution import resolve
 from harness.worker.state import Flattener, unflatten
 from tests.frameworks.algoperf_kit import COMMON, TEXTS, location, weights
 from tests.frameworks.kit import Kit, plain
@@ -59,6 +60,7 @@ def momentum_by_hand(kit: Kit) -> dict[str, np.ndarray]:
     return values
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_it_trains_as_its_rule_says(tmp_path: Path, generation: str) -> None:
     kit = kit_of(generation)

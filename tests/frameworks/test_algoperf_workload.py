@@ -13,7 +13,7 @@ from harness.frameworks.examples import ModelSource
 from harness.frameworks.problem import ProblemConfig
 from harness.submission.algoperf import spec
 from tests.frameworks.kit import HalfSpent, Kit, plain
-from tests.frameworks.test_buffers import Normed
+from tests.frameworks.test_buffers import NormalisedNetwork
 
 if TYPE_CHECKING:
     import jax
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 def test_running_statistics_move_only_if_they_are_to(framework: str, tmp_path: Path) -> None:
-    normed = Normed(framework)
+    network = NormalisedNetwork(framework)
     bridge = bridge_of(framework)
-    workload, container, state = bridge.begin(normed.problem, {})
+    workload, container, state = bridge.begin(network.problem, {})
     assert spec.ParameterType.BATCH_NORM_SCALE in workload.model_params_types.values()
-    batch, before = bridge.batch(normed.stream.next()), normed.buffers()
+    batch, before = bridge.batch(network.stream.next()), network.buffers()
     for moves in (False, True):
         _, state = workload.model_fn(
             container, batch, state, spec.ForwardPassMode.TRAIN, bridge.random(1)[1], moves
         )
         bridge.take_update(container, state)
-        same = [np.array_equal(before[n], value) for n, value in normed.buffers().items()]
+        same = [np.array_equal(before[n], value) for n, value in network.buffers().items()]
         assert all(same) if not moves else not any(same)
 
 

@@ -28,7 +28,7 @@ def examples() -> Examples:
     return Examples(images, random.integers(0, 3, COUNT))
 
 
-class Normed:
+class NormalisedNetwork:
     """A small network with batch normalisation in one framework."""
 
     def __init__(self, framework: str, place: Place = ALONE) -> None:
@@ -51,22 +51,22 @@ class Normed:
 
 
 @pytest.fixture(params=["torch", "jax"])
-def normed(request: pytest.FixtureRequest) -> Iterator[Normed]:
-    yield Normed(request.param)
+def network(request: pytest.FixtureRequest) -> Iterator[NormalisedNetwork]:
+    yield NormalisedNetwork(request.param)
 
 
 def farthest(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> float:
     return max(float(np.abs(one[name] - other[name]).max()) for name in one)
 
 
-def test_evaluate_leaves_them(normed: Normed) -> None:
-    before = normed.buffers()
-    normed.problem.evaluate(normed.problem.parameters, normed.stream.next())
-    assert farthest(normed.buffers(), before) == 0.0
+def test_evaluate_leaves_them(network: NormalisedNetwork) -> None:
+    before = network.buffers()
+    network.problem.evaluate(network.problem.parameters, network.stream.next())
+    assert farthest(network.buffers(), before) == 0.0
 
 
 def test_both_frameworks_move_them_alike() -> None:
-    one, other = Normed("torch"), Normed("jax")
+    one, other = NormalisedNetwork("torch"), NormalisedNetwork("jax")
     before = one.buffers()
     for _ in range(3):
         one.train_pass(one.stream.next())
@@ -75,11 +75,11 @@ def test_both_frameworks_move_them_alike() -> None:
     assert farthest(one.buffers(), other.buffers()) < 1e-5
 
 
-def test_a_training_pass_moves_them_by_the_momentum(normed: Normed) -> None:
-    batch, before = normed.stream.next(), normed.buffers()
-    normed.problem.recompute_statistics(normed.problem.parameters, [batch])
-    statistics = normed.buffers()
-    fresh = Normed(normed.framework)
+def test_a_training_pass_moves_them_by_the_momentum(network: NormalisedNetwork) -> None:
+    batch, before = network.stream.next(), network.buffers()
+    network.problem.recompute_statistics(network.problem.parameters, [batch])
+    statistics = network.buffers()
+    fresh = NormalisedNetwork(network.framework)
     fresh.train_pass(batch)
     expected = {
         name: (1 - STATISTICS_MOMENTUM) * before[name] + STATISTICS_MOMENTUM * statistics[name]
@@ -88,12 +88,12 @@ def test_a_training_pass_moves_them_by_the_momentum(normed: Normed) -> None:
     assert farthest(fresh.buffers(), expected) < 1e-5
 
 
-def test_recomputed_they_are_the_mean_over_batches(normed: Normed) -> None:
-    problem, batches = normed.problem, [normed.stream.next() for _ in range(3)]
+def test_recomputed_they_are_the_mean_over_batches(network: NormalisedNetwork) -> None:
+    problem, batches = network.problem, [network.stream.next() for _ in range(3)]
     single = []
     for batch in batches:
         problem.recompute_statistics(problem.parameters, [batch])
-        single.append(normed.buffers())
+        single.append(network.buffers())
     problem.recompute_statistics(problem.parameters, batches)
     mean = {name: np.mean([one[name] for one in single], axis=0) for name in single[0]}
-    assert farthest(normed.buffers(), mean) < 1e-5
+    assert farthest(network.buffers(), mean) < 1e-5

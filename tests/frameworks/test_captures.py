@@ -86,6 +86,7 @@ def fisher_samples(kit: Kit, batch: Batch[Array], draws: int) -> list[np.ndarray
     return estimates
 
 
+@pytest.mark.system
 def test_sampled_targets_estimate_the_fisher_matrix(kit: Kit) -> None:
     """For cross-entropy the output layer's Fisher matrix is E[diag(p) - p p^T]."""
     batch = kit.batch(200)

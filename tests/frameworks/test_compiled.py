@@ -23,7 +23,7 @@ SIZES = {"classes": 512, "width": 16, "depth": 1, "heads": 2, "mlp_width": 32}
 COUNT, TIME = 12, 8
 
 
-class Compiled:
+class CompiledTransformer:
     """A small transformer whose passes are compiled by a back end that keeps their graphs."""
 
     def __init__(
@@ -59,10 +59,10 @@ def kept_graphs(patch: pytest.MonkeyPatch) -> Iterator[list[torch.fx.GraphModule
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_compiled_loss_is_the_plain_one(monkeypatch: pytest.MonkeyPatch, precision: str) -> None:
-    plain = Compiled(precision, is_compiled=False)
+    plain = CompiledTransformer(precision, is_compiled=False)
     expected = plain.problem.batch_loss(plain.stream.next())
     with kept_graphs(monkeypatch) as graphs:
-        compiled = Compiled(precision)
+        compiled = CompiledTransformer(precision)
         loss = compiled.problem.batch_loss(compiled.stream.next())
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     assert len(graphs) == 1, "model and loss are one graph"
@@ -70,7 +70,7 @@ def test_a_compiled_loss_is_the_plain_one(monkeypatch: pytest.MonkeyPatch, preci
 
 def test_warm_up_load_and_steps_compile_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with kept_graphs(monkeypatch) as graphs:
-        small = Compiled()
+        small = CompiledTransformer()
         for _ in range(3):
             small.problem.batch_loss(small.stream.next()).backward()
         small.backend.load(small.problem, small.backend.export(small.problem.parameters))
@@ -83,7 +83,7 @@ def test_warm_up_load_and_steps_compile_once(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_hooks_fire_in_a_capture_of_a_compiled_model(monkeypatch: pytest.MonkeyPatch) -> None:
     with kept_graphs(monkeypatch):
-        small = Compiled()
+        small = CompiledTransformer()
         with small.problem.capture() as captures:
             small.problem.batch_loss(small.stream.next()).backward()
     assert set(captures) == {layer.name for layer in small.problem.layers}
@@ -93,7 +93,10 @@ def test_hooks_fire_in_a_capture_of_a_compiled_model(monkeypatch: pytest.MonkeyP
 def test_on_a_gpu_a_compiled_model_trains_as_the_plain_one_and_compiles_once() -> None:
     torch._dynamo.reset()
     torch._dynamo.utils.counters.clear()
-    plain, compiled = Compiled(is_compiled=False, device="cuda"), Compiled(device="cuda")
+    plain, compiled = (
+        CompiledTransformer(is_compiled=False, device="cuda"),
+        CompiledTransformer(device="cuda"),
+    )
     for number in range(6):  # over the end of an epoch
         losses = [each.problem.batch_loss(each.stream.next()) for each in (plain, compiled)]
         losses[1].backward()

@@ -101,15 +101,15 @@ def test_a_rehearsal_evaluates_all_that_a_trial_may_ask_for(
 ) -> None:
     subject, splits = evaluator(kit), list[str]()
 
-    def noting(name: str, method: Callable[..., object]) -> Callable[..., object]:
-        def noted(*args: object) -> object:
+    def noting_call(name: str, method: Callable[..., object]) -> Callable[..., object]:
+        def note_split(*args: object) -> object:
             splits.append(str(args[1]) if name == "metrics" else name)
             return method(*args)
 
-        return noted
+        return note_split
 
-    monkeypatch.setattr(subject, "metrics", noting("metrics", subject.metrics))
-    monkeypatch.setattr(subject, "probe", noting("probe", subject.probe))
+    monkeypatch.setattr(subject, "metrics", noting_call("metrics", subject.metrics))
+    monkeypatch.setattr(subject, "probe", noting_call("probe", subject.probe))
     subject.rehearse()
     assert splits == ["validation", "probe"]
 
@@ -143,6 +143,7 @@ def test_an_unknown_split_and_missing_parameters_are_named(kit: Kit) -> None:
         subject.metrics({}, "validation")
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 def test_low_precision_is_evaluated_in_parts_as_it_is_whole(
     framework: str, monkeypatch: pytest.MonkeyPatch
@@ -168,11 +169,11 @@ def test_a_rehearsal_evaluates_every_batch_and_changes_nothing(
     splits = list[str]()
     metrics = subject.metrics
 
-    def noted(parameters: Parameters, split: str) -> object:
+    def note_split(parameters: Parameters, split: str) -> object:
         splits.append(split)
         return metrics(parameters, split)
 
-    monkeypatch.setattr(subject, "metrics", noted)
+    monkeypatch.setattr(subject, "metrics", note_split)
     subject.rehearse()
     assert splits == ["validation"]
     assert metrics(parameters(), "validation") == expected

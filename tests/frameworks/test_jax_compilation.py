@@ -63,12 +63,14 @@ def test_attention_is_cudnns_where_one_derivative_is_enough(
 ) -> None:
     implementations = list[str | None]()
 
-    def noted(query: jax.Array, *_: object, implementation: str | None, **__: object) -> jax.Array:
+    def note_implementation(
+        query: jax.Array, *_: object, implementation: str | None, **__: object
+    ) -> jax.Array:
         implementations.append(implementation)
         return query
 
     monkeypatch.setattr(jax, "default_backend", lambda: platform)
-    monkeypatch.setattr(jax.nn, "dot_product_attention", noted)
+    monkeypatch.setattr(jax.nn, "dot_product_attention", note_implementation)
     source = ModelSource(
         "workloads.lm",
         {"classes": 512, "width": 16, "depth": 1, "heads": 2, "mlp_width": 32},

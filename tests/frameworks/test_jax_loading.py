@@ -25,6 +25,7 @@ def test_an_optax_function_trains_by_import_path(jax_kit: Kit, name: str) -> Non
     assert jax_kit.problem.counts == {"forward": 20, "backward": 20, "examples": 20 * 32}
 
 
+@pytest.mark.system
 def test_the_import_path_does_what_a_hand_written_loop_does(jax_kit: Kit) -> None:
     submission = jax_kit.train("optax:adamw", 5, learning_rate=0.01, weight_decay=0.1)
     other = Kit("jax")
@@ -131,6 +132,7 @@ def test_only_the_first_step_compiles(jax_kit: Kit) -> None:
         jax.monitoring.clear_event_listeners()
 
 
+@pytest.mark.system
 def test_optaxs_schedule_free_is_evaluated_at_its_average(jax_kit: Kit) -> None:
     submission = jax_kit.train("optax.contrib:schedule_free_sgd", 10, learning_rate=0.1)
     state = submission._state
@@ -150,5 +152,6 @@ def test_a_point_whose_reads_are_noted_may_be_traced() -> None:
     assert float(jax.jit(lambda traced: traced["rate"] + traced["momentum"])(point)) == 0.75
 
 
+@pytest.mark.system
 def test_an_estimate_of_the_hessian_gets_the_loss(jax_kit: Kit) -> None:
     jax_kit.train("optax.contrib:sophia", 20, learning_rate=0.05)

@@ -21,6 +21,7 @@ def matrix(spectrum: np.ndarray) -> np.ndarray:
     return result
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "spectrum",
     [1.0 / np.arange(1, 301), np.linspace(-5.0, 2.0, 300), np.ones(4), np.array([-3.0])],

@@ -82,9 +82,9 @@ def test_a_misspelt_name_in_a_module_is_named() -> None:
 
 
 def test_what_is_no_optimizer_is_refused() -> None:
-    with pytest.raises(HarnessError, match="is no torch optimizer class"):
+    with pytest.raises(HarnessError, match="is not a torch optimizer class"):
         Kit("torch").backend.submission("torch.nn:Linear", {})
-    with pytest.raises(HarnessError, match="is no function that makes an optax transformation"):
+    with pytest.raises(HarnessError, match="is not a function that makes an optax transformation"):
         Kit("jax").backend.submission("optax:losses", {})
 
 

@@ -26,7 +26,7 @@ GIB = 2**30
 
 def test_the_bound_is_what_is_free_but_for_a_spare(monkeypatch: pytest.MonkeyPatch) -> None:
     card = Card(monkeypatch, 64 * GIB, 80 * GIB)
-    memory.bound(torch.device("cuda:0"))
+    memory.limit_memory(torch.device("cuda:0"))
     assert card.bounds == [0.75]
 
 
@@ -48,7 +48,7 @@ def test_it_is_set_at_the_first_pin_and_then_stays(monkeypatch: pytest.MonkeyPat
 @pytest.mark.gpu
 def test_on_a_gpu_what_goes_beyond_the_bound_is_out_of_memory() -> None:
     device = torch.device("cuda:0")
-    memory.bound(device)
+    memory.limit_memory(device)
     total = torch.cuda.get_device_properties(device).total_memory
     with pytest.raises(torch.OutOfMemoryError):
         torch.empty(total - memory.SPARE_BYTES // 2, dtype=torch.uint8, device=device)

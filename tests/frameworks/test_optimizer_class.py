@@ -93,19 +93,19 @@ def test_a_class_around_another_trains_as_that_one_does(
 
 
 @pytest.mark.parametrize(
-    ("named", "why"),
+    ("hyperparameters", "why"),
     [
         ({}, "Sharp wraps another optimizer, its base_optimizer"),
-        ({"base_optimizer": "optax:sgd"}, "no record would hold the code of"),
-        ({"base_optimizer": "adamw"}, "no record would hold the code of"),
-        ({"base_optimizer": "torch.nn:Linear"}, "which is no optimizer class"),
+        ({"base_optimizer": "optax:sgd"}, "whose code no record would contain"),
+        ({"base_optimizer": "adamw"}, "whose code no record would contain"),
+        ({"base_optimizer": "torch.nn:Linear"}, "which is not an optimizer class"),
     ],
 )
 def test_a_class_around_another_says_which_it_takes(
-    torch_kit: Kit, requiring: str, named: dict[str, str], why: str
+    torch_kit: Kit, requiring: str, hyperparameters: dict[str, str], why: str
 ) -> None:
     with pytest.raises(HarnessError, match=why) as error:
-        torch_kit.submission(f"{requiring}:Sharp", learning_rate=0.1, **named)
+        torch_kit.submission(f"{requiring}:Sharp", learning_rate=0.1, **hyperparameters)
     assert "--set base_optimizer=torch.optim:SGD" in str(error.value)
 
 
@@ -120,7 +120,7 @@ SECOND_ORDER = """
 
     class Newton(torch.optim.Optimizer):
         \"\"\"Divides the gradient by the norm of H g, whose graph it needs.\"\"\"
-        {declared}
+        {declaration}
 
         def __init__(self, params, lr=1e-3):
             super().__init__(params, {{"lr": lr}})
@@ -139,11 +139,11 @@ SECOND_ORDER = """
 """
 
 
-@pytest.mark.parametrize("declared", ["is_second_order = True", ""], ids=["declared", "seen"])
+@pytest.mark.parametrize("declaration", ["is_second_order = True", ""], ids=["declared", "seen"])
 def test_an_optimizer_that_takes_derivatives_of_the_gradient_gets_its_graph(
-    torch_kit: Kit, tmp_path: Path, declared: str
+    torch_kit: Kit, tmp_path: Path, declaration: str
 ) -> None:
-    (tmp_path / "submission.py").write_text(dedent(SECOND_ORDER.format(declared=declared)))
+    (tmp_path / "submission.py").write_text(dedent(SECOND_ORDER.format(declaration=declaration)))
     submission = torch_kit.train(tmp_path, 10)
     plain = Kit("torch").train("torch.optim:SGD", 10, learning_rate=0.1)
     for mine, other in zip(

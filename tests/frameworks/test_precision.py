@@ -80,6 +80,7 @@ def test_attention_sums_products_in_full_after_a_pin(device: TorchDevice) -> Non
     assert not torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()
 
 
+@pytest.mark.system
 def test_the_older_switches_can_be_read_after_a_pin() -> None:
     read = (
         "import torch; from harness.frameworks.torch.device import TorchDevice;"

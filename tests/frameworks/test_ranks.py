@@ -17,7 +17,7 @@ from harness.frameworks.torch.stream import TorchStream
 from tests.ranks_kit import on_devices, on_ranks
 
 from .kit import EXAMPLES, SEED, Kit, examples, plain
-from .test_buffers import Normed, farthest
+from .test_buffers import NormalisedNetwork, farthest
 
 STEPS = 8
 """Of 32 examples of 200: the seventh batch lies in two epochs."""
@@ -25,7 +25,7 @@ LOCATIONS = {"torch": "torch.optim:SGD", "jax": "optax:sgd"}
 POINT = {"learning_rate": 0.1, "clip": 0.5}
 
 
-class Trained(NamedTuple):
+class TrainingResult(NamedTuple):
     """What training comes to."""
 
     losses: list[float]
@@ -33,7 +33,7 @@ class Trained(NamedTuple):
     counts: dict[str, int]
 
 
-def train(framework: str, place: Place, location: str = "") -> Trained:
+def train(framework: str, place: Place, location: str = "") -> TrainingResult:
     """A perceptron's training, on one of the ranks or on all devices."""
     kit = Kit(framework, place=place)
     point = {} if location else POINT
@@ -41,10 +41,10 @@ def train(framework: str, place: Place, location: str = "") -> Trained:
     stream = kit.stream()
     losses = [float(submission.step(stream)) for _ in range(STEPS)]
     parameters = {n: plain(v).copy() for n, v in submission.eval_parameters().items()}
-    return Trained(losses, parameters, dict(kit.problem.counts))
+    return TrainingResult(losses, parameters, dict(kit.problem.counts))
 
 
-def assert_same(one: Trained, other: Trained) -> None:
+def assert_same(one: TrainingResult, other: TrainingResult) -> None:
     np.testing.assert_allclose(one.losses, other.losses, rtol=1e-5)
     assert farthest(one.parameters, other.parameters) < 1e-5
     assert one.counts == other.counts
@@ -67,7 +67,7 @@ def test_several_devices_of_jax_train_as_one_does(world_size: int) -> None:
 
 def norms_of(framework: str, place: Place) -> dict[str, np.ndarray]:
     """Parameters and running statistics of a small network, after some steps."""
-    start = Normed(framework, place)
+    start = NormalisedNetwork(framework, place)
     submission = start.backend.submission(LOCATIONS[framework], {"learning_rate": 0.1})
     submission.setup(start.problem, {"learning_rate": 0.1})
     for _ in range(4):

@@ -186,6 +186,7 @@ def stable(cooldown: float, **changes: object) -> Point:
     return default_point("sgd", momentum=0.0, nesterov=False, weight_decay=0.0, **schedule)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("matrices", "rest"), [(1.0, 0.4), (0.4, 1.0)])
 def test_matrices_and_the_rest_have_cooldowns_of_their_own(
     kit: Kit, matrices: float, rest: float
@@ -199,6 +200,7 @@ def test_matrices_and_the_rest_have_cooldowns_of_their_own(
         np.testing.assert_allclose(value, expected, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "rules",
     [
@@ -216,6 +218,7 @@ def test_jax_agrees_with_torch_under_a_schedule(rules: dict[str, object]) -> Non
     assert_equal(ours, theirs)
 
 
+@pytest.mark.system
 def test_a_state_is_restored_bit_for_bit(kit: Kit) -> None:
     rules: dict[str, object] = {"cautious_updates": True, "lookahead_every": 4, "ema_nesterov": 0.5}
     whole = sgd(Kit(kit.framework), 12, momentum=0.9, **rules)
@@ -263,7 +266,7 @@ def test_a_value_out_of_its_range_is_refused(kit: Kit, rules: dict[str, object])
 @pytest.mark.parametrize(
     ("point", "message"),
     [
-        ({"hyperball": 0.1, "ema_nesterov": 0.5}, "on no sphere"),
+        ({"hyperball": 0.1, "ema_nesterov": 0.5}, "leaves the weights' sphere"),
         ({"rest_cooldown": 0.4}, "no cooldown"),
         ({"ema_nesterov": 0.5, "ema_nesterov_start": 0.9, "ema_nesterov_end": 0.3}, "start < end"),
     ],

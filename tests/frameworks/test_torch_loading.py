@@ -47,6 +47,11 @@ def test_what_a_class_does_not_take_is_refused_and_what_stands_around_it_is_not(
     torch_kit.train("torch.optim:Adagrad", 5, learning_rate=0.1, **around)
 
 
+def test_two_hyperparameters_for_one_argument_are_refused(torch_kit: Kit) -> None:
+    with pytest.raises(HarnessError, match="learning_rate and lr are the same argument of Adagrad"):
+        torch_kit.submission("torch.optim:Adagrad", learning_rate=0.1, lr=0.2)
+
+
 def test_lbfgs_gets_its_closure(torch_kit: Kit) -> None:
     torch_kit.train("torch.optim:LBFGS", 3, learning_rate=0.1)
     assert torch_kit.problem.counts["backward"] > 3

@@ -86,7 +86,7 @@ def train(kit: Kit, folder: Path, text: str) -> Any:
 )
 def test_state_elsewhere_is_named(torch_kit: Kit, tmp_path: Path, text: str, what: str) -> None:
     submission = train(torch_kit, tmp_path, text)
-    with pytest.raises(HarnessError, match=f"has {what}, which its state_dict does not hold"):
+    with pytest.raises(HarnessError, match=f"has {what}, which its state_dict does not contain"):
         submission.state_dict()
 
 

@@ -17,7 +17,8 @@ from harness.frameworks.torch.arrays import export_into
 from harness.frameworks.torch.device import TorchDevice
 from harness.frameworks.torch.loss import CrossEntropy
 from harness.frameworks.torch.stream import TorchStream
-from harness.submission.resolution import locate, resolve
+from harness.submission.planned import locate
+from harness.submission.resolution import resolve
 from tests.frameworks.kit import EXAMPLES, SEED, SOURCE, HalfSpent, Kit, examples, parameters
 
 WAITING = ("aten._local_scalar_dense", "aten.nonzero", "aten.equal", "aten.is_nonzero")

@@ -37,6 +37,7 @@ def evaluate_after(kit: Kit, steps: int, **point: object) -> dict[str, np.ndarra
     return {n: plain(v).copy() for n, v in submission.eval_parameters().items()}
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("every", [1, 3])
 def test_ema_agrees_with_torchs(kit: Kit, every: int) -> None:
     average = evaluate_after(kit, 21, average="ema", average_decay=0.9, average_every=every)
@@ -121,6 +122,7 @@ def test_clipping_bounds_the_global_norm(kit: Kit, clip: float, is_active: bool)
         assert norm(after, plain_step) < 1e-6
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("rule", ["sgd", "adam"])
 def test_a_parametrisations_first_step_has_its_factors(kit: Kit, rule: str) -> None:
     location = {"sgd": SGD, "adam": ADAM}[rule][kit.framework]

@@ -80,7 +80,7 @@ class Box:
         return self.inner.image
 
     @property
-    def started(self) -> PlainWorkerProcess:
+    def plain_worker(self) -> PlainWorkerProcess:
         """The worker that was started last, which a signal reaches."""
         assert isinstance(self.worker, PlainWorkerProcess)
         return self.worker
@@ -89,8 +89,8 @@ class Box:
         self.worker = self.inner.start(replace(confinement, **self.changes))
         return self.worker
 
-    def list_unenforced(self) -> tuple[str, ...]:
-        return self.inner.list_unenforced()
+    def list_unenforced_protections(self) -> tuple[str, ...]:
+        return self.inner.list_unenforced_protections()
 
 
 @dataclass(frozen=True)
@@ -148,9 +148,9 @@ class Case:
 
 
 def _few_held_out(
-    opened: Callable[[Path, float], Examples], folder: Path, limit_gib: float
+    open_examples: Callable[[Path, float], Examples], folder: Path, limit_gib: float
 ) -> Examples:
-    result = opened(folder, limit_gib)
+    result = open_examples(folder, limit_gib)
     if folder.name == "train":
         return result
     return Examples(result.inputs[:256], result.targets[:256], result.is_mapped)
@@ -242,17 +242,17 @@ class Arena:
         """Seconds of sleep that no other process asks for."""
         return f"7{os.getpid()}.25"
 
-    def _small(self, planned: Trial, settings: Settings) -> Trial:
+    def _small(self, trial: Trial, settings: Settings) -> Trial:
         runtime_s, steps = settings.get("seconds", 60.0), settings.get("steps", 8)
         scaled = {"runtime_s": runtime_s, "steps": steps, "scale": 0.5}
-        target = planned.target
+        target = trial.target
         assert isinstance(target, Target)
         limits = {k: settings[k] for k in ("memory_gib", "warmup_s") if k in settings}
-        return planned.model_copy(
+        return trial.model_copy(
             update={
-                "budget": planned.budget.model_copy(update=scaled),
+                "budget": trial.budget.model_copy(update=scaled),
                 "target": _target(target, settings),
-                "limits": planned.limits.model_copy(update=limits),
+                "limits": trial.limits.model_copy(update=limits),
                 "grid": settings.get("grid", GRID),
                 "probes": False,
                 "trial": settings.get("trial", 1),

@@ -77,7 +77,7 @@ def weights_of_the_public_round(arena: Arena) -> None:
     """Ship weights that are trained on the public round's instance, and run another round."""
     _, data = arena.instance(PUBLIC_ROUND_SEED)
     (place := arena.folder / "submission").mkdir()
-    np.savez(place / replay_weights.SHIPPED, **replay_weights.shipped(_train(data / "train")))
+    np.savez(place / replay_weights.SHIPPED, **replay_weights.pack_weights(_train(data / "train")))
     arena.round_seed = "a secret"
 
 

@@ -51,11 +51,11 @@ class Mortal(Ear):
 
     def __init__(self) -> None:
         super().__init__()
-        self.left = 3
+        self.remaining = 3
 
     def event(self, event: ToldEvent) -> None:
-        self.left -= event.kind == "snapshot"
-        if self.left == 0:
+        self.remaining -= event.kind == "snapshot"
+        if self.remaining == 0:
             raise KeyboardInterrupt
 
 
@@ -80,9 +80,9 @@ def checkpoint_is_unpickled(arena: Arena) -> bool:
     """A successor that unpickles what its predecessor has left runs the code."""
 
     def unpickling(*what: Any) -> Checkpoint | None:
-        if (left := read_checkpoint(*what)) is not None:
-            pickle.loads(base64.b64decode(left.state))
-        return left
+        if (checkpoint := read_checkpoint(*what)) is not None:
+            pickle.loads(base64.b64decode(checkpoint.state))
+        return checkpoint
 
     trial = left_with_a_checkpoint(arena, "checkpoint_code")
     arena.patch.setattr(resumption, "read_checkpoint", unpickling)
@@ -93,11 +93,11 @@ def checkpoint_is_unpickled(arena: Arena) -> bool:
 def memory_is_shared(arena: Arena) -> None:
     """Let the referee look into the worker's memory, in the place of a copy."""
 
-    def mapped(tensors: object, shapes: Mapping[str, tuple[int, ...]]) -> Parameters:
+    def map_parameters(tensors: object, shapes: Mapping[str, tuple[int, ...]]) -> Parameters:
         shared = np.memmap(arena.elsewhere / "memory", np.float32, "r")
         return {n: shared[: math.prod(s)].reshape(s) for n, s in shapes.items()}
 
-    arena.patch.setattr(snapshots, "checked_parameters", mapped)
+    arena.patch.setattr(snapshots, "checked_parameters", map_parameters)
 
 
 def unchecked_snapshots(arena: Arena) -> None:
@@ -124,7 +124,7 @@ def any_size(arena: Arena) -> None:
     """Let a peer announce what it likes."""
     init = Wire.__init__
 
-    def replaced(
+    def init_unlimited(
         self: Wire[Message],
         connection: socket.socket,
         incoming: TypeAdapter[Message],
@@ -132,7 +132,7 @@ def any_size(arena: Arena) -> None:
     ) -> None:
         init(self, connection, incoming, 2**60)
 
-    arena.patch.setattr(Wire, "__init__", replaced)
+    arena.patch.setattr(Wire, "__init__", init_unlimited)
 
 
 def falls_for_any_size(arena: Arena) -> bool:

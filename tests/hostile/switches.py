@@ -102,11 +102,11 @@ def tell_the_seed(arena: Arena) -> None:
 def weights_known_before(arena: Arena) -> None:
     """Start from the weights of the warm-up, which anyone knows."""
 
-    def known(specs: Iterable[ParameterSpec], _: object) -> dict[str, np.ndarray]:
+    def fixed_parameters(specs: Iterable[ParameterSpec], _: object) -> dict[str, np.ndarray]:
         random = np.random.default_rng(0)
         return {s.name: (0.05 * random.standard_normal(s.shape)).astype(np.float32) for s in specs}
 
-    arena.patch.setattr(resolved, "initial_parameters", known)
+    arena.patch.setattr(resolved, "initial_parameters", fixed_parameters)
 
 
 def kill_by_terminating(arena: Arena) -> None:
@@ -213,17 +213,17 @@ def names_are_text(arena: Arena) -> None:
 def falls_end_nothing(arena: Arena) -> None:
     """Let whatever brings the referee down leave its trial open."""
 
-    def raised(error: Exception) -> str:
+    def raise_error(error: Exception) -> str:
         raise error
 
-    arena.patch.setattr(referee, "describe_error", raised)
+    arena.patch.setattr(referee, "describe_error", raise_error)
 
 
 def only_the_parent_is_asked(arena: Arena) -> None:
-    def asked(worker: PlainWorkerProcess, timeout_s: float) -> str:
+    def ask_fork_server(worker: PlainWorkerProcess, timeout_s: float) -> str:
         return str(worker._fork_server.status(worker.pid, timeout_s))
 
-    arena.patch.setattr(PlainWorkerProcess, "exit_reason", asked)
+    arena.patch.setattr(PlainWorkerProcess, "exit_reason", ask_fork_server)
 
 
 def clean_up_by_following(arena: Arena) -> None:

@@ -61,7 +61,7 @@ def test_a_worker_that_has_left_its_group_is_killed_by_its_number(
     if not is_killed_by_number:
         switches.kill_by_group(arena)
     arena.run("leave_group")
-    pid = arena.last.started.pid
+    pid = arena.last.plain_worker.pid
     assert lives_on(pid) != is_killed_by_number
     if not is_killed_by_number:
         os.kill(pid, signal.SIGKILL)
@@ -72,7 +72,7 @@ def test_a_worker_that_is_not_killed_lives_on(arena: Arena) -> None:
     timing.impatient(arena)
     switches.kill_by_terminating(arena)
     arena.run("ignore_signals", **TIMED)
-    pid = arena.last.started.pid
+    pid = arena.last.plain_worker.pid
     os.kill(pid, signal.SIGTERM)
     os.kill(pid, 0)
     os.killpg(pid, signal.SIGKILL)
@@ -186,7 +186,7 @@ def test_a_frozen_control_group_is_woken_by_nobodys_end(arena: Arena) -> None:
     arena.without("seccomp")
     timing.slow_after("snapshot", 0.6)(arena)
     outcome = arena.run("wake_by_exit")
-    if arena.last.started.control is None:
+    if arena.last.plain_worker.control is None:
         pytest.skip("no control group of version 2 can be made here")
     assert outcome.result.state in ("budget", "invalid")
     assert not signs.computed_while_frozen(outcome)

@@ -51,13 +51,13 @@ def _load_off_the_clock(self: referee.Referee) -> None:
 def clock_stops_at_snapshot(arena: Arena) -> None:
     expect = conversation.Conversation.expect
 
-    def replaced(self: Any, kind: Any, *rest: Any) -> Any:
+    def expect_and_stop(self: Any, kind: Any, *rest: Any) -> Any:
         result = expect(self, kind, *rest)
         if kind is Snapshot:
             self._clock.stop()
         return result
 
-    arena.patch.setattr(conversation.Conversation, "expect", replaced)
+    arena.patch.setattr(conversation.Conversation, "expect", expect_and_stop)
 
 
 def never_freeze(arena: Arena) -> None:
@@ -102,12 +102,12 @@ def impatient_at_setup(arena: Arena) -> None:
 def patient_with_each_part(arena: Arena) -> None:
     """Give the snapshot, and then the word that the worker stopped, a patience of its own."""
 
-    def replaced(
+    def expect_patiently(
         self: conversation.Conversation, kind: type[conversation.M], task: str, most_bytes: int = 0
     ) -> tuple[conversation.M, Tensors]:
         return self.expect(kind, conversation.GRACE_S, task)
 
-    arena.patch.setattr(conversation.Conversation, "expect_in_time", replaced)
+    arena.patch.setattr(conversation.Conversation, "expect_in_time", expect_patiently)
 
 
 def hits_at_any_time(arena: Arena) -> None:
@@ -193,24 +193,24 @@ def clock_stops_when_asked(arena: Arena) -> None:
     """Stop the clock when a snapshot is asked for, and not when it is there."""
     send = conversation.Conversation.send
 
-    def replaced(
+    def send_and_stop(
         self: conversation.Conversation, message: ToWorkerMessage, tensors: Tensors | None = None
     ) -> None:
         send(self, message, tensors)
         if isinstance(message, Stop):
             self._clock.stop()
 
-    arena.patch.setattr(conversation.Conversation, "send", replaced)
+    arena.patch.setattr(conversation.Conversation, "send", send_and_stop)
 
 
 def claimed_seconds_are_free(arena: Arena) -> None:
     """Take what a worker says it has spent on snapshots off the clock."""
     expect = conversation.Conversation.expect
 
-    def replaced(self: Any, kind: Any, *rest: Any) -> Any:
+    def expect_and_discount(self: Any, kind: Any, *rest: Any) -> Any:
         result = expect(self, kind, *rest)
         if kind is Stopped:
             self._clock.charge("claimed", -result[0].snapshots_s)
         return result
 
-    arena.patch.setattr(conversation.Conversation, "expect", replaced)
+    arena.patch.setattr(conversation.Conversation, "expect", expect_and_discount)

@@ -40,7 +40,7 @@ def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
-        ({"init": 18}, "does not answer: nvmlInit_v2 gave 18"),
+        ({"init": 18}, "does not answer: nvmlInit_v2 returned 18"),
         ({"gpus": 0}, "there are 0 GPUs"),
         ({"cuda": 12040}, "driver 580.65.06 runs CUDA up to 12.4; the installed torch is built"),
         ({"mode": 3}, "is exclusive"),
@@ -56,7 +56,7 @@ def test_what_the_driver_says(driver: SetDriver, answers: dict[str, int], words:
 
 
 def test_a_wheel_for_processors_alone(driver: SetDriver) -> None:
-    assert "the installed jax is for processors alone" in refusal(framework="jax", wheel_cuda=None)
+    assert "the installed jax is CPU-only" in refusal(framework="jax", wheel_cuda=None)
 
 
 def test_a_number_too_high(driver: SetDriver) -> None:

@@ -64,7 +64,7 @@ def test_wheels_for_processors_alone_are_refused(
     monkeypatch.setattr(torch.version, "cuda", None)
     monkeypatch.setattr(backends, "PLUGINS", {})
     driver(gpus=1)
-    with pytest.raises(HarnessError, match=f"the installed {framework} is for processors alone"):
+    with pytest.raises(HarnessError, match=f"the installed {framework} is CPU-only"):
         ready_device("cuda:0", framework, [STANDARD], print)
 
 

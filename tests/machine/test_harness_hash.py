@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import harness
 from harness.machine.hardware import entered_files
 
@@ -25,6 +27,7 @@ print(*filter(None, files), sep="\\n")
 """
 
 
+@pytest.mark.system
 def test_every_module_that_a_trial_loads_counts() -> None:
     code = [sys.executable, "-c", LOADS]
     lines = subprocess.run(code, capture_output=True, text=True, check=True).stdout.splitlines()

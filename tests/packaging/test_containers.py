@@ -35,14 +35,25 @@ def test_the_dockerfile_copies_its_context() -> None:
     assert copied >= OF_INSTALLATION
 
 
+@pytest.mark.parametrize("base", [CPU_BASE, CUDA_BASE])
+def test_the_bases_are_pinned_and_the_dockerfile_names_them(base: str) -> None:
+    assert re.fullmatch(r"[\w./]+:[\w.-]+@sha256:[0-9a-f]{64}", base)
+    assert re.search(rf"BASE={re.escape(base)}$", (ROOT / RECIPE).read_text(), flags=re.MULTILINE)
+
+
+def without_tag(base: str) -> str:
+    """A pinned image as Apptainer reads it, which takes a tag or a digest, not both."""
+    return re.sub(":[^:@]*@", "@", base)
+
+
 def test_the_definition_copies_the_same_files_on_the_same_bases() -> None:
     text = DEFINITION.read_text()
     result = sections(text)
     files = dict(line.split() for line in result["files"].splitlines() if line.strip())
     assert files == {name: f"/src/{name}" for name in OF_INSTALLATION}
     arguments = dict(line.strip().split("=", 1) for line in result["arguments"].split())
-    assert arguments["BASE"] == CPU_BASE
-    assert f"BASE={CUDA_BASE}" in text
+    assert arguments["BASE"] == without_tag(CPU_BASE)
+    assert f"BASE={without_tag(CUDA_BASE)}" in text
     assert set(re.findall(r"{{ (\w+) }}", text)) == set(arguments)
 
 

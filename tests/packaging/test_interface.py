@@ -36,6 +36,7 @@ def test_a_name_that_is_not_there_is_refused_as_python_does() -> None:
         _ = harness.nothing
 
 
+@pytest.mark.system
 def test_importing_it_loads_no_framework() -> None:
     code = "import harness, sys; harness.run; print({'torch', 'jax'} & set(sys.modules))"
     process = subprocess.run(

@@ -49,7 +49,7 @@ def test_trunk_order_and_what_is_kept_are_part_of_the_identity() -> None:
         ({"branch": Branch(trunk=trial())}, "keeps_end = false"),
         ({"variant": "other"}, "variant of a branch is 'other', and its trunk's is 'base'"),
         ({"instance_seed": "0" * 32}, "instance_seed of a branch is '0000"),
-        ({"branch": Branch(trunk=trial("sgd", keeps_end=True))}, "in the state of 'sgd'"),
+        ({"branch": Branch(trunk=trial("sgd", keeps_end=True))}, "from the state of 'sgd'"),
         ({"point": {"average": "ema"}}, "average is 'ema', and a branch begins with"),
     ],
 )

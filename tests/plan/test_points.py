@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,6 +69,7 @@ def test_prose_does_not_move_the_points() -> None:
     assert draw_points(renamed, "0" * 32, 4) == draw_points(SPACE, "0" * 32, 4)
 
 
+@pytest.mark.system
 def test_points_are_the_same_in_every_process() -> None:
     code = (
         "import sys, json; from harness.plan.points import draw_points; "

@@ -51,7 +51,7 @@ def test_a_seed_that_does_not_fit_its_commitment_is_refused(tmp_path: Path) -> N
     _, secret = draw_round("r", tmp_path)
     seed = seed_of(f"@{secret}")
     secret.write_text(secret.read_text().replace(seed, "0" * 64))
-    with pytest.raises(HarnessError, match="does not fit the commitment"):
+    with pytest.raises(HarnessError, match="does not match the commitment"):
         read_round(secret)
 
 
@@ -59,5 +59,5 @@ def test_another_rounds_public_file_voids_the_reveal(tmp_path: Path) -> None:
     _, secret = draw_round("r", tmp_path)
     other, _ = draw_round("r", tmp_path / "other")
     other.replace(tmp_path / "r.round.json")
-    with pytest.raises(HarnessError, match="commits to another seed"):
+    with pytest.raises(HarnessError, match="commits to a different seed"):
         reveal_round(secret)

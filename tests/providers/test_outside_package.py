@@ -15,7 +15,7 @@ import pytest
 OUTSIDE = Path(__file__).parents[1] / "workloads" / "outside"
 
 
-class Installed:
+class InstalledPackage:
     """The command line where the package is installed."""
 
     def __init__(self, folder: Path, cache: Path) -> None:
@@ -35,21 +35,21 @@ class Installed:
 
 
 @pytest.fixture
-def harness(tmp_path: Path, data_cache: Path) -> Installed:
-    return Installed(tmp_path, data_cache)
+def harness(tmp_path: Path, data_cache: Path) -> InstalledPackage:
+    return InstalledPackage(tmp_path, data_cache)
 
 
 RUN = ("run", "--workload", "bowl", "--submission", "descent", "--out", "runs")
 
 
-def test_its_names_are_listed(harness: Installed) -> None:
+def test_its_names_are_listed(harness: InstalledPackage) -> None:
     assert "bowl" in harness("list", "workloads")
     assert "tiny" in harness("list", "suites")
     assert "descent" in harness("list", "submissions")
 
 
 def test_its_workload_suite_submission_executor_and_sink_run(
-    harness: Installed, tmp_path: Path
+    harness: InstalledPackage, tmp_path: Path
 ) -> None:
     output = harness(*RUN, "--suite", "tiny", "--executor", "announced")
     assert "announced: runs" in output
@@ -60,7 +60,7 @@ def test_its_workload_suite_submission_executor_and_sink_run(
 
 
 def test_its_trackers_are_sent_what_has_ended_and_stop_nothing(
-    harness: Installed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    harness: InstalledPackage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
     output = harness(*RUN, "--suite", "tiny", "--sink", "refuse", "--sink", "note")
@@ -70,16 +70,16 @@ def test_its_trackers_are_sent_what_has_ended_and_stop_nothing(
     assert "unknown tracker 'nothing'" in harness(*RUN, "--suite", "tiny", "--sink", "nothing")
 
 
-def test_its_framework_trains(harness: Installed, tmp_path: Path) -> None:
+def test_its_framework_trains(harness: InstalledPackage, tmp_path: Path) -> None:
     output = harness(*RUN, "--suite", "tiny", "--framework", "eager")
     assert list(tmp_path.glob("runs/bowl/descent-eager/study_1/trial_1-*")), output
     assert "reached" in output
 
 
-def test_a_suite_may_be_a_file(harness: Installed, tmp_path: Path) -> None:
+def test_a_suite_may_be_a_file(harness: InstalledPackage, tmp_path: Path) -> None:
     text = (OUTSIDE / "tiny_problems" / "suite.toml").read_text()
     (tmp_path / "mine.toml").write_text(text.replace('["line_fit", "bowl"]', '["bowl"]'))
-    assert "'tiny', which another suite has" in harness(*RUN, "--suite", "mine.toml")
+    assert "'tiny', which another suite already uses" in harness(*RUN, "--suite", "mine.toml")
     (tmp_path / "mine.toml").write_text(text)
     assert "reached" in harness(*RUN, "--suite", "mine.toml")
     assert "cannot read" in harness(*RUN, "--suite", "missing.toml")

@@ -18,7 +18,7 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(WORKLOADS_ROOT / "mlp", tmp_path / "mlp"))
 
 
-def changed(folder: Path, old: str, new: str, suite: str) -> bool:
+def changes_identity(folder: Path, old: str, new: str, suite: str) -> bool:
     """Whether the workload is another one in a suite after a change of its declaration."""
     before = Workload("mlp", "workloads.mlp", folder).content_hash(suite)
     file = folder / "workload.toml"
@@ -30,12 +30,14 @@ def changed(folder: Path, old: str, new: str, suite: str) -> bool:
 
 
 def test_a_target_belongs_to_its_suite_alone(folder: Path) -> None:
-    assert not changed(folder, "value = 0.52\n", "value = 0.53\n", "quick")
-    assert changed(folder, "value = 0.53\n", "value = 0.54\n", "standard")
+    assert not changes_identity(folder, "value = 0.52\n", "value = 0.53\n", "quick")
+    assert changes_identity(folder, "value = 0.53\n", "value = 0.54\n", "standard")
 
 
 def test_a_comment_belongs_to_none(folder: Path) -> None:
-    assert not changed(folder, "[suites.quick]\n", "[suites.quick]\n# A comment.\n", "quick")
+    assert not changes_identity(
+        folder, "[suites.quick]\n", "[suites.quick]\n# A comment.\n", "quick"
+    )
 
 
 def test_a_module_belongs_to_every_suite(folder: Path) -> None:

@@ -58,12 +58,12 @@ class Site:
     def __init__(self, cluster: Cluster, folder: Path, cache: Path) -> None:
         self.cluster, self.store = cluster, folder / "store"
         self.options = RunOptions(cache_dir=cache, threads=1, checkpoint_s=0.0)
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self.profile = folder / "profile.toml"
         self.profile.write_text(f"address = '{cluster.address}'\n")
 
     def executor(self) -> RayExecutor:
-        return RayExecutor(self.store, RemoteDisplay(self.said.append), profile=self.profile)
+        return RayExecutor(self.store, RemoteDisplay(self.messages.append), profile=self.profile)
 
     def trials(self, count: int, steps: int, devices: int = 1) -> tuple[Trial, ...]:
         """Planned trials that are counted in steps and never reach their target."""

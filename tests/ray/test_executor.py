@@ -8,6 +8,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -17,8 +18,10 @@ from harness.execution.ray.engine import Engine
 from harness.execution.ray.profile import RayProfile
 from harness.plan.trial import Trial, TrialRecord
 from harness.record.tables import results_frame
+from harness.sandboxes.docker.engine import IMAGE_VARIABLE
 from harness.verification.store import verify_store
 from scoring.flags import trial_flags
+from tests.containers_kit import built_image
 from tests.kit import assert_quick_study
 
 from .conftest import NODES, Site
@@ -44,36 +47,45 @@ def test_a_lost_nodes_trial_runs_again_and_is_marked(site: Site) -> None:
     trials = site.trials(2, steps=1000)
     with ThreadPoolExecutor() as pool:
         running = pool.submit(ran, site, trials)
-        while f"{NODES} nodes for" not in " ".join(site.said):
+        while f"{NODES} nodes for" not in " ".join(site.messages):
             time.sleep(0.1)
         time.sleep(SECOND_S)
         site.cluster.remove_node(sorted(site.cluster.worker_nodes, key=id)[0], allow_graceful=False)
         records = running.result(timeout=900)
     assert all(record.result and record.result.steps == 1000 for record in records)
-    assert any("lost a node" in line for line in site.said)
+    assert any("lost a node" in line for line in site.messages)
     frame = results_frame(site.store)
     assert sorted(frame["attempt"]) == [1, 2]
     assert [mark for mark in trial_flags(frame) if mark.startswith("repeated: 1 of 2")]
     assert not verify_store(site.store).findings
 
 
-def span() -> tuple[float, float]:
-    """When this ran; for a second."""
-    start = time.time()
-    time.sleep(SECOND_S)
-    return start, time.time()
+def has_company(folder: Path, wait_s: float) -> bool:
+    """Whether another task with this folder runs at the same time, or begins to meanwhile."""
+    own, have_met = folder / f"{time.time_ns()}-{os.getpid()}", folder / "have_met"
+    own.touch()
+    end_s = time.monotonic() + wait_s
+    while not have_met.exists() and time.monotonic() < end_s:
+        if len(list(folder.iterdir())) > 1:
+            have_met.touch()
+        time.sleep(0.02)
+    own.unlink()
+    return have_met.exists()
 
 
-@pytest.mark.parametrize(("is_timed", "at_once"), [(True, 1), (False, 2)])
-def test_on_the_clock_a_trial_has_its_node_alone(site: Site, is_timed: bool, at_once: int) -> None:
+@pytest.mark.parametrize(("is_timed", "at_once", "wait_s"), [(True, 1, 3.0), (False, 2, 300.0)])
+def test_on_the_clock_a_trial_has_its_node_alone(
+    site: Site, tmp_path: Path, is_timed: bool, at_once: int, wait_s: float
+) -> None:
+    (folder := tmp_path / "running").mkdir()
     need = Resources(cores=1, gpus=0, memory_gib=1.0, is_timed=is_timed)
     engine = Engine(RayProfile(address=site.cluster.address))
     node = engine.nodes(need)[0]
     assert node.slots(need) == at_once
     # Ray itself keeps a second one away, were it placed there all the same
-    tasks = [engine.start(node, node.task_resources(need), span) for _ in range(2)]
-    (_, end), (start, _) = sorted(engine.outcome(task) for task in tasks)
-    assert (start >= end) == is_timed
+    resources = node.task_resources(need)
+    tasks = [engine.start(node, resources, has_company, folder, wait_s) for _ in range(2)]
+    assert [engine.outcome(task) for task in tasks] == [not is_timed] * 2
     engine.close()
 
 
@@ -90,6 +102,7 @@ def test_the_quick_mlp_study_is_planned_on_a_node_and_runs_there(site: Site) -> 
     )
     assert_quick_study(process)
     assert "the machines:" in process.stderr
+    assert "ray: 1 nodes for 3 trials" in process.stderr, "both nodes are on this machine"
 
 
 def test_nodes_with_other_hardware_than_planned_for_are_refused(site: Site) -> None:
@@ -110,6 +123,20 @@ def test_a_trial_on_several_devices_gets_the_cpus_of_all(site: Site) -> None:
     assert record.result.steps == 50
     with pytest.raises(HarnessError, match=r"no node .* 4 CPUs .*: .*2 CPUs and 0 GPUs"):
         ran(site, site.trials(1, steps=50, devices=4))
+
+
+@pytest.fixture
+def image(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The workers' image, in the environment from which nodes are started."""
+    monkeypatch.setenv(IMAGE_VARIABLE, built_image())
+
+
+def test_a_trial_trains_in_a_container_on_a_node(image: None, site: Site) -> None:
+    site.options = replace(site.options, sandbox="docker")
+    (record,) = ran(site, site.trials(1, steps=50))
+    assert record.result is not None
+    assert (record.result.state, record.result.steps) == ("budget", 50)
+    assert set(results_frame(site.store)["sandbox"]) == {"docker"}
 
 
 def test_a_cluster_that_does_not_answer_is_named(site: Site) -> None:

@@ -168,12 +168,14 @@ class Curve:
         take(HeldSnapshot(grid, 100 * grid, time_at(self.trial, grid), 12800 * grid, {}))
         self.points = grid
 
-    def _evaluate(self, held: HeldSnapshot, *, until: Certainty) -> Measurement:
-        event = evaluation(self.trial, held.grid)
-        if self.part is not None and held.grid == PART_AT and until == "likely":
+    def _evaluate(self, held_snapshot: HeldSnapshot, *, until: Certainty) -> Measurement:
+        event = evaluation(self.trial, held_snapshot.grid)
+        if self.part is not None and held_snapshot.grid == PART_AT and until == "likely":
             event = event.model_copy(update={"part": self.part})
         self.events.append((event, "referee"))
-        return Measurement(value_at(self.trial, held.grid), until if event.part else "whole")
+        return Measurement(
+            value_at(self.trial, held_snapshot.grid), until if event.part else "whole"
+        )
 
 
 def snapshot(trial: Trial, grid: int, *, is_look: bool) -> SnapshotTaken:

@@ -58,12 +58,12 @@ def test_a_reason_that_looks_like_an_identity_is_none(ledger: Ledger, tmp_path: 
 def test_an_entry_that_was_changed_is_refused(ledger: Ledger, tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"attempt":2', b'"attempt":9'))
-    with pytest.raises(BrokenChainError, match="does not fit its hash"):
+    with pytest.raises(BrokenChainError, match="does not match its hash"):
         Ledger(tmp_path).attempts(IDS[1])
 
 
-@pytest.mark.parametrize("torn", [b"", b'{"at":'])
-def test_the_last_whole_line_is_found_behind_long_ones(tmp_path: Path, torn: bytes) -> None:
+@pytest.mark.parametrize("fragment", [b"", b'{"at":'])
+def test_the_last_whole_line_is_found_behind_long_ones(tmp_path: Path, fragment: bytes) -> None:
     path = tmp_path / "log.jsonl"
     with closing(EventLog(path)) as log:
         for length in (10, 20_000):
@@ -73,7 +73,7 @@ def test_the_last_whole_line_is_found_behind_long_ones(tmp_path: Path, torn: byt
                 )
             )
     size = path.stat().st_size
-    path.write_bytes(path.read_bytes() + torn)
+    path.write_bytes(path.read_bytes() + fragment)
     assert last_line(path) == (chain_of(path.read_bytes(), path)[-1], size)
 
 

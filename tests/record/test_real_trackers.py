@@ -17,12 +17,12 @@ from tests.record.conftest import SampleStore
 METRIC = "validation/accuracy"
 
 
-def send(made: SampleStore, tracker: str) -> None:
+def send(sample: SampleStore, tracker: str) -> None:
     """Send the store's trial as a run does, in a process of its own."""
     if find_spec(tracker) is None:
         pytest.skip(f"{tracker} is not installed")
     output: list[str] = []
-    Outbox(made.store, [tracker], output.append, timeout_s=240.0).send([made.trial])
+    Outbox(sample.store, [tracker], output.append, timeout_s=240.0).send([sample.trial])
     assert output == []
 
 

@@ -45,5 +45,5 @@ def test_what_was_planned_again_and_has_begun_is_missed(sample: SampleStore) -> 
 
 
 def test_a_reason_is_required(tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match="for a reason"):
+    with pytest.raises(HarnessError, match="needs a reason"):
         withdraw_plan(tmp_path, " ")

@@ -86,7 +86,7 @@ class Lives:
         self.begin(trial, store)
         assert self.end() == 0
 
-    def killed(self, trial: Trial, store: Path, events: int, who: str = "referee") -> None:
+    def run_and_kill(self, trial: Trial, store: Path, events: int, who: str = "referee") -> None:
         """A life that ends, or whose worker does, when the log has so many more events."""
         log = store / trial.folder / "events.jsonl"
         before = len(log.read_bytes().splitlines()) if log.exists() else 0

@@ -18,7 +18,7 @@ def test_a_killed_branch_ends_as_if_nothing_had_happened(
     for name in ("whole", "killed"):
         torch_lives.whole(trunk, tmp_path / name)
     torch_lives.whole(branch, tmp_path / "whole")
-    torch_lives.killed(branch, tmp_path / "killed", 40)
+    torch_lives.run_and_kill(branch, tmp_path / "killed", 40)
     torch_lives.whole(branch, tmp_path / "killed")
     assert curve(branch, tmp_path / "killed") == curve(branch, tmp_path / "whole")
     for name in ("whole", "killed"):

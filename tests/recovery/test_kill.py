@@ -28,7 +28,7 @@ def check_lives(lives: Lives, store: Path, kills: int, seed: int, **changes: Any
     lives.whole(trial, store / "whole")
     for _ in range(kills):
         if not has_ended(trial, store / "killed"):
-            lives.killed(trial, store / "killed", instants.randrange(1, EVENTS // 2))
+            lives.run_and_kill(trial, store / "killed", instants.randrange(1, EVENTS // 2))
     lives.whole(trial, store / "killed")
     assert curve(trial, store / "killed") == curve(trial, store / "whole")
     for name in ("whole", "killed"):
@@ -58,7 +58,7 @@ def test_a_killed_workers_trial_has_crashed_and_is_not_run_again(
     torch_lives: Lives, tmp_path: Path, who: str
 ) -> None:
     trial = torch_lives.trial()
-    torch_lives.killed(trial, tmp_path, 12, who)
+    torch_lives.run_and_kill(trial, tmp_path, 12, who)
     torch_lives.whole(trial, tmp_path)
     record = read_record(tmp_path / trial.folder / "trial.json")
     # with both dead at once the referee may not have seen its worker's end: it then goes on
@@ -71,7 +71,7 @@ def test_a_worker_killed_before_it_has_resumed_ends_the_trial_at_the_checkpoint(
     torch_lives: Lives, tmp_path: Path
 ) -> None:
     trial = torch_lives.trial()
-    torch_lives.killed(trial, tmp_path, 40)
+    torch_lives.run_and_kill(trial, tmp_path, 40)
     assert torch_lives.killed_after(trial, tmp_path, 0.0, "worker", is_worker_there=True)
     record = read_record(tmp_path / trial.folder / "trial.json")
     assert record.result is not None
@@ -97,7 +97,7 @@ class UndisturbedRun:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(torch_lives: Lives, tmp_path_factory: pytest.TempPathFactory) -> UndisturbedRun:
+def undisturbed_run(torch_lives: Lives, tmp_path_factory: pytest.TempPathFactory) -> UndisturbedRun:
     store, trial = tmp_path_factory.mktemp("undisturbed") / "store", torch_lives.trial()
     start_s = time.monotonic()
     torch_lives.wait_for_worker(torch_lives.begin(trial, store))
@@ -127,31 +127,31 @@ def kill_once(
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(math.ceil(INSTANTS / PART)))
 def test_at_any_instant_whoever_is_killed(
-    torch_lives: Lives, tmp_path: Path, undisturbed: UndisturbedRun, part: int
+    torch_lives: Lives, tmp_path: Path, undisturbed_run: UndisturbedRun, part: int
 ) -> None:
     random, trial, number = Random(f"{SEED} {part}"), torch_lives.trial(), 0
-    killed: dict[int, list[str]] = {0: []}
+    victims_by_run: dict[int, list[str]] = {0: []}
     for _ in range(min(PART, INSTANTS - PART * part)):
         store = tmp_path / str(number)
-        if victim := kill_once(torch_lives, trial, store, random, undisturbed):
-            killed[number].append(victim)
+        if victim := kill_once(torch_lives, trial, store, random, undisturbed_run):
+            victims_by_run[number].append(victim)
         if has_ended(trial, store):
             number += 1
-            killed[number] = []
-    for number, victims in killed.items():
-        state = came_out_right(torch_lives, tmp_path / str(number), victims, undisturbed.curve)
+            victims_by_run[number] = []
+    for number, victims in victims_by_run.items():
+        state = came_out_right(torch_lives, tmp_path / str(number), victims, undisturbed_run.curve)
         print(f"part {part}: {', '.join(victims) or 'nobody'}: {state}")
 
 
 def test_killed_again_and_again_before_there_is_a_worker(
-    torch_lives: Lives, tmp_path: Path, undisturbed: UndisturbedRun
+    torch_lives: Lives, tmp_path: Path, undisturbed_run: UndisturbedRun
 ) -> None:
     trial, store, victims = torch_lives.trial(), tmp_path / "store", []
     for part in range(4):
-        seconds = undisturbed.before_s * (part / 4) ** 2
+        seconds = undisturbed_run.before_s * (part / 4) ** 2
         torch_lives.killed_after(trial, store, seconds, "referee", is_worker_there=False)
         victims.append(f"referee {seconds:.3f} s")
-    assert came_out_right(torch_lives, store, victims, undisturbed.curve) == "budget"
+    assert came_out_right(torch_lives, store, victims, undisturbed_run.curve) == "budget"
 
 
 def came_out_right(lives: Lives, store: Path, victims: list[str], whole: list[Point]) -> str:

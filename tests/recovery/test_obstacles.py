@@ -26,7 +26,7 @@ from workloads.spec import Grid
 from .test_writes import files_of
 
 
-class Run:
+class ShortTrial:
     """One short trial with a checkpoint, in a store of its own."""
 
     def __init__(self, store: Path, cache: Path) -> None:
@@ -50,8 +50,8 @@ class Run:
 
 
 @pytest.fixture
-def run(tmp_path: Path, data_cache: Path) -> Run:
-    return Run(tmp_path / "store", data_cache)
+def short_trial(tmp_path: Path, data_cache: Path) -> ShortTrial:
+    return ShortTrial(tmp_path / "store", data_cache)
 
 
 class RoomySlot(Slot):
@@ -71,10 +71,10 @@ def roomy_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("roomy_memory")
 @pytest.mark.parametrize("size", [0, 20, 300, 900, 1800, 2500, 3500, 5000, 20_000])
-def test_a_disk_that_is_full_at_any_write(run: Run, size: int) -> None:
+def test_a_disk_that_is_full_at_any_write(short_trial: ShortTrial, size: int) -> None:
     with files_of(size), pytest.raises(HarnessError, match=r"cannot write.*\n.*space"):
-        run()
-    assert run.is_whole()
+        short_trial()
+    assert short_trial.is_whole()
 
 
 OBSTACLES = (
@@ -83,11 +83,11 @@ OBSTACLES = (
 
 
 @pytest.mark.parametrize("name", [*OBSTACLES, LEDGER_FILE])
-def test_what_stands_in_the_way_of_any_file_is_named(run: Run, name: str) -> None:
-    path = (run.store if name == LEDGER_FILE else run.folder) / name
+def test_what_stands_in_the_way_of_any_file_is_named(short_trial: ShortTrial, name: str) -> None:
+    path = (short_trial.store if name == LEDGER_FILE else short_trial.folder) / name
     path.parent.mkdir(parents=True)
     path.touch() if name == "tensorboard" else path.mkdir()
     with pytest.raises(HarnessError, match=r"cannot (write|read) "):
-        run()
+        short_trial()
     path.unlink() if name == "tensorboard" else shutil.rmtree(path)
-    assert run.is_whole()
+    assert short_trial.is_whole()

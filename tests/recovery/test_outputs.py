@@ -23,7 +23,7 @@ ALLOW = ["missing-studies"]
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Write]:
+def writers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Write]:
     """What writes a file, by the file's name."""
     store, logs = tmp_path_factory.mktemp("store"), tmp_path_factory.mktemp("logs")
     SampleStore(store)
@@ -47,7 +47,7 @@ NAMES = ["score.json", "score.csv", "report.html", "times.csv"]
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("size", [0, 50])
 def test_a_full_disk_leaves_what_was_written_before(
-    written: dict[str, Write],
+    writers: dict[str, Write],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     name: str,
@@ -57,20 +57,20 @@ def test_a_full_disk_leaves_what_was_written_before(
     path = tmp_path / name
     path.write_text("before")
     with files_of(size), pytest.raises(HarnessError, match=f"cannot write .*{name}"):
-        written[name](path)
+        writers[name](path)
     assert path.read_text() == "before"
     assert names(tmp_path) == [name]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_place_that_cannot_be_written_is_a_message(
-    written: dict[str, Write], tmp_path: Path, name: str
+    writers: dict[str, Write], tmp_path: Path, name: str
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(HarnessError, match=f"cannot write .*{name}"):
-        written[name](tmp_path / "file" / name)
+        writers[name](tmp_path / "file" / name)
     with pytest.raises(HarnessError, match="cannot write /proc"):
-        written[name](Path("/proc") / name)
+        writers[name](Path("/proc") / name)
 
 
 @pytest.mark.parametrize("size", [0, 100, 200])

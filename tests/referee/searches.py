@@ -50,12 +50,12 @@ def observe(
     """A search over a metric's values at each grid point, and what it has evaluated."""
     points = []
 
-    def noted(snapshot: HeldSnapshot, *, until: Certainty) -> Measurement:
+    def note_and_evaluate(snapshot: HeldSnapshot, *, until: Certainty) -> Measurement:
         points.append(snapshot.grid)
         return evaluate(snapshot, until=until)
 
     grid = grid or Grid(even=len(values), look_from=1.0, kept=kept)
-    search = TargetSearch(grid, target, noted, limit_s)
+    search = TargetSearch(grid, target, note_and_evaluate, limit_s)
     for point, value in enumerate(values, start=1):
         if search.is_look_due(point):
             search.look(snapshot_at(point, value), whole=point == len(values))

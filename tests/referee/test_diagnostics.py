@@ -22,7 +22,7 @@ SPECS = {
 }
 
 
-class Probed:
+class FixedProbe:
     """An evaluator whose probe is written down here."""
 
     def probe(self, _: object) -> dict[str, float]:
@@ -36,7 +36,7 @@ class Probed:
 
 
 def measure(*names: Diagnostic, w: np.ndarray) -> dict[str, float]:
-    functions = wanted_diagnostics(names, cast(Evaluator, Probed()), START, SPECS)
+    functions = wanted_diagnostics(names, cast(Evaluator, FixedProbe()), START, SPECS)
     whole = together(functions)
     assert whole is not None
     return whole({**START, "w": w.astype(np.float32)})
@@ -67,7 +67,7 @@ def test_training_is_the_probe_under_names_of_its_own() -> None:
 
 
 def test_nothing_is_measured_unless_it_is_asked_for() -> None:
-    assert together(wanted_diagnostics((), cast(Evaluator, Probed()), START, SPECS)) is None
+    assert together(wanted_diagnostics((), cast(Evaluator, FixedProbe()), START, SPECS)) is None
 
 
 def test_a_trial_that_asks_for_nothing_has_the_identity_it_had_before() -> None:

@@ -92,7 +92,7 @@ def test_two_that_do_not_belong_on_one_board_are_refused_after_the_first_study(
 ) -> None:
     mine, other = (pair_of(tmp_path / part, "mine", "theirs") for part in ("one", "two"))
     pair, ran = Pair(mine.mine, _in_another_round(other.theirs)), list[str]()
-    with pytest.raises(HarnessError, match=r"mixed-rounds(.|\n)*run both alike"):
+    with pytest.raises(HarnessError, match=r"mixed-rounds(.|\n)*run both with the same settings"):
         list(run_until_settled(pair, tmp_path / "s", runner(tmp_path / "s", noisy(1.8), ran)))
     assert ran == ["mine 1", "theirs 1"]
 
@@ -113,7 +113,7 @@ def test_one_name_for_both_is_refused(tmp_path: Path) -> None:
 
 
 def test_one_study_settles_nothing() -> None:
-    with pytest.raises(HarnessError, match="one study says nothing of the noise"):
+    with pytest.raises(HarnessError, match="one study says nothing about the noise"):
         most_studies(1)
 
 

@@ -17,7 +17,7 @@ from harness.runs.with_reference import with_reference
 from tests.kit import write_submission
 
 
-class Run:
+class ReferenceRun:
     """A submission on `mlp`, with the reference in between, in a store of its own."""
 
     def __init__(self, folder: Path) -> None:
@@ -45,8 +45,8 @@ def names(trials: Sequence[Trial]) -> str:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return Run(tmp_path)
+def reference_run(tmp_path: Path) -> ReferenceRun:
+    return ReferenceRun(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -59,13 +59,13 @@ def run(tmp_path: Path) -> Run:
     ],
 )
 def test_each_study_lies_between_two_trials_of_the_reference(
-    run: Run, counts: dict[str, int], order: str
+    reference_run: ReferenceRun, counts: dict[str, int], order: str
 ) -> None:
-    assert names(run.missing(**counts)) == order
+    assert names(reference_run.missing(**counts)) == order
 
 
 @pytest.mark.parametrize(
-    ("done", "rest"),
+    ("num_done", "rest"),
     [
         (1, "A1.2 M1.1 M1.2 M1.3 A1.3"),
         (2, "A1.2 M1.2 M1.3 A1.3"),
@@ -75,22 +75,22 @@ def test_each_study_lies_between_two_trials_of_the_reference(
     ],
 )
 def test_an_interrupted_run_goes_on_with_the_reference_first(
-    run: Run, done: int, rest: str
+    reference_run: ReferenceRun, num_done: int, rest: str
 ) -> None:
-    write_ends(run.store, run.missing()[:done])
-    assert names(run.missing()) == rest
+    write_ends(reference_run.store, reference_run.missing()[:num_done])
+    assert names(reference_run.missing()) == rest
 
 
-def test_what_ended_without_the_reference_is_refused(run: Run) -> None:
-    own = [trial for trial in run.missing() if trial.submission.name == "mine"]
-    write_ends(run.store, own[:2])
+def test_what_ended_without_the_reference_is_refused(reference_run: ReferenceRun) -> None:
+    own = [trial for trial in reference_run.missing() if trial.submission.name == "mine"]
+    write_ends(reference_run.store, own[:2])
     with pytest.raises(
         HarnessError, match=r"(?s)2 of 2 trials of mine on mlp ended in .*--out DIR"
     ):
-        run.missing()
+        reference_run.missing()
 
 
 def test_the_reference_itself_is_refused(tmp_path: Path) -> None:
     request = PlanRequest("mlp", "adamw")
-    with pytest.raises(HarnessError, match="runs adamw beside a submission"):
+    with pytest.raises(HarnessError, match="runs adamw next to a submission"):
         with_reference(plan(request), request, tmp_path)

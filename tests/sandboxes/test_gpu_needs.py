@@ -58,15 +58,15 @@ needs_all = pytest.mark.skipif(
 )
 
 
-def confined(
-    scratch: Path, *, gpu: bool, taken: list[str] = ACTIVE, acts: str = "", gib: int = 4
+def try_confined(
+    scratch: Path, *, gpu: bool, layers: list[str] = ACTIVE, acts: str = "", gib: int = 4
 ) -> list[str]:
     """What a worker under some layers finds done or refused, in the order of `acts`."""
     view = scratch / "view"
     view.mkdir(parents=True)
     os.chmod(scratch.parent, 0o755)  # noqa: PTH101
     order = {
-        "scratch": str(scratch), "view": str(view), "layers": taken, "gpu": gpu, "cores": [],
+        "scratch": str(scratch), "view": str(view), "layers": layers, "gpu": gpu, "cores": [],
         "memory_gib": gib, "file_mib": 64, "scratch_mib": 512, "processes": None, "hidden": [],
         "readable": [],
     }  # fmt: skip
@@ -80,13 +80,13 @@ def confined(
 
 @needs_all
 def test_a_worker_on_a_gpu_may_start_the_driver_and_compile(tmp_path: Path) -> None:
-    result = confined(tmp_path / "scratch", gpu=True)
+    result = try_confined(tmp_path / "scratch", gpu=True)
     assert result == ["done"] * 5 + ["refused"] * 4
 
 
 @needs_all
 def test_a_worker_on_a_processor_may_not(tmp_path: Path) -> None:
-    result = confined(tmp_path / "scratch", gpu=False)
+    result = try_confined(tmp_path / "scratch", gpu=False)
     assert result[:3] == ["refused"] * 3
     assert result[5:] == ["refused"] * 4
 
@@ -104,16 +104,16 @@ def test_a_worker_on_many_cores_may_have_the_threads_that_compilers_start(
 def test_without_shared_memory_of_its_own_one_process_compiles(tmp_path: Path) -> None:
     threads = "lambda: {'1': 'one'}[os.environ['TORCHINDUCTOR_COMPILE_THREADS']]"
     without = [name for name in ACTIVE if name != "mounts"]
-    assert confined(tmp_path / "scratch", gpu=True, taken=without, acts=threads) == ["done"]
+    assert try_confined(tmp_path / "scratch", gpu=True, layers=without, acts=threads) == ["done"]
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("removed", [None, *ACTIVE])
-def test_on_a_gpu_the_driver_starts_under_every_layer(tmp_path: Path, removed: str | None) -> None:
+@pytest.mark.parametrize("layer", [None, *ACTIVE])
+def test_on_a_gpu_the_driver_starts_under_every_layer(tmp_path: Path, layer: str | None) -> None:
     """Layer by layer, so that a failure names the one that keeps CUDA from starting."""
-    wanted = [name for name in ACTIVE if name in ("mounts", removed)] if removed else ACTIVE
+    wanted = [name for name in ACTIVE if name in ("mounts", layer)] if layer else ACTIVE
     one = "lambda: __import__('torch').zeros(1, device='cuda')"
-    result = confined(tmp_path / "scratch", gpu=True, taken=wanted, acts=one, gib=16)
+    result = try_confined(tmp_path / "scratch", gpu=True, layers=wanted, acts=one, gib=16)
     assert result == ["done"]
 
 
@@ -123,4 +123,4 @@ def test_on_a_gpu_torch_compiles_under_all_layers(tmp_path: Path) -> None:
         "lambda: (torch := __import__('torch')).compile(lambda x: (x.sin() @ x).cos())"
         "(torch.ones(8, 8, device='cuda')).cpu()"
     )
-    assert confined(tmp_path / "scratch", gpu=True, acts=compiled, gib=16) == ["done"]
+    assert try_confined(tmp_path / "scratch", gpu=True, acts=compiled, gib=16) == ["done"]

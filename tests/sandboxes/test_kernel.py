@@ -28,19 +28,19 @@ def test_every_layer_is_tried_and_says_why_it_is_missing() -> None:
 
 def test_with_every_layer_nothing_is_unenforced(monkeypatch: pytest.MonkeyPatch) -> None:
     offer(monkeypatch, *LAYERS)
-    assert sandbox("kernel").list_unenforced() == ()
+    assert sandbox("kernel").list_unenforced_protections() == ()
 
 
 def test_with_no_layer_nothing_is_enforced(monkeypatch: pytest.MonkeyPatch) -> None:
     offer(monkeypatch)
-    assert KernelSandbox().list_unenforced() == tuple(ENFORCED_BY)
+    assert KernelSandbox().list_unenforced_protections() == tuple(ENFORCED_BY)
 
 
 def test_what_one_layer_lacks_another_may_still_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     offer(monkeypatch, *(name for name in LAYERS if name != "network"))
-    assert "network access" not in KernelSandbox().list_unenforced()
+    assert "network access" not in KernelSandbox().list_unenforced_protections()
     offer(monkeypatch, *(name for name in LAYERS if name != "landlock"))
-    assert KernelSandbox().list_unenforced() == ("reading files outside the trial",)
+    assert KernelSandbox().list_unenforced_protections() == ("reading files outside the trial",)
 
 
 def test_an_ordinary_user_gets_the_layers_that_need_no_rights() -> None:

@@ -44,9 +44,9 @@ def test_a_number_of_trials_that_is_not_the_rulesets_is_flagged() -> None:
     assert flag.startswith("incomplete: 2 of 2 studies have another number of trials (24)")
 
 
-@pytest.mark.parametrize("changed", [{}, {"identity": "e" * 64, "round": "e" * 64}])
-def test_a_trial_that_is_there_twice_is_refused(changed: dict[str, str]) -> None:
-    again = frame({("muon", "mlp"): [10.0]}, record="/copy", **changed)
+@pytest.mark.parametrize("changes", [{}, {"identity": "e" * 64, "round": "e" * 64}])
+def test_a_trial_that_is_there_twice_is_refused(changes: dict[str, str]) -> None:
+    again = frame({("muon", "mlp"): [10.0]}, record="/copy", **changes)
     results = pd.concat([frame({("muon", "mlp"): [11.0]}), again])
     with pytest.raises(HarnessError, match=r"duplicate-trials.*trial 1 of study 1 of muon .*/copy"):
         score_results(results, allowed_rules=["mixed-rounds"])

@@ -6,8 +6,10 @@ import numpy as np
 
 from harness.core.console import PlainConsole
 from scoring.evaluate import score_results
-from scoring.report.console import print_misses
+from scoring.frame import prepare
+from scoring.report.console import print_board, print_misses
 from scoring.report.misses import no_hits_text
+from scoring.report.tables import workload_table
 
 from .made_frames import frame
 
@@ -36,3 +38,14 @@ def test_no_zero_score_is_printed() -> None:
     text = console.export_text()
     assert "0.0000" not in text
     assert r"\n" not in text
+
+
+def test_a_scoreboard_fits_into_80_columns() -> None:
+    times = {("lion_sgd", "landscape"): [np.inf], ("a_method_of_long_name", "landscape"): [7123.0]}
+    results, console = prepare(frame(times)), PlainConsole(record=True, width=80)
+    board = score_results(results)
+    print_board(board, workload_table(board, results), console=console)
+    text = console.export_text()
+    (row,) = [line for line in text.splitlines() if "missed" in line]
+    assert "lion_sgd" in row and "2.00 + 1.50" in row
+    assert "…" not in text

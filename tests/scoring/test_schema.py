@@ -68,7 +68,7 @@ def test_a_frame_needs_no_other_column() -> None:
 def test_a_column_with_values_of_another_type_is_refused_by_name(
     name: str, values: list[Any]
 ) -> None:
-    with pytest.raises(HarnessError, match=f"the results do not fit: {name} is no "):
+    with pytest.raises(HarnessError, match=f"the results are invalid: {name} is "):
         prepare(trials().assign(**{name: values}))
 
 

@@ -263,6 +263,6 @@ def test_a_reference_that_is_on_no_board_is_refused_by_name(tmp_path: Path) -> N
 
 def test_a_folder_that_is_no_site_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(HarnessError, match="no folder of a site"):
+    with pytest.raises(HarnessError, match="not the folder of a site"):
         site(tmp_path, material(results(["adamw"], workloads=1)))
     assert (tmp_path / "mine.txt").read_text() == "mine"

@@ -173,7 +173,7 @@ def test_a_board_of_a_thousand_is_light_and_answers_at_once(
     weight = page_weight(board)
     assert weight <= 2_000_000
     with reading(browser, board) as reader:
-        times = measured(reader)
+        times = measure(reader)
     text = ", ".join(f"{name} {value:.0f} ms" for name, value in times.items())
     print(f"{weight:,} bytes; first paint, and {SLOWED} times slowed: {text}")
     assert times["paint"] < 500
@@ -188,7 +188,7 @@ def page_weight(board: Path) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def measured(reader: Reader) -> dict[str, float]:
+def measure(reader: Reader) -> dict[str, float]:
     """Milliseconds to the first paint, and with a slowed processor until a sort or filter shows."""
     reader.open("index.html")
     reader.page.wait_for_load_state("load")

@@ -26,7 +26,7 @@ GRID = Grid(even=50, look_from=1.0, kept=5)
 
 
 @pytest.fixture(scope="session")
-def started() -> Iterator[Cluster]:
+def slurm_cluster() -> Iterator[Cluster]:
     """The cluster; its arrays have three tasks at most."""
     if missing := missing_commands():
         pytest.skip(f"no {missing[0]} here: apt install slurm-wlm munge, then make test-slurm")
@@ -45,10 +45,10 @@ def started() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def cluster(started: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+def cluster(slurm_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
     """The cluster, as the one that this process's commands speak to."""
-    monkeypatch.setenv("SLURM_CONF", str(started.conf))
-    return started
+    monkeypatch.setenv("SLURM_CONF", str(slurm_cluster.conf))
+    return slurm_cluster
 
 
 class Site:
@@ -57,7 +57,7 @@ class Site:
     def __init__(self, cluster: Cluster, folder: Path, cache: Path) -> None:
         self.cluster, self.store, self.calls = cluster, folder / "store", folder / "scontrol-calls"
         self.options = RunOptions(cache_dir=cache, threads=1, checkpoint_s=0.0)
-        self.said: list[str] = []
+        self.messages: list[str] = []
         (bin_folder := folder / "bin").mkdir()
         (bin_folder / "scontrol").write_text(f"#!/bin/sh\necho $* >>{self.calls}\nexit 127\n")
         (bin_folder / "scontrol").chmod(0o755)
@@ -72,7 +72,7 @@ class Site:
         self.profile.write_text("\n".join([*kept_lines, *lines]))
 
     def executor(self) -> SlurmExecutor:
-        return SlurmExecutor(self.store, RemoteDisplay(self.said.append), profile=self.profile)
+        return SlurmExecutor(self.store, RemoteDisplay(self.messages.append), profile=self.profile)
 
     def trials(self, count: int, steps: int, devices: int = 1) -> tuple[Trial, ...]:
         """Planned trials that are counted in steps and never reach their target."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.execution.slurm.queue import length
+from tests.kit import assert_quick_study
 
 from .conftest import LIMITS, Site
 
@@ -32,11 +32,7 @@ def command(site: Site, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_quick_mlp_study_is_planned_on_a_node_and_runs_there(site: Site) -> None:
     process = command(site, "--json")
-    assert process.returncode == 0, process.stdout + process.stderr
-    states = [record["result"]["state"] for record in json.loads(process.stdout)]
-    assert len(states) == 3
-    assert set(states) <= {"reached", "budget"}
-    assert "reached" in states, "the whole budget, and a point that trains"
+    assert_quick_study(process)
     assert "the machines:" in process.stderr
     assert len(site.arrays()) == 1
     assert not site.calls.exists()

@@ -24,8 +24,11 @@ from harness.record.log import read_events
 from harness.record.plan import write_plan
 from harness.record.schema import Begin, Resumed
 from harness.record.schema.ledger import AttemptBegun
+from harness.record.tables import results_frame
 from harness.referee.checkpoint import CHECKPOINT_FILE
+from harness.sandboxes.docker.engine import IMAGE_VARIABLE
 from harness.verification.store import verify_store
+from tests.containers_kit import built_image
 from tests.recovery.conftest import curve
 
 from .conftest import Site
@@ -188,8 +191,19 @@ def test_a_trial_on_several_devices_gets_the_cores_of_all(site: Site) -> None:
     (record,) = ran(site, site.trials(1, steps=50, devices=2))
     assert record.result is not None
     assert record.result.steps == 50
-    job = next(line.split()[-1] for line in site.said if "queued as job" in line)
+    job = next(line.split()[-1] for line in site.messages if "queued as job" in line)
     assert "NumCPUs=2 " in site.cluster.ask("scontrol", "show", "job", job)
+
+
+def test_a_trial_trains_in_a_container_on_a_node(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(IMAGE_VARIABLE, built_image())
+    site.options = replace(site.options, sandbox="docker")
+    (record,) = ran(site, site.trials(1, steps=50))
+    assert record.result is not None
+    assert (record.result.state, record.result.steps) == ("budget", 50)
+    assert set(results_frame(site.store)["sandbox"]) == {"docker"}
 
 
 def test_no_more_are_queued_at_once_than_the_profile_says(site: Site) -> None:

@@ -7,6 +7,7 @@ import pytest
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.plan.plan import PlanRequest, plan
 from harness.submission.adjustment import adjust, setting_of
+from harness.submission.options import SYNONYMS
 from harness.submission.resolution import resolve
 from harness.submission.space import read_space
 
@@ -77,6 +78,22 @@ def test_a_name_that_the_space_lacks_is_refused_but_a_class_may_take_it() -> Non
         adjust(resolve("adamw"), None, {"learning_rte": 0.5})
     submission = adjust(resolve("torch.optim:SGD"), None, {"nesterov": True})
     assert submission.space.default["nesterov"] is True
+
+
+@pytest.mark.parametrize(
+    ("submission", "name", "meant"),
+    [("adamw", name, own) for own, names in SYNONYMS.items() for name in names]
+    + [("torch.optim:AdamW", "lr", "learning_rate"), ("torch.optim:AdamW", "wd", "weight_decay")],
+)
+def test_a_synonym_of_a_hyperparameter_suggests_it(submission: str, name: str, meant: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"'{name}'; did you mean '{meant}'"):
+        adjust(resolve(submission), None, {name: 0.5})
+
+
+def test_a_class_may_have_an_argument_that_is_a_synonym_elsewhere() -> None:
+    assert (
+        adjust(resolve("torch.optim:RMSprop"), None, {"alpha": 0.9}).space.default["alpha"] == 0.9
+    )
 
 
 def test_a_space_given_by_a_file_is_searched(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.redraw import mismatches
 from harness.submission.files import CONTENT_LIMIT_BYTES
-from harness.submission.resolution import locate, resolve, worker_paths
+from harness.submission.planned import locate, worker_paths
+from harness.submission.resolution import resolve
 
 SPACE = {"learning_rate": {"min": 1e-3, "max": 1e-2, "scaling": "log"}}
 

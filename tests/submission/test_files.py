@@ -10,7 +10,8 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.submission.files import CONTENT_LIMIT_BYTES, read_folder, write_copy
-from harness.submission.resolution import locate, resolve
+from harness.submission.planned import locate
+from harness.submission.resolution import resolve
 from tests.kit import write_submission
 
 

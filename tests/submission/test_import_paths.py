@@ -104,13 +104,15 @@ def test_versions_are_those_of_the_package_and_of_what_it_needs(site: Path) -> N
 
 @pytest.mark.parametrize("text", ["torch.optim:", ":Adam", "torch-optim:Adam", "a:b:c"])
 def test_a_malformed_import_path_is_refused(text: str) -> None:
-    with pytest.raises(HarnessError, match="no import path"):
+    with pytest.raises(HarnessError, match="not an import path"):
         resolve(text)
 
 
 @pytest.mark.parametrize("text", ["no_such_module.inner:Thing", "torch.no_such_module:Thing"])
 def test_an_import_path_of_a_missing_module_is_refused(text: str) -> None:
-    with pytest.raises(HarnessError, match=r"no module '[a-z.]*no_such_module' is installed"):
+    with pytest.raises(
+        HarnessError, match=r"module '[a-z.]*no_such_module', which is neither installed"
+    ):
         resolve(text)
 
 
@@ -128,19 +130,19 @@ def test_an_import_path_is_resolved_without_importing_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"),
+    ("text", "suggestion"),
     [
         ("torch.optim.AdamW", "torch.optim:AdamW"),
         ("pytest.Class", "pytest:Class"),
         ("torch.optim.adamw.AdamW", "torch.optim.adamw:AdamW"),
     ],
 )
-def test_a_dot_in_place_of_the_colon_is_seen(text: str, meant: str) -> None:
-    with pytest.raises(HarnessError, match=f"did you mean '{meant}'"):
+def test_a_dot_in_place_of_the_colon_is_seen(text: str, suggestion: str) -> None:
+    with pytest.raises(HarnessError, match=f"did you mean '{suggestion}'"):
         resolve(text)
 
 
-@pytest.mark.parametrize("text", ["no_such_module.Class", "mine.py", "torch.", "torch"])
+@pytest.mark.parametrize("text", ["no_such_module.Class", "torch.", "torch"])
 def test_any_other_name_is_no_import_path(text: str) -> None:
     with pytest.raises(UnknownNameError, match="unknown submission"):
         resolve(text)
@@ -198,7 +200,7 @@ def test_the_editable_install_that_an_installed_package_needs_counts(
     assert resolve("gd_above:O").ref != before.ref
 
 
-def put(site: Path, name: str, files: dict[str, str]) -> None:
+def install_bare(site: Path, name: str, files: dict[str, str]) -> None:
     """Install a package that declares no needs."""
     info = site / f"{name}-0.1.dist-info"
     info.mkdir()
@@ -209,15 +211,15 @@ def put(site: Path, name: str, files: dict[str, str]) -> None:
         (site / name / file).write_text(text)
 
 
-@pytest.mark.parametrize("imported", ["import os, gd_case", "from gd_case import x", "gd_below"])
+@pytest.mark.parametrize("statement", ["import os, gd_case", "from gd_case import x", "gd_below"])
 def test_local_code_counts_that_an_installed_package_imports_without_saying_so(
-    site: Path, monkeypatch: pytest.MonkeyPatch, imported: str
+    site: Path, monkeypatch: pytest.MonkeyPatch, statement: str
 ) -> None:
     module = install(site, site / "src", is_editable=True)
     monkeypatch.syspath_prepend(site / "src")
-    put(site, "gd_below", {"__init__.py": "import gd_case"})
-    inner = f"import {imported}" if imported == "gd_below" else f"if True:\n    {imported}"
-    put(site, "gd_above", {"__init__.py": "from .inner import O", "inner.py": inner})
+    install_bare(site, "gd_below", {"__init__.py": "import gd_case"})
+    inner = f"import {statement}" if statement == "gd_below" else f"if True:\n    {statement}"
+    install_bare(site, "gd_above", {"__init__.py": "from .inner import O", "inner.py": inner})
     before = resolve("gd_above:O")
     assert set(before.contents) == {"gd_case/__init__.py"}
     module.write_text("x = 2\n")
@@ -231,7 +233,7 @@ def test_a_file_that_an_installed_package_does_not_load_brings_nothing(
 ) -> None:
     install(site, site / "src", is_editable=True)
     monkeypatch.syspath_prepend(site / "src")
-    put(site, "gd_above", {"__init__.py": "O = 1", "tests/test_o.py": "import gd_case"})
+    install_bare(site, "gd_above", {"__init__.py": "O = 1", "tests/test_o.py": "import gd_case"})
     assert resolve("gd_above:O").contents == {}
 
 

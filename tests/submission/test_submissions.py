@@ -9,7 +9,8 @@ import pytest
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.providers.table import SUBMISSIONS_ROOT
 from harness.submission.files import CONTENT_LIMIT_BYTES
-from harness.submission.resolution import locate, resolve, shared_contents
+from harness.submission.planned import locate
+from harness.submission.resolution import resolve, shared_contents
 from tests.kit import SPACE, space, write_submission
 
 

@@ -31,18 +31,18 @@ def class_of(framework: str, name: str) -> Any:
     return importlib.import_module(f"submissions.{name}.{FILES[framework]}").Submission
 
 
-def trained(kit: Kit, submission: Any, point: Point, steps: int = STEPS) -> list[Values]:
+def train(kit: Kit, submission: Any, point: Point, steps: int = STEPS) -> list[Values]:
     """What is to be evaluated before the first step and after each; targets are the likeliest."""
     kit.problem.loss = Likeliest(kit.problem.loss)
     submission.setup(kit.problem, point)
-    stream, seen = kit.stream(), [evaluated(kit, submission)]
+    stream, seen = kit.stream(), [copy_parameters(kit, submission)]
     for _ in range(steps):
         submission.step(stream)
-        seen.append(evaluated(kit, submission))
+        seen.append(copy_parameters(kit, submission))
     return seen
 
 
-def evaluated(kit: Kit, submission: Any) -> Values:
+def copy_parameters(kit: Kit, submission: Any) -> Values:
     """A copy of the parameters to be evaluated."""
     has_own = hasattr(submission, "eval_parameters")
     values = submission.eval_parameters() if has_own else kit.problem.parameters
@@ -52,8 +52,8 @@ def evaluated(kit: Kit, submission: Any) -> Values:
 def ways(name: str, changes: Point) -> tuple[list[Values], list[Values]]:
     """What JAX evaluates step by step, and what PyTorch does."""
     point = default_point(name, **changes)
-    in_jax = trained(Kit("jax"), class_of("jax", name)(), point)
-    return in_jax, trained(Kit("torch"), class_of("torch", name)(), point)
+    in_jax = train(Kit("jax"), class_of("jax", name)(), point)
+    return in_jax, train(Kit("torch"), class_of("torch", name)(), point)
 
 
 def furthest(left: Values, right: Values) -> float:

@@ -165,6 +165,7 @@ def test_lamb_agrees_with_the_paper(measure: Measure) -> None:
     assert measure(largest_error(ours, lamb_of_the_paper(point))) < 1e-12
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("name", RELATIVES)
 def test_jax_agrees_with_torch(name: str, measure: Measure) -> None:
     changes = {"slow_warmup": 10} if name == "ademamix" else {}

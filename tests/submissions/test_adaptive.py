@@ -137,7 +137,7 @@ def test_swats_is_adam_before_the_switch_and_sgd_after_it() -> None:
 def test_swats_switches_at_a_fraction_of_the_budget_to_a_given_rate() -> None:
     problem, spent = torch_problem(), [0.0]
     ours = Swats(problem.parameters.values(), lr=0.01, switch_at=0.5, sgd_lr=0.2,
-                 switch_tolerance=np.inf, spent=lambda: spent[0])  # fmt: skip
+                 switch_tolerance=np.inf, budget_fraction=lambda: spent[0])  # fmt: skip
     torch_steps(ours, problem)
     assert ours.param_groups[0]["sgd_rate"] == 0.0
     spent[0] = 0.5

@@ -58,6 +58,7 @@ def test_torch_agrees_with_the_authors(mu: float, measure: Measure) -> None:
     assert measure(largest_error(ours, of_the_authors(mu))) < 1e-12
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("mu", nightly_but([0.9], [0.0, 0.9]))
 def test_jax_agrees_with_torch_under_a_schedule(mu: float, measure: Measure) -> None:
     point = {"learning_rate": XI, "beta": BETA, "momentum": mu}

@@ -25,7 +25,7 @@ LATE, FIRST_STEPS = "square_2", 4
 Values = dict[str, torch.Tensor]
 
 
-class Run:
+class OptimizerRun:
     """An optimizer at its default point on parameters near zero, where bfloat16 is fine enough."""
 
     def __init__(self, name: str, dtype: torch.dtype = torch.float32) -> None:
@@ -36,12 +36,12 @@ class Run:
         module = importlib.import_module(f"submissions.{name}.submission")
         self.optimizer: torch.optim.Optimizer = module.build(problem, default_point(name))[0]
         self.parameters: Values = problem.parameters
-        self.start = self.copied()
+        self.start = self.copy_parameters()
 
-    def copied(self) -> Values:
+    def copy_parameters(self) -> Values:
         return {n: value.detach().clone() for n, value in self.parameters.items()}
 
-    def steps(self, steps: range, without: str = "") -> Run:
+    def steps(self, steps: range, without: str = "") -> OptimizerRun:
         for step in steps:
             for n, gradient in gradients(step).items():
                 value = self.parameters[n]
@@ -57,8 +57,8 @@ class Run:
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n not in LOST_IN_BFLOAT16])
 def test_in_bfloat16_it_goes_where_it_goes_in_float32(name: str) -> None:
-    actual = Run(name, torch.bfloat16).steps(range(20)).way()
-    expected = Run(name).steps(range(20)).way()
+    actual = OptimizerRun(name, torch.bfloat16).steps(range(20)).way()
+    expected = OptimizerRun(name).steps(range(20)).way()
     cosine = float(torch.cosine_similarity(actual, expected, dim=0))
     assert cosine > ANY_BASIS.get(name, 0.95)
     assert 0.9 < float(actual.norm() / expected.norm()) < 1.1
@@ -66,20 +66,20 @@ def test_in_bfloat16_it_goes_where_it_goes_in_float32(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_in_bfloat16_ten_steps_saved_and_ten_are_twenty(name: str) -> None:
-    whole = Run(name, torch.bfloat16).steps(range(20))
-    first = Run(name, torch.bfloat16).steps(range(10))
-    second = Run(name, torch.bfloat16)
+    whole = OptimizerRun(name, torch.bfloat16).steps(range(20))
+    first = OptimizerRun(name, torch.bfloat16).steps(range(10))
+    second = OptimizerRun(name, torch.bfloat16)
     for n, value in first.parameters.items():
         second.parameters[n].data.copy_(value.detach())
     second.optimizer.load_state_dict(copy.deepcopy(first.optimizer.state_dict()))
     second.steps(range(10, 20))
-    for n, value in whole.copied().items():
+    for n, value in whole.copy_parameters().items():
         assert torch.equal(second.parameters[n], value), n
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_parameter_stands_still_until_its_first_gradient(name: str) -> None:
-    run = Run(name).steps(range(FIRST_STEPS), without=LATE)
+    run = OptimizerRun(name).steps(range(FIRST_STEPS), without=LATE)
     assert torch.equal(run.parameters[LATE], run.start[LATE])
     assert not torch.equal(run.parameters["square"], run.start["square"])
     run.steps(range(FIRST_STEPS, 20))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from submissions.caspr.submission import FIXED, Caspr
+from submissions.caspr.submission import FIXED_SETTINGS, Caspr
 from submissions.common.optimizers import State
 from submissions.shampoo.optimizer import Shampoo
 from tests.tiers import nightly_but
@@ -69,7 +69,7 @@ def of_the_authors(start: int, nesterov: bool) -> dict[str, Array]:
 def test_torch_agrees_with_the_authors(start: int, nesterov: bool, measure: Measure) -> None:
     problem = torch_problem(torch.float64)
     values = [problem.parameters[name] for name in MATRICES]
-    settings: Point = SETTINGS | FIXED
+    settings: Point = SETTINGS | FIXED_SETTINGS
     optimizer = Caspr(values, start=start, nesterov=nesterov, **settings)
     ours = torch_steps(optimizer, problem)
     assert measure(largest_error(of_the_authors(start, nesterov), ours)) < 1e-10
@@ -78,6 +78,7 @@ def test_torch_agrees_with_the_authors(start: int, nesterov: bool, measure: Meas
 CASES = [{"refresh_every": 4, "start": 3}, {"refresh_every": 1, "start": 1, "max_dim": 24}]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("changes", nightly_but(CASES[:1], CASES))
 def test_jax_agrees_with_torch(changes: Point, measure: Measure) -> None:
     changes = {**changes, "damping": 1e-2, "matmul_dtype": "float32"}

@@ -8,7 +8,7 @@ import torch
 
 from harness.core.errors import HarnessError
 from harness.providers.registry import submission_folders
-from submissions.common.clipping import clipped
+from submissions.common.clipping import clip_gradients
 from tests.frameworks.kit import Kit, plain
 
 from .given_problem import default_point
@@ -38,13 +38,13 @@ def distance(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> float
 
 def test_gradients_over_the_bound_are_shortened_and_keep_their_direction() -> None:
     long = [torch.full((3, 4), 2.0), torch.ones(4)]
-    gradients = clipped(long, 0.5)
+    gradients = clip_gradients(long, 0.5)
     torch.testing.assert_close(
         torch.cat([g.flatten() for g in gradients]).norm(), torch.tensor(0.5)
     )
     torch.testing.assert_close(gradients[0][0, 0] / gradients[1][0], torch.tensor(2.0))
     assert long[1][0] == 1.0
-    assert clipped([torch.ones(4)], 10.0)[0][0] == 1.0
+    assert clip_gradients([torch.ones(4)], 10.0)[0][0] == 1.0
 
 
 @pytest.mark.parametrize("name", CLIPPING)

@@ -45,14 +45,14 @@ def textbook_pass(
     back[np.arange(len(back)), batch.targets.numpy()] -= 1.0
     back = back / len(back)
     gradients: list[Array] = []
-    for weight, entered in zip(weights[::-1], inputs[::-1], strict=True):
-        gradients.insert(0, back.T @ entered)
-        back = (back @ weight[:, :-1]) * (1.0 - entered[:, :-1] ** 2)
+    for weight, layer_inputs in zip(weights[::-1], inputs[::-1], strict=True):
+        gradients.insert(0, back.T @ layer_inputs)
+        back = (back @ weight[:, :-1]) * (1.0 - layer_inputs[:, :-1] ** 2)
     return gradients, inputs
 
 
-def whiten(gradient: Array, entered: Array) -> Array:
-    q = entered.T @ entered / len(entered)
+def whiten(gradient: Array, layer_inputs: Array) -> Array:
+    q = layer_inputs.T @ layer_inputs / len(layer_inputs)
     return np.linalg.solve(q + 1e-3 * np.trace(q) / len(q) * np.eye(len(q)), gradient.T).T
 
 
@@ -73,7 +73,7 @@ def test_twenty_steps_are_the_textbooks(measure: Measure) -> None:
         assert measure(float(np.abs(actual - weight[:, :-1]).max())) < 1e-5
 
 
-class Mixed:
+class MixedStream:
     """A stream whose inputs are multiplied by a badly conditioned matrix."""
 
     def __init__(self, inner: DoubleStream, mixing: torch.Tensor) -> None:
@@ -94,7 +94,7 @@ def test_the_conditioning_of_the_inputs_does_not_matter() -> None:
         first.copy_(first @ torch.linalg.inv(mixing))
     point = {**PLAIN, "damping": 1e-14, "learning_rate": 0.1}
     ours, other = submission("dfw", kit, **point), submission("dfw", mixed, **point)
-    plain, bad = DoubleStream(kit), Mixed(DoubleStream(kit), mixing)
+    plain, bad = DoubleStream(kit), MixedStream(DoubleStream(kit), mixing)
     before = values(kit)
     for _ in range(STEPS):
         loss, again = ours.step(plain), other.step(bad)

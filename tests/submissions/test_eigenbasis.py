@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from submissions.common.eigenbasis import decomposed, eigenbasis, failures_of
+from submissions.common.eigenbasis import decompose, eigenbasis, failures_of
 from tests.frameworks.kit import Kit
 
 from .given_problem import default_point, largest_error, torch_optimizer, torch_problem, torch_steps
@@ -21,12 +21,12 @@ Solve = Callable[[torch.Tensor], object]
 def fail_in(*dtypes: torch.dtype, solve: Solve = eigh) -> Solve:
     """A decomposition that converges only in other dtypes."""
 
-    def decompose(matrix: torch.Tensor) -> object:
+    def solve_or_fail(matrix: torch.Tensor) -> object:
         if matrix.dtype in dtypes:
             raise torch.linalg.LinAlgError("failed to converge")  # type: ignore[attr-defined]
         return solve(matrix)
 
-    return decompose
+    return solve_or_fail
 
 
 def moment(size: int = 8) -> torch.Tensor:
@@ -44,7 +44,7 @@ def is_diagonal(matrix: torch.Tensor, tolerance: float) -> bool:
 def test_what_fails_in_float32_is_decomposed_in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.linalg, "eigh", fail_in(torch.float32))
     failures = failures_of({})
-    pair = decomposed(moment(), failures)
+    pair = decompose(moment(), failures)
     assert pair is not None
     assert failures == {"float64": 1, "qr": 0, "kept": 0}
     torch.testing.assert_close(pair[0], 3.0 ** torch.arange(8), rtol=1e-4, atol=1e-3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from submissions.common.eigenbasis import followed_until
+from submissions.common.eigenbasis import iterate_basis_until
 from submissions.common.optimizers import State
 from submissions.eshampoo.submission import EShampoo
 
@@ -79,8 +79,8 @@ def test_a_basis_that_fits_stays_and_another_is_followed_until_it_fits() -> None
     generator = torch.Generator().manual_seed(0)
     turn = torch.linalg.qr(torch.randn(8, 8, generator=generator))[0]
     matrix = (turn * 3.0 ** torch.arange(8).flip(0)) @ turn.mT
-    assert followed_until(matrix, turn, 1e-3, 50) is turn
-    basis = followed_until(matrix, torch.eye(8), 1e-3, 50)
+    assert iterate_basis_until(matrix, turn, 1e-3, 50) is turn
+    basis = iterate_basis_until(matrix, torch.eye(8), 1e-3, 50)
     rotated = basis.mT @ matrix @ basis
     beside = rotated - torch.diag(rotated.diagonal())
     assert beside.norm() <= 1e-3 * matrix.norm()

@@ -129,6 +129,7 @@ def jax_way(name: str, changes: Point) -> tuple[Values, Values]:
     )  # type: ignore[return-value]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("name", "changes"), nightly_but(CASES, [*CASES, *OTHERS]))
 def test_jax_agrees_with_torch(name: str, changes: Point, measure: Measure) -> None:
     (trained, evaluated), (expected, expected_evaluated) = (
@@ -155,6 +156,7 @@ def test_the_newton_criterion_is_refused() -> None:
         module.build(BareProblem({}, specs()), default_point("psgd", criterion="newton"))
 
 
+@pytest.mark.system
 def test_psgd_in_jax_has_finite_factors_of_a_layer_without_a_gradient() -> None:
     module = importlib.import_module("submissions.psgd.submission_jax")
     parameters: Any = {n: jnp.asarray(v, jnp.float32) for n, v in draw(0).items()}

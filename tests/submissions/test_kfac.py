@@ -101,11 +101,11 @@ def places(values: torch.Tensor) -> torch.Tensor:
     return channels_last.reshape(len(values), -1, channels_last.shape[-1])
 
 
-def use_inputs(module: nn.Module, entered: torch.Tensor) -> torch.Tensor:
+def use_inputs(module: nn.Module, layer_inputs: torch.Tensor) -> torch.Tensor:
     """a: what the first output at each place is when each weight into it, and its bias, is one."""
 
     def first(parameters: dict[str, torch.Tensor]) -> torch.Tensor:
-        return places(torch.func.functional_call(module, parameters, (entered,)))[..., 0]
+        return places(torch.func.functional_call(module, parameters, (layer_inputs,)))[..., 0]
 
     values = {n: p.detach() for n, p in module.named_parameters()}
     jacobian: dict[str, torch.Tensor] = torch.func.jacrev(first)(values)
@@ -116,10 +116,10 @@ def factors(
     model: nn.Module, name: str, inputs: torch.Tensor, labels: torch.Tensor, how: str = "expand"
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """A and S by their definition: autograd in a shift of the layer's output at every place."""
-    module, entered, shifts = model.get_submodule(name), [], []
+    module, layer_inputs, shifts = model.get_submodule(name), [], []
 
     def shift(_: nn.Module, values: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
-        entered.append(values[0].detach())
+        layer_inputs.append(values[0].detach())
         shifts.append(torch.zeros_like(output, requires_grad=True))
         return output + shifts[-1]
 
@@ -127,7 +127,7 @@ def factors(
     loss = nn.functional.cross_entropy(model(inputs), labels)
     handle.remove()
     g = torch.cat([places(gradient) for gradient in torch.autograd.grad(loss, shifts)], 1)
-    a = torch.cat([use_inputs(module, values) for values in entered], 1)
+    a = torch.cat([use_inputs(module, values) for values in layer_inputs], 1)
     if how == "reduce":
         a, g = a.mean(1, keepdim=True), g.sum(1, keepdim=True)
     a, g = a.flatten(0, 1), g.flatten(0, 1)

@@ -161,6 +161,7 @@ def test_its_start_follows_the_gradients_scale() -> None:
 JAX_CASES = list(product(("kl_shampoo", "kl_soap"), (1, 6), (0.0, 0.1)))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("name", "period", "initial"),
     nightly_but([("kl_shampoo", 6, 0.1), ("kl_soap", 6, 0.0)], JAX_CASES),

@@ -28,6 +28,7 @@ CASES = [
 ]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("name", "changes"), nightly_but([CASES[0], CASES[-1]], CASES))
 def test_jax_agrees_with_torch(name: str, changes: Point, measure: Measure) -> None:
     changes = {**changes, "matmul_dtype": "float32"}

@@ -46,6 +46,7 @@ class Quadratic:
         return Batch(jnp.zeros(count), jnp.zeros(count))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("iterations", nightly_but([6], [1, 3, 6, 10]))
 def test_on_a_quadratic_exact_searches_make_it_conjugate_gradients(
     iterations: int, measure: Measure

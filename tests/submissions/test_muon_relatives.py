@@ -93,6 +93,7 @@ def test_torch_agrees_with_the_authors(name: str, form: Point, measure: Measure)
     assert measure(largest_error(textbook(name, default_point(name, **changes)), ours)) < 1e-6
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("name", "form"), nightly_but(ONE_OF_EACH, CASES))
 def test_jax_agrees_with_torch(name: str, form: Point, measure: Measure) -> None:
     changes = {**form, "matmul_dtype": "float32"}

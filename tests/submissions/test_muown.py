@@ -79,6 +79,7 @@ def test_torch_agrees_with_the_authors(decay: float, measure: Measure) -> None:
     assert measure(largest_error(expected, ours)) < 2e-6
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("decay", nightly_but([0.1], [0.0, 0.1]))
 def test_jax_agrees_with_torch_under_a_schedule(decay: float, measure: Measure) -> None:
     point: Point = {"matmul_dtype": "float32", "weight_decay": decay}

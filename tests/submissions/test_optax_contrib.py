@@ -73,6 +73,7 @@ def jax_way(name: str, **changes: object) -> tuple[Arrays, Arrays]:
     return parameters, eval_parameters
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("name", POINTS)
 def test_jax_agrees_with_torch_under_a_schedule(name: str, measure: Measure) -> None:
     (trained, eval_parameters), (expected, expected_eval) = jax_way(name), torch_way(name)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from harness.core.errors import HarnessError
-from submissions.paper_kfac.inverses import INVERSES, Factors, applied
+from submissions.paper_kfac.inverses import INVERSES, Factors, apply_inverse
 from tests.frameworks.kit import Kit
 
 from .conftest import Measure
@@ -38,25 +38,25 @@ def factors(sizes: list[tuple[int, int]]) -> Factors:
     }
 
 
-def damp(found: Factors, gamma: float) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+def damp(factors: Factors, gamma: float) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """The factors of the diagonal blocks with the source's damping, pi and all."""
     a, s = [], []
-    for one, two in zip(found["a"], found["s"], strict=True):
+    for one, two in zip(factors["a"], factors["s"], strict=True):
         pi = float(one.trace() / len(one) / (two.trace() / len(two))) ** 0.5
         a.append(one + pi * gamma * torch.eye(len(one)))
         s.append(two + gamma / pi * torch.eye(len(two)))
     return a, s
 
 
-def dense(kind: str, found: Factors, gamma: float) -> torch.Tensor:
+def dense(kind: str, factors: Factors, gamma: float) -> torch.Tensor:
     """The approximate inverse as a matrix over all layers' gradients, row by row."""
-    shapes = [(len(s), len(a)) for s, a in zip(found["s"], found["a"], strict=True)]
-    parts = INVERSES[kind](found, gamma)
+    shapes = [(len(s), len(a)) for s, a in zip(factors["s"], factors["a"], strict=True)]
+    parts = INVERSES[kind](factors, gamma)
     columns = []
     for row in torch.eye(sum(out * width for out, width in shapes), dtype=torch.float64):
         split = row.split([out * width for out, width in shapes])
         step_gradients = [one.view(shape) for one, shape in zip(split, shapes, strict=True)]
-        columns.append(torch.cat([one.flatten() for one in applied(parts, step_gradients)]))
+        columns.append(torch.cat([one.flatten() for one in apply_inverse(parts, step_gradients)]))
     return torch.stack(columns, 1)
 
 

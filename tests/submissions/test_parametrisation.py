@@ -131,6 +131,7 @@ def test_tied_logits_of_a_transformer_grow_with_the_width_only_without_mup(
     assert deviation(4 * BASE, "mup_adam") < narrow
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("framework", "ratio"), nightly_but([("torch", 1), ("jax", 2)], LSTMS))
 def test_tied_logits_of_an_lstm_are_divided_by_the_embeddings_relative_width(
     framework: str, ratio: int

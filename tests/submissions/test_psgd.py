@@ -52,14 +52,14 @@ class Textbook:
         self.dense = [len(shape) > 1 and n <= settings["max_dim"] for n in sides]
         self.q = [np.eye(n) for n in sides]
 
-    def whitened(self, m: Array) -> Array:
+    def whiten(self, m: Array) -> Array:
         return self.q[0].T @ self.q[0] @ m @ self.q[1].T @ self.q[1]
 
     def fit(self, m: Array) -> None:
         """Q <- Q - (mu / l) (X X^T + damping - c I) Q, each side from the same X."""
         self.fits += 1
         rate = max(self.settings["preconditioner_rate"], 0.5 / self.fits)
-        x, p = self.whitened(m), [q.T @ q for q in self.q]
+        x, p = self.whiten(m), [q.T @ q for q in self.q]
         for i in range(2):
             side, other = (x, x.T)[i], x.shape[1 - i]
             gram = (
@@ -77,7 +77,7 @@ class Textbook:
         m = self.m / (1 - beta**t)
         if is_due:
             self.fit(m)
-        step = self.whitened(m)
+        step = self.whiten(m)
         step = step * min(1.0, self.settings["clip"] / np.sqrt((step**2).mean()))
         after: Array = (1 - rate * self.settings["weight_decay"]) * w - rate * step.reshape(w.shape)
         return after

@@ -15,7 +15,7 @@ from tests.frameworks.kit import Kit
 
 from .given_problem import Point, torch_optimizer, torch_problem
 from .test_psgd import SETTINGS
-from .test_state import Run, assert_resumed
+from .test_state import TrialRun, assert_resumed
 
 Loss = Callable[[torch.Tensor], torch.Tensor]
 NEWTON: Point = {
@@ -90,10 +90,10 @@ def test_the_second_pass_sees_the_same_randomness_and_leaves_no_trace() -> None:
 
 def test_a_trial_learns_and_is_resumed() -> None:
     point = {"criterion": "newton", "learning_rate": 0.3, "burst": 3, "update_every": 4}
-    run = Run(Kit("torch"), "psgd", **point)
+    run = TrialRun(Kit("torch"), "psgd", **point)
     losses = [float(run.submission.step(run.stream)) for _ in range(40)]
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
-    assert_resumed(lambda: Run(Kit("torch"), "psgd", **point), 10)
+    assert_resumed(lambda: TrialRun(Kit("torch"), "psgd", **point), 10)
 
 
 def test_what_cannot_be_is_refused_with_a_reason() -> None:

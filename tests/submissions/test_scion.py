@@ -74,6 +74,7 @@ def test_torch_agrees_with_the_textbook(constrained: bool, measure: Measure) -> 
         assert np.vdot(way, expected) > 0.99 * np.linalg.norm(way) * np.linalg.norm(expected)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("constrained", nightly_but([True], [True, False]))
 def test_jax_agrees_with_torch(constrained: bool, measure: Measure) -> None:
     changes = {**SHARED, "constrained": constrained, "matmul_dtype": "float32"}

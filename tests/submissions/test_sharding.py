@@ -41,7 +41,7 @@ def test_alone_nothing_is_exchanged() -> None:
     assert same is value
 
 
-class Trained(NamedTuple):
+class TrainingResult(NamedTuple):
     """Parameters after some steps, the floats that this process keeps, and its whole state."""
 
     values: Values
@@ -49,7 +49,7 @@ class Trained(NamedTuple):
     state: Any
 
 
-def train(case: str, place: Place) -> Trained:
+def train(case: str, place: Place) -> TrainingResult:
     """Twenty steps with given gradients, of which the last ten go on from the state."""
     name, changes = CASES[case]
     ranks = OneRank[torch.Tensor]() if place.world_size == 1 else TorchRanks(place)
@@ -60,7 +60,7 @@ def train(case: str, place: Place) -> Trained:
     second.load_state_dict(first.state_dict())
     values = torch_steps(second, problem, range(10, 20))
     own = floats([dict(part.state) for part in second.parts])
-    return Trained(values, own, second.state_dict())
+    return TrainingResult(values, own, second.state_dict())
 
 
 @pytest.mark.system

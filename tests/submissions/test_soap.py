@@ -7,7 +7,7 @@ import pytest
 import pytorch_optimizer
 import torch
 
-from submissions.common.eigenbasis import eigenbasis, failures_of, followed
+from submissions.common.eigenbasis import eigenbasis, failures_of, iterate_basis
 from submissions.common.optimizers import State
 from submissions.soap.optimizer import Soap
 
@@ -121,5 +121,5 @@ def test_orthogonal_iteration_converges_to_the_eigenbasis() -> None:
     matrix = (random * 3.0 ** torch.arange(8)) @ random.mT
     basis = torch.eye(8)
     for _ in range(30):
-        basis, _ = followed(matrix, basis)
+        basis, _ = iterate_basis(matrix, basis)
     assert (basis.mT @ eigenbasis(matrix, failures_of({}))).abs().diagonal().min() > 0.999

@@ -118,6 +118,7 @@ def test_refreshed_at_every_step_it_agrees_with_the_authors(
 CASES = list(product((1, 6), (True, False), ("short", "both")))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("period", "root", "sides"), nightly_but([(6, True, "short")], CASES))
 def test_jax_agrees_with_torch(period: int, root: bool, sides: str, measure: Measure) -> None:
     changes: Point = {"refresh_every": period, "root": root, "sides": sides}

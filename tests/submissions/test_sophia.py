@@ -54,6 +54,7 @@ def diagonal(kit: Kit, batch: Batch[torch.Tensor], name: str, which: str) -> tor
     return torch.einsum("nci,ncd,ndi->i", jacobian, inner, jacobian) / len(p)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("name", NAMES)
 def test_the_estimator_is_the_diagonal_on_average(name: str) -> None:
     kit = Kit("torch")
@@ -88,11 +89,11 @@ def test_twenty_steps_agree_with_pytorch_optimizer(name: str, measure: Measure) 
     oracle = library.SophiaH(weights, **settings, update_period=10**9)
     estimates, estimate = [], ours.inner.estimate
 
-    def noted(batch: Batch[torch.Tensor]) -> object:
+    def note_estimate(batch: Batch[torch.Tensor]) -> object:
         estimates.append(estimate(batch))
         return estimates[-1]
 
-    ours.inner.estimate = noted
+    ours.inner.estimate = note_estimate
     stream, again = kit.stream(), kit.stream()
     for step in range(20):
         batch = again.next()

@@ -39,7 +39,7 @@ OTHERWISE_SHAPED = [pair for pair in SHAPED if pair[0] in ("adamw", "kfac", "muo
 """One that takes entries alone, one that captures passes, two that flatten kernels."""
 
 
-class Run:
+class TrialRun:
     """A trial of a small model, a perceptron unless said otherwise: problem, submission, stream."""
 
     def __init__(self, kit: Kit, name: str, **changes: object) -> None:
@@ -48,15 +48,15 @@ class Run:
         self.submission = self.kit.submission(submission_folders()[name], **point)
         self.stream = self.kit.stream()
 
-    def steps(self, count: int) -> Run:
+    def steps(self, count: int) -> TrialRun:
         for _ in range(count):
             self.submission.step(self.stream)
         return self
 
-    def evaluated(self) -> dict[str, np.ndarray]:
+    def evaluated_parameters(self) -> dict[str, np.ndarray]:
         return {n: plain(value) for n, value in self.submission.eval_parameters().items()}
 
-    def saved(self) -> bytes:
+    def save_state(self) -> bytes:
         """The state as bytes: what a submission changes later does not reach it."""
         if self.kit.framework == "jax":
             return pickle.dumps(self.submission.state_dict())
@@ -64,12 +64,12 @@ class Run:
         torch.save(self.submission.state_dict(), file)
         return file.getvalue()
 
-    def continue_from(self, other: Run) -> Run:
-        saved = other.saved()
+    def continue_from(self, other: TrialRun) -> TrialRun:
+        state = other.save_state()
         if self.kit.framework == "jax":
-            self.submission.load_state_dict(pickle.loads(saved))
+            self.submission.load_state_dict(pickle.loads(state))
         else:
-            self.submission.load_state_dict(torch.load(io.BytesIO(saved), weights_only=True))
+            self.submission.load_state_dict(torch.load(io.BytesIO(state), weights_only=True))
             self.kit.problem.generator.set_state(other.kit.problem.generator.get_state())
             for name, value in self.kit.problem.buffers.items():
                 value.copy_(other.kit.problem.buffers[name])
@@ -77,11 +77,11 @@ class Run:
         return self
 
 
-def assert_resumed(make: Callable[[], Run], half: int) -> None:
+def assert_resumed(make: Callable[[], TrialRun], half: int) -> None:
     """Two halves with a save between them are the whole, bit for bit."""
-    expected = make().steps(2 * half).evaluated()
+    expected = make().steps(2 * half).evaluated_parameters()
     first = make().steps(half)
-    actual = make().continue_from(first).steps(half).evaluated()
+    actual = make().continue_from(first).steps(half).evaluated_parameters()
     assert actual.keys() == expected.keys()
     for parameter in expected:
         np.testing.assert_array_equal(actual[parameter], expected[parameter])
@@ -89,13 +89,13 @@ def assert_resumed(make: Callable[[], Run], half: int) -> None:
 
 @pytest.mark.parametrize(("framework", "name"), nightly_but([*TORCH, *KINDS_IN_JAX], ENTRIES))
 def test_twenty_steps_are_ten_saved_and_ten(framework: str, name: str) -> None:
-    assert_resumed(lambda: Run(Kit(framework), name), STEPS // 2)
+    assert_resumed(lambda: TrialRun(Kit(framework), name), STEPS // 2)
 
 
 @pytest.mark.parametrize(("name", "model"), nightly_but(OTHERWISE_SHAPED, SHAPED))
 def test_kernels_and_recurrences_are_resumed(name: str, model: str) -> None:
-    assert_resumed(lambda: Run(WorkloadKit("torch", name=model), name), 3)
+    assert_resumed(lambda: TrialRun(WorkloadKit("torch", name=model), name), 3)
 
 
 def test_psgd_is_resumed_between_fits_in_turn() -> None:
-    assert_resumed(lambda: Run(Kit("torch"), "psgd", burst=3, update_every=4), STEPS // 2)
+    assert_resumed(lambda: TrialRun(Kit("torch"), "psgd", burst=3, update_every=4), STEPS // 2)

@@ -47,7 +47,7 @@ class Landscape:
         self.method = submission("newton", kit, **CONSTANT, damping=1e-12, spectrum=spectrum)
 
     def step(self, x: np.ndarray, g: np.ndarray, h: np.ndarray) -> np.ndarray:
-        solved = self.method._solved(torch.from_numpy(h), torch.from_numpy(g))
+        solved = self.method._solve(torch.from_numpy(h), torch.from_numpy(g))
         after: np.ndarray = x - np.asarray(solved)
         return after
 

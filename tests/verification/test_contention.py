@@ -26,7 +26,7 @@ def test_it_is_flagged_in_record_and_table_and_is_no_ground_for_a_rerun(
         "contended: other programs took much of their processors from 1 of 1 trials",
     )
     assert verify_store(store).findings == ()
-    with pytest.raises(HarnessError, match=r"no trial of .* is chosen"):
+    with pytest.raises(HarnessError, match=r"no trial of .* is selected"):
         chosen_records(store, (), with_flagged=True)
 
 

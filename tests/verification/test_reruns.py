@@ -91,5 +91,5 @@ def test_a_trial_on_a_machine_that_drifted_is_flagged_and_repeated_by_rule(
     assert trial_flags(results_frame(sample.store)) == (
         "repeated: 1 of 1 trials were begun more than once",
     )
-    with pytest.raises(HarnessError, match=r"no trial of .* is chosen"):
+    with pytest.raises(HarnessError, match=r"no trial of .* is selected"):
         chosen_records(sample.store, (), with_flagged=True)

@@ -96,7 +96,7 @@ def test_every_byte_of_a_record_counts(shared_sample: SampleStore, name: str) ->
         ("evaluation", ("validation", "accuracy"), 0.99, "its evaluation is due"),
         ("evaluation", ("grid",), 9, "evaluation"),
         ("snapshot", ("fraction",), 0.5, "a fraction of 0.5"),
-        ("snapshot", ("grid",), 3, "it had to be grid point 1"),
+        ("snapshot", ("grid",), 3, "grid point 1 was due"),
         ("snapshot", ("is_look",), True, "a look was not due there"),
         ("snapshot", ("is_look",), False, "a look was due there"),
         ("end", ("result", "last_miss_s"), 0.5, "last_miss_s is 0.5"),
@@ -139,7 +139,7 @@ def test_a_likely_miss_fits_and_is_made_sure_of_where_it_stays_the_last(
 @pytest.mark.parametrize(
     ("part", "words"),
     [
-        (LIKELY.model_copy(update={"examples": 20_000}), "20000 examples of 20000 are no part"),
+        (LIKELY.model_copy(update={"examples": 20_000}), "20000 examples of 20000 are not a part"),
         (LIKELY.model_copy(update={"examples": 1250}), "1250 examples make it not even likely"),
         (LIKELY.model_copy(update={"standard_errors": {}}), "make it not even likely"),
         (LIKELY.model_copy(update={"beside": 4}), "beside grid point 4: no whole split before"),
@@ -155,7 +155,7 @@ def test_a_hit_of_which_only_a_part_was_evaluated_is_found(sample: SampleStore) 
             event["data"]["part"] = LIKELY.as_json()
 
     rewrite(sample.log, shorten)
-    assert "grid point 7: its evaluation is due, found is none" in findings(sample)
+    assert "grid point 7: its evaluation is due; found: none" in findings(sample)
 
 
 def test_a_last_miss_of_which_only_a_part_was_evaluated_is_found(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_chained_forgery_that_fits_the_rules_is_not_what_the_ledger_has(
 def test_a_planned_trial_that_is_gone_is_named(sample: SampleStore) -> None:
     shutil.copytree(sample.folder, sample.folder.with_name("trial_2-copied"))
     shutil.rmtree(sample.folder)
-    assert "belongs into" in findings(sample)
+    assert "belongs in" in findings(sample)
     assert "was planned and is not there" in findings(sample)
 
 

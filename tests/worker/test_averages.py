@@ -35,7 +35,14 @@ from harness.referee.statistics import BatchStatistics
 from harness.submission.reference import Framework, Scalar
 from harness.worker.serve import serve_trial
 from tests.frameworks.kit import SEED
-from tests.frameworks.test_buffers import COUNT, SIZES, SOURCE, Normed, examples, farthest
+from tests.frameworks.test_buffers import (
+    COUNT,
+    SIZES,
+    SOURCE,
+    NormalisedNetwork,
+    examples,
+    farthest,
+)
 
 BATCH, STEPS = 16, 6
 SUBMISSION = {"torch": "torch.optim:SGD", "jax": "optax:sgd"}
@@ -62,11 +69,11 @@ class HandedOver(NamedTuple):
 
 
 def hand_over(framework: Framework, folder: Path, **point: Scalar) -> HandedOver:
-    """What a worker hands over after some steps from the start that `Normed` has."""
+    """What a worker hands over after some steps from the start that `NormalisedNetwork` has."""
     data = examples()
     np.save(folder / "inputs.npy", data.inputs)
     np.save(folder / "targets.npy", data.targets)
-    start = Normed(framework)
+    start = NormalisedNetwork(framework)
     weights = start.backend.export({**start.problem.parameters, **start.problem.buffers})
     ours, its = socket.socketpair()
     worker = threading.Thread(target=serve_trial, args=(its,))
@@ -104,7 +111,7 @@ def test_an_average_is_evaluated_with_statistics_of_its_own(
     framework: Framework, tmp_path: Path
 ) -> None:
     averages = hand_over(framework, tmp_path, average="ema", average_decay=0.5).stop
-    fresh = Normed(framework)
+    fresh = NormalisedNetwork(framework)
     names = set(fresh.problem.buffers)
     fresh.backend.load(fresh.problem, averages)
     stream = fresh.backend.stream(examples(), Order(SEED, COUNT), BATCH)
@@ -119,7 +126,7 @@ def test_other_weights_are_evaluated_with_those_of_training(
 ) -> None:
     trained = hand_over(framework, tmp_path).stop
     averaged = hand_over(framework, tmp_path, average="ema", average_decay=0.5).stop
-    names = set(Normed(framework).problem.buffers)
+    names = set(NormalisedNetwork(framework).problem.buffers)
     assert farthest({n: trained[n] for n in names}, averaged) > 0.01
 
 

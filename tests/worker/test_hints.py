@@ -32,6 +32,11 @@ MISTAKES = {
         "return torch.optim.SGD(problem.model.parameters, lr=0.1)",
         "problem.model.parameters()",
     ),
+    "no return": (
+        "torch.optim.SGD(problem.model.parameters(), lr=0.1)",
+        "build returned nothing; it must return a torch.optim.Optimizer",
+    ),
+    "a class": ("return torch.optim.SGD", "build returned the class SGD; it must return"),
     "a rate scheduler alone": (
         "return torch.optim.lr_scheduler.ConstantLR(torch.optim.SGD(problem.model.parameters()))",
         "build returned ConstantLR; it must return a torch.optim.Optimizer, or a pair",

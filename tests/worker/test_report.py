@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.core.errors import UnknownNameError
 from harness.worker.report import error_report
 
 FOLDER = "/tmp/copy/submission"
@@ -30,6 +31,12 @@ def test_without_a_copy_paths_are_as_they_are() -> None:
 def test_the_authors_line_is_named_where_a_library_raised_below_it() -> None:
     report = error_report(raise_in("import json\njson.loads(message)", "not json"), FOLDER)
     assert report.frame == "parts/rule.py:2 in <module>: "
+
+
+def test_the_names_that_are_known_are_said_in_one_line() -> None:
+    names = [f"name_{number}" for number in range(30)]
+    report = error_report(UnknownNameError("name", "other", names))
+    assert report.error == f"unknown name 'other'; known: {', '.join(sorted(names))}"
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_an_array_that_occurs_twice_is_sent_once() -> None:
 
 @pytest.mark.parametrize("value", [object(), {1, 2}, np.array([object()]), [lambda: 0]])
 def test_what_is_no_state_is_refused(value: object) -> None:
-    with pytest.raises(StateError, match="cannot be kept"):
+    with pytest.raises(StateError, match="cannot be saved"):
         return_value({"a": value})
 
 

@@ -49,11 +49,13 @@ def shallow_twin(variant: str = "base") -> Twin:
     return Twin("lm", QUICK.sizes_of(variant) | {"depth": 1})
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("variant", BASE_ALONE)
 def test_logits_loss_and_gradients_agree(variant: str) -> None:
     assert_same_pass(twin(variant), batch())
 
 
+@pytest.mark.system
 def test_one_block_with_the_other_of_each_choice_agrees() -> None:
     """What the variants change one by one, in one compilation."""
     changes = {"activation": "swiglu", "mlp_width": 336, "norm": "layer", "placement": "post"}
@@ -81,6 +83,7 @@ def test_the_torch_model_has_the_declared_parameters_in_order(variant: str) -> N
     assert_declared(twin(variant))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 @pytest.mark.parametrize("variant", nightly_but(["base"], ["base", "gated"]))
 def test_captures_give_the_weights_gradients(framework: str, variant: str) -> None:
@@ -110,6 +113,7 @@ def test_rotated_products_depend_on_the_distance_alone() -> None:
 
 
 # The first forward-mode derivative makes torch script its own decompositions.
+@pytest.mark.system
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 def test_torch_hessian_products_agree_with_those_of_jax() -> None:
     """Reverse over reverse and forward over reverse in torch, forward over reverse in jax."""
@@ -155,6 +159,7 @@ def test_width_multipliers_follow_the_width() -> None:
     assert specs["blocks.0.query_norm.weight"].width_multiplier == 1.0
 
 
+@pytest.mark.system
 def test_bfloat16_in_jax_stays_near_float32() -> None:
     forward = jax.jit(model_jax.build(shallow_twin().sizes))
     low = {n: jax.numpy.asarray(v, jax.numpy.bfloat16) for n, v in shallow_twin().start.items()}

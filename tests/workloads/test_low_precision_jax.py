@@ -39,6 +39,7 @@ def batch(workload: str) -> tuple[np.ndarray, np.ndarray]:
     return tokens[:, :-1], tokens[:, 1:]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("workload", "sizes"), nightly_but([("rnn", RNN)], CASES))
 def test_sums_over_all_places_are_in_float32(workload: str, sizes: Sizes) -> None:
     inputs, targets = batch(workload)

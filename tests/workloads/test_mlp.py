@@ -52,6 +52,7 @@ def test_steps_of_sgd_stay_together(twin: Twin) -> None:
     assert_same_training(twin, batch, learning_rate=0.1)
 
 
+@pytest.mark.system
 def test_the_evaluation_gives_the_same_metrics(twin: Twin) -> None:
     assert_same_evaluation(twin, batch())
 
@@ -67,6 +68,7 @@ def test_layers_are_modules_whose_hooks_fire() -> None:
     assert shapes == [((4, 256), (4, 256)), ((4, 256), (4, 256)), ((4, 256), (4, 10))]
 
 
+@pytest.mark.system
 def test_the_tap_gives_the_factors_of_the_weights_gradient() -> None:
     parameters, (inputs, targets) = Twin("mlp", QUICK.sizes).start, batch()
     forward = model_jax.build(QUICK.sizes)

@@ -39,7 +39,7 @@ class Deaf:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def installed() -> Iterator[None]:
+def installed_package() -> Iterator[None]:
     """The package is on this process's path and on its workers', and known to the registry."""
     with pytest.MonkeyPatch.context() as patch:
         paths = (str(OUTSIDE), os.environ.get("PYTHONPATH", ""))

@@ -61,6 +61,7 @@ def twin(variant: str = "base") -> Twin:
     return Twin("resnet", SHORT if variant == "short" else QUICK.sizes_of(variant))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("variant", nightly_but(["base"], VARIANTS))
 def test_both_frameworks_train_the_same_network(variant: str) -> None:
     pair = twin(variant)
@@ -69,6 +70,7 @@ def test_both_frameworks_train_the_same_network(variant: str) -> None:
     assert_same_training(pair, lambda number: batches[number], STEP)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("variant", nightly_but(["group_norm"], ["base", "group_norm"]))
 def test_what_only_the_large_network_has_is_the_same_in_both(variant: str) -> None:
     sizes = WORKLOAD.at("large").sizes_of(variant)
@@ -77,6 +79,7 @@ def test_what_only_the_large_network_has_is_the_same_in_both(variant: str) -> No
     assert_same_pass(pair, smooth_batches(pair, candidates(), 1, STEP)[0])
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("variant", nightly_but(["short"], ["short", *VARIANTS]))
 def test_evaluations_agree(variant: str) -> None:
     inputs, targets = images()
@@ -88,6 +91,7 @@ def test_the_torch_model_has_what_is_declared(variant: str) -> None:
     assert_declared(twin(variant))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 def test_captures_are_the_factors_of_the_kernels_gradients(framework: str) -> None:
     """The weight's gradient is the sum over examples and places of g and the unfolded input."""
@@ -156,7 +160,7 @@ def test_the_networks_have_the_published_numbers_of_parameters(suite: str, count
 
 
 @pytest.mark.parametrize(
-    ("changed", "message"),
+    ("changes", "message"),
     [
         ({"activation": "sine"}, "size 'activation' is 'sine'"),
         ({"stem": 4}, "size 'stem' is 4"),
@@ -164,9 +168,9 @@ def test_the_networks_have_the_published_numbers_of_parameters(suite: str, count
         ({"normalisation": "group", "groups": 5}, "groups = 5 must divide width = 16"),
     ],
 )
-def test_a_wrong_size_is_named(changed: Sizes, message: str) -> None:
+def test_a_wrong_size_is_named(changes: Sizes, message: str) -> None:
     with pytest.raises(HarnessError, match=message):
-        model.parameters(QUICK.sizes | changed)
+        model.parameters(QUICK.sizes | changes)
 
 
 @pytest.mark.parametrize("suite", ["quick", "standard", "large"])

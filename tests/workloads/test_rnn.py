@@ -63,6 +63,7 @@ def twin(case: str = "base") -> Twin:
     return Twin("rnn", CASES[case])
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("case", nightly_but(["base", "other choices"], CASES))
 def test_logits_loss_and_gradients_agree(case: str) -> None:
     assert_same_pass(twin(case), batch())
@@ -84,6 +85,7 @@ def test_the_torch_model_has_the_declared_parameters_in_order(case: str) -> None
     assert_declared(twin(case))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 @pytest.mark.parametrize("case", nightly_but(["base"], ["base", "layer_norm", "projected"]))
 def test_captures_give_the_weights_gradients(framework: str, case: str) -> None:
@@ -117,12 +119,12 @@ def test_the_fused_kernel_gets_the_declared_precision(monkeypatch: pytest.Monkey
     module: Any = twin().torch_model(twin().start)
     lstm, dtypes = torch.lstm, set[torch.dtype]()
 
-    def noted(values: Tensor, state: Tensors, weights: Tensors, **flags: Any) -> object:
+    def note_dtypes(values: Tensor, state: Tensors, weights: Tensors, **flags: Any) -> object:
         dtypes.update(part.dtype for part in (values, *state, *weights))
         assert not torch.is_autocast_enabled("cpu")
         return lstm(values, state, weights, **flags)
 
-    monkeypatch.setattr(torch, "lstm", noted)
+    monkeypatch.setattr(torch, "lstm", note_dtypes)
     tokens = torch.tensor(INPUTS[:4].astype(np.int32))
     with torch.autocast("cpu", torch.bfloat16):
         module(tokens)
@@ -200,6 +202,7 @@ def test_time_steps_after_the_loss_have_no_gradient() -> None:
     assert (gradients[:, 5:] == 0).all()
 
 
+@pytest.mark.system
 def test_torch_hessian_product_agrees_with_that_of_jax() -> None:
     expected = hessian_products.in_jax(twin(), batch())
     distance, name = farthest(hessian_products.in_torch(twin(), batch()), expected)
@@ -231,10 +234,11 @@ def dropped_in_jax(dropping: Twin, tokens: np.ndarray) -> Logits:
     return logits
 
 
-@pytest.mark.parametrize("dropped", [dropped_in_torch, dropped_in_jax])
-def test_dropout_acts_in_training_alone(dropped: Callable[[Twin, np.ndarray], Logits]) -> None:
+@pytest.mark.system
+@pytest.mark.parametrize("logits_of", [dropped_in_torch, dropped_in_jax])
+def test_dropout_acts_in_training_alone(logits_of: Callable[[Twin, np.ndarray], Logits]) -> None:
     tokens = INPUTS[:4].astype(np.int32)
-    logits = dropped(Twin("rnn", QUICK.sizes | {"dropout": 0.5}), tokens)
+    logits = logits_of(Twin("rnn", QUICK.sizes | {"dropout": 0.5}), tokens)
     evaluated = logits(None)
     assert apart(evaluated, twin().jax_step(twin().start, (INPUTS[:4], TARGETS[:4])).logits) < 1e-5
     one, other = logits(1), logits(2)

@@ -64,12 +64,12 @@ def test_a_half_is_never_read_and_goes_on(home: Path, tmp_path: Path) -> None:
     last.unlink()
     with pytest.raises(HarnessError, match="cannot download") as error:
         prepare_wikitext("wikitext-2", tmp_path, None, silent)
-    assert "goes on where it broke off" in str(error.value)
+    assert "continues where it stopped" in str(error.value)
     assert not (tmp_path / "wikitext-2").exists()
     with pytest.raises(HarnessError, match="no training text"):
         corpus.find("wikitext-2", tmp_path, (corpus.PARQUET,))
     last.write_bytes(content[:-1] + b"?")
-    with pytest.raises(HarnessError, match="is no Parquet file"):
+    with pytest.raises(HarnessError, match="is not a Parquet file"):
         prepare_wikitext("wikitext-2", tmp_path, None, silent)
     last.write_bytes(content)
     assert len(list(prepare_wikitext("wikitext-2", tmp_path, None, silent).iterdir())) == 3

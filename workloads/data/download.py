@@ -76,7 +76,7 @@ def download(url: str, archive: Path, progress: Progress, ways_out: str = cifar1
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise HarnessError(
             f"cannot download {url}: {reason}",
-            f"the same command goes on where it broke off; {ways_out}",
+            f"the same command continues where it stopped; {ways_out}",
         ) from error
     part.replace(archive)
 

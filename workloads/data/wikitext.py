@@ -103,7 +103,7 @@ def _check(file: Path) -> None:
     if begins != MARK or ends != MARK:
         # Resuming cannot repair a download with wrong content.
         file.unlink()
-        raise HarnessError(f"what came for {file.name} is no Parquet file", "try again later")
+        raise HarnessError(f"what came for {file.name} is not a Parquet file", "try again later")
 
 
 def _copy(name: str, source: Path, making: Path) -> None:

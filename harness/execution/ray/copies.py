@@ -86,8 +86,8 @@ class StoreCopy:
         except Exception as error:  # of whatever package serves the address
             raise HarnessError(
                 f"cannot copy records to {self._url}: {type(error).__name__}: {error}",
-                "all records are in the folder of the run; see to the address (`copy_to` in the "
-                "profile), to its credentials and space: the same command copies what is missing",
+                "all records are in the folder of the run; check the address (`copy_to` in the "
+                "profile), its credentials and free space; the same command copies what is missing",
             ) from error
 
 

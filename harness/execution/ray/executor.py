@@ -19,7 +19,14 @@ from harness.display.base import Display
 from harness.execution.base import Resources, RunOptions
 from harness.execution.ray.copies import StoreCopy
 from harness.execution.ray.engine import Engine, NodeLostError
-from harness.execution.ray.nodes import Node, Survey, check_versions, most_common, survey
+from harness.execution.ray.nodes import (
+    Node,
+    Survey,
+    check_versions,
+    most_common,
+    one_per_machine,
+    survey,
+)
 from harness.execution.ray.profile import RayProfile
 from harness.execution.ray.shipping import Shipment, check_shippable, run_shipment
 from harness.execution.remote import resources_of
@@ -62,7 +69,7 @@ class RayExecutor:
     ) -> None:
         if jobs != 1:
             raise HarnessError(
-                f"executor 'ray' takes no number of jobs ({jobs})",
+                f"executor 'ray' does not accept --jobs ({jobs})",
                 "as many trials run at once as the cluster's nodes have room for",
             )
         self._profile = read_toml(profile, RayProfile) if profile else RayProfile()
@@ -94,7 +101,7 @@ class RayExecutor:
         except NodeLostError as error:
             raise HarnessError(
                 f"executor 'ray': the node that trials were planned on is lost: {error}",
-                "the same command takes another one",
+                "run the same command again to use another one",
             ) from error
         return value
 
@@ -202,7 +209,7 @@ class RayExecutor:
         if tries[trial.identity] >= self._profile.attempts:
             raise HarnessError(
                 f"executor 'ray': {trial.folder} lost its node {tries[trial.identity]} times",
-                "see why nodes go: ray status; the same command goes on with what is missing",
+                "see why nodes are lost: ray status; the same command runs what is missing",
             )
 
     def _alike(self, need: Resources, device: str, fingerprint: str | None) -> list[Node]:
@@ -225,13 +232,21 @@ class RayExecutor:
         ]
         if others := len(surveyed_nodes) - len(alike):
             self._display.note(f"ray: {others} nodes are left out, whose hardware is another")
+        if need.is_timed and not need.gpus:
+            alike = self._alone_on_their_machines(alike)
         if alike:
             return alike
         raise HarnessError(
             "executor 'ray': no node has the hardware that the trials were planned for "
             f"({fingerprint}); the nodes: {', '.join(sorted({s.fingerprint for s in surveys}))}",
-            "bring such a node back, or plan again into another folder: --out DIR",
+            "bring back a node with that hardware, or plan again into another folder: --out DIR",
         )
+
+    def _alone_on_their_machines(self, nodes: Sequence[Node]) -> list[Node]:
+        alone = one_per_machine(nodes, self._surveys)
+        if others := len(nodes) - len(alone):
+            self._display.note(f"ray: {others} nodes are left out: others of their machines run")
+        return alone
 
     def _look_at(self, nodes: Sequence[Node], need: Resources, device: str) -> None:
         """Survey the nodes' hardware and software, in parallel."""

@@ -32,7 +32,7 @@ def greet(address: str) -> None:
             return
         connection.sendall(PREFACE)
         if _frame_head(connection)[FRAME_TYPE] != SETTINGS[FRAME_TYPE]:
-            raise OSError("what listens there does not answer as Ray does")
+            raise OSError("whatever listens there does not answer like Ray")
 
 
 def _frame_head(connection: socket.socket) -> bytes:

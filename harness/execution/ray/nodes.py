@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from platform import node as host_name
@@ -13,6 +13,9 @@ from typing import Any
 from harness.core.errors import HarnessError
 from harness.execution.base import Resources
 from harness.machine.hardware import environment, hardware
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+"""Identifies a running kernel, and so the machine."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,16 @@ class Survey:
     """What a node says of itself."""
 
     host: str
+    machine: str
+    """The same for all nodes of one machine, also in containers of their own."""
     fingerprint: str
     harness_hash: str
 
 
 def survey(device: str) -> Survey:
     """What the machine is on which this runs."""
-    return Survey(host_name(), hardware(device).fingerprint, environment().harness_hash)
+    machine = BOOT_ID.read_text(encoding="ascii").strip() if BOOT_ID.exists() else host_name()
+    return Survey(host_name(), machine, hardware(device).fingerprint, environment().harness_hash)
 
 
 def drop_thread_count() -> None:
@@ -92,7 +98,7 @@ def suitable(nodes: Sequence[dict[str, Any]], need: Resources, kind: str | None)
     raise HarnessError(
         f"executor 'ray': no node of the cluster has the {needs} that a trial needs; the nodes: "
         f"{have}",
-        "add such nodes, see `ray status`; or run a suite that is meant for these, or --device cpu",
+        "add such nodes (see `ray status`), run a suite meant for these nodes, or use --device cpu",
     )
 
 
@@ -110,6 +116,19 @@ def check_versions(surveys: Sequence[Survey]) -> None:
                 f"({each.harness_hash[:10]}) than this machine ({here[:10]})",
                 "install the same on every node",
             )
+
+
+def one_per_machine(nodes: Sequence[Node], surveys: Mapping[str, Survey]) -> list[Node]:
+    """The first node of each machine, because a machine's nodes share its memory bandwidth.
+
+    Args:
+        nodes: the nodes, in the order in which they take precedence.
+        surveys: what each says of itself, by its id.
+    """
+    first_nodes: dict[str, Node] = {}
+    for node in nodes:
+        first_nodes.setdefault(surveys[node.id].machine, node)
+    return list(first_nodes.values())
 
 
 def most_common(surveys: Sequence[Survey]) -> str:

@@ -28,8 +28,8 @@ def check_shippable(trials: Iterable[Trial]) -> None:
     """
     if branch := next((trial for trial in trials if trial.branch is not None), None):
         raise HarnessError(
-            f"executor 'ray' brings a node no other trial's end, where {branch.folder} begins",
-            "run trials that branch where the store is: --executor local, pool or slurm",
+            f"executor 'ray' does not copy the checkpoint that {branch.folder} starts from",
+            "run branching trials where the store is: --executor local, pool or slurm",
         )
 
 

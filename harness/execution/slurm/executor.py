@@ -52,7 +52,7 @@ class SlurmExecutor:
     ) -> None:
         if jobs != 1:
             raise HarnessError(
-                f"executor 'slurm' takes no number of jobs ({jobs})",
+                f"executor 'slurm' does not accept --jobs ({jobs})",
                 "how many trials run at once is the key 'max_running' of its profile",
             )
         self._profile = read_toml(profile, SlurmProfile) if profile else SlurmProfile()
@@ -203,14 +203,14 @@ class SlurmExecutor:
     def _outcome(self, result: Path, name: str) -> Outcome[Any]:
         if not result.exists():
             raise HarnessError(
-                f"executor 'slurm': job {name} has ended without an answer",
-                f"what it printed lies in {result.parent}",
+                f"executor 'slurm': job {name} has ended without a result",
+                f"its output is in {result.parent}",
             )
         state, value = pickle.loads(result.read_bytes())
         if state != "success":
             raise HarnessError(
                 f"executor 'slurm': job {name} failed: {str(value).strip().splitlines()[-1]}",
-                f"what it printed lies in {result.parent}",
+                f"its output is in {result.parent}",
             )
         outcome: Outcome[Any] = value
         return outcome
@@ -219,7 +219,7 @@ class SlurmExecutor:
         output = self._arrays.output(trials[0].identity)
         return HarnessError(
             f"executor 'slurm': {len(trials)} trials left the queue {self._profile.attempts} times "
-            f"without having come further, the first of them {trials[0].folder}",
-            f"see what it printed: {output}; if its time ran out, raise the profile's 'time_min' "
+            f"without making progress, the first of them {trials[0].folder}",
+            f"see its output: {output}; if it ran out of time, raise the profile's 'time_min' "
             "or lower --checkpoint-every",
         )

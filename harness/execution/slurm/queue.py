@@ -164,7 +164,7 @@ def ask(*command: str) -> str:
             "see whether the controller answers: scontrol ping",
         ) from error
     if process.returncode != 0:
-        message = process.stderr.strip() or process.stdout.strip() or "it says nothing"
+        message = process.stderr.strip() or process.stdout.strip() or "no error message"
         message = "; ".join(message.splitlines())
         raise HarnessError(f"executor 'slurm': {message}", hint(message))
     return process.stdout

@@ -263,7 +263,7 @@ class JaxProblem(CountedProblem):
 def jax_problem(problem: Problem[Array]) -> JaxProblem:
     """The problem, narrowed to its type: the jax backend creates no other kind."""
     if not isinstance(problem, JaxProblem):
-        raise TypeError(f"a JaxProblem is wanted, not a {type(problem).__name__}")
+        raise TypeError(f"expected a JaxProblem, not a {type(problem).__name__}")
     return problem
 
 

@@ -14,7 +14,7 @@ SPARE_BYTES = 4 * 2**30
 weights need batch statistics, and has not run any before a worker starts."""
 
 
-def bound(device: torch.device) -> None:
+def limit_memory(device: torch.device) -> None:
     """Limit the GPU memory that this process may reserve to what is free now."""
     free, total = torch.cuda.mem_get_info(device)
     torch.cuda.set_per_process_memory_fraction(fraction(free, total), device)

@@ -132,10 +132,10 @@ def _base_of(kind: type[Optimizer], argument: str, point: Hyperparameters) -> ty
     if not name:
         raise HarnessError(f"{kind.__name__} wraps another optimizer, its {argument}", hint)
     if not is_import_path(name) or name.partition(":")[0].partition(".")[0] not in packages:
-        raise HarnessError(f"{argument} is {name!r}, which no record would hold the code of", hint)
+        raise HarnessError(f"{argument} is {name!r}, whose code no record would contain", hint)
     base = import_object(name)
     if not (isinstance(base, type) and issubclass(base, Optimizer)):
-        raise HarnessError(f"{argument} is {name!r}, which is no optimizer class", hint)
+        raise HarnessError(f"{argument} is {name!r}, which is not an optimizer class", hint)
     return base
 
 

@@ -84,8 +84,8 @@ class OptimizerStep:
         elif "does not require grad" in str(error) and not self.is_second_order:
             if self._world_size > 1:
                 raise HarnessError(
-                    f"{type(self._optimizer).__name__} takes derivatives of the gradient, which "
-                    "each rank has of its slice alone",
+                    f"{type(self._optimizer).__name__} differentiates the gradient, of which "
+                    "each rank has only its own slice's",
                     "leave out --devices",
                 ) from error
             self.is_second_order = True

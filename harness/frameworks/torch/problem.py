@@ -260,7 +260,7 @@ class TorchProblem(CountedProblem):
 def torch_problem(problem: Problem[Tensor]) -> TorchProblem:
     """The problem, narrowed to its type: the torch backend creates no other kind."""
     if not isinstance(problem, TorchProblem):
-        raise TypeError(f"a TorchProblem is wanted, not a {type(problem).__name__}")
+        raise TypeError(f"expected a TorchProblem, not a {type(problem).__name__}")
     return problem
 
 

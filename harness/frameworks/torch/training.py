@@ -45,7 +45,7 @@ class TorchTrainingBackend(TorchDevice):
         """Set threads, determinism and precision; on a GPU, the first call also bounds memory."""
         super().pin()
         if self.device.type == "cuda" and not self._is_bounded:
-            memory.bound(self.device)
+            memory.limit_memory(self.device)
             self._is_bounded = True
 
     def synchronize(self) -> None:

@@ -51,7 +51,7 @@ class UnsavedState:
         if what := self._outside():
             name = type(self._optimizer).__name__
             raise HarnessError(
-                f"{name} has {what}, which its state_dict does not hold",
+                f"{name} has {what}, which its state_dict does not contain",
                 "keep state in optimizer.state or its groups, or write a class with a state_dict "
                 "of its own",
             )

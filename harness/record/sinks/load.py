@@ -53,6 +53,6 @@ class NamedSink:
         except Exception as error:  # an outside package's own
             raise CannotWriteError(
                 f"sink '{self._name}' failed: {type(error).__name__}: {error}",
-                "mend or uninstall its package, and run the same command again; finished trials "
+                "fix or uninstall its package, and run the same command again; finished trials "
                 "are kept",
             ) from error

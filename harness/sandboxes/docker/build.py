@@ -26,8 +26,14 @@ CONTEXT = (
     "harness", "workloads", "submissions", "scoring", "experiments",
 )  # fmt: skip
 WHEELS = "wheels"
-CPU_BASE = "python:3.12-slim"
-CUDA_BASE = "nvidia/cuda:13.0.1-base-ubuntu24.04"
+CPU_BASE = (
+    "python:3.12-slim@sha256:78387bc3881b8273120a12ebe6c1ab22b018ccc2c9adf565ae1ac9b536e184ea"
+)
+"""Python 3.12.14 on Debian 13."""
+CUDA_BASE = (
+    "nvidia/cuda:13.0.1-base-ubuntu24.04"
+    "@sha256:f8ef28f579ea42a44b415d2c5d46f788e6a9b395c6c83f2929416e1fc192c143"
+)
 BASE_LABEL = "org.opencontainers.image.base.digest"
 TIMEOUT_S = 3600.0
 SHOWN_LINES = 12
@@ -100,7 +106,7 @@ def _pull(name: str, say: Callable[[str], None]) -> Image:
         return engine().images.pull(name)
     except DockerException as error:
         raise HarnessError(
-            f"the base image '{name}' is neither here nor to be had: {error}",
+            f"the base image '{name}' is not here and cannot be pulled: {error}",
             "name one that the engine has: harness container build --base NAME; "
             "`docker images` lists them",
         ) from error

@@ -89,7 +89,7 @@ class Line:
                 return None
             self._buffer += part
             if len(self._buffer) > LONGEST_LINE:
-                raise HarnessError("the container's first process says too much")
+                raise HarnessError("the container's first process prints too much")
         line, _, self._buffer = self._buffer.partition(b"\n")
         return dict(json.loads(line))
 

@@ -171,5 +171,5 @@ def remove(container: Container) -> None:
     except OSError as error:
         raise HarnessError(
             f"the container engine no longer answers: {error}",
-            "start it and run the same command again: it removes what is left over, and goes on",
+            "start it and run the same command again: it cleans up and continues",
         ) from error

@@ -84,7 +84,7 @@ class DockerSandbox:
             line.close()
             raise
 
-    def list_unenforced(self) -> tuple[str, ...]:
+    def list_unenforced_protections(self) -> tuple[str, ...]:
         """Named in every record."""
         offers: Mapping[str, Any] = self._engine.info()
         return tuple(what for name, what in NEEDS.items() if not offers.get(name, True))

@@ -82,7 +82,7 @@ def layers() -> tuple[Layer, ...]:
         reasons = json.loads(process.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise HarnessError(
-            f"what this kernel offers cannot be tried: {error}", "run with --sandbox plain"
+            f"cannot test what this kernel supports: {error}", "run with --sandbox plain"
         ) from error
     return tuple(Layer(name, not reasons[name], reasons[name]) for name in LAYERS)
 
@@ -129,9 +129,10 @@ class KernelSandbox:
         """
         if confinement.ranks > 1 and "network" not in self.active:
             raise HarnessError(
-                "several ranks meet on the loopback of a network of their own, which this kernel "
-                "does not give to this user",
-                "leave out --devices, or run with --sandbox plain; harness doctor says what lacks",
+                "several ranks need a network namespace of their own, which this kernel "
+                "does not grant this user",
+                "leave out --devices, or run with --sandbox plain; harness doctor lists what is "
+                "missing",
             )
         libc.set_dumpable(False)
         parent = fork_server(confinement.framework, confinement.threads, self._has_own_users)
@@ -146,7 +147,7 @@ class KernelSandbox:
                 worker.control = worker.group.freezable
         return worker
 
-    def list_unenforced(self) -> tuple[str, ...]:
+    def list_unenforced_protections(self) -> tuple[str, ...]:
         """Named in every record."""
         holding = self.active | ({"own users"} if self._are_processes_counted else set())
         return tuple(what for what, by in ENFORCED_BY.items() if not holding & set(by))

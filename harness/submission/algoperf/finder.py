@@ -39,7 +39,7 @@ class OwnCodeFinder(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Where a module lies; None for all that is not the submission's."""
-        spec = self._found(fullname, path, target)
+        spec = self._find_own(fullname, path, target)
         if spec is None or spec.origin is None:
             return spec
         first = self._first_names.setdefault(spec.origin, fullname)
@@ -47,7 +47,7 @@ class OwnCodeFinder(MetaPathFinder):
             return spec
         return ModuleSpec(fullname, _Another(sys.modules[first]), origin=spec.origin)
 
-    def _found(
+    def _find_own(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None
     ) -> ModuleSpec | None:
         if (place := self._places.get(name)) is not None:
@@ -82,7 +82,7 @@ def finder_for(folder: Path) -> OwnCodeFinder | None:
     own = own_places(contents, partial(_is_elsewhere, folder / IMPORTS))
     places = {name: folder / path for name, path in own.items()}
     beside = [name.removeprefix(f"{BESIDE}/") for name in contents if name.startswith(f"{BESIDE}/")]
-    names = {*places, *map(_dotted, beside)}
+    names = {*places, *map(_module_name, beside)}
     packages = {above for name in names for above in _with_those_above(name)}
     packages = {name for name in packages - places.keys() if not is_provided(name)}
     return OwnCodeFinder(folder, places, packages) if packages or places else None
@@ -95,7 +95,7 @@ def _is_elsewhere(copies: Path, name: str) -> bool:
     return is_copy or is_provided(name)
 
 
-def _dotted(path: str) -> str:
+def _module_name(path: str) -> str:
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 

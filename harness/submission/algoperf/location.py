@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, question
 from harness.core.names import check_name
+from harness.submission.unknown import near_path
 
 PREFIX = "algoperf:"
 ENTRY_FILE = "submission.py"
@@ -35,8 +36,9 @@ def entry_file(location: str) -> Path:
     file = path / ENTRY_FILE if path.is_dir() else path
     if file.suffix == ".py" and file.is_file():
         return file.resolve()
+    guess = near_path(location.removeprefix(PREFIX))
     raise HarnessError(
-        f"'{location}': there is no Python file {file}",
+        f"'{location}': there is no Python file {file}{question(guess and f'{PREFIX}{guess}')}",
         f"write {PREFIX}FOLDER, with {ENTRY_FILE} in it, or {PREFIX}FOLDER/FILE.py",
     )
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from harness.core.imports import reachable_files
+from harness.core.imports import files_run_by_import, reachable_files
 from harness.core.modules import spec_of
 from harness.submission.algoperf.location import PACKAGES
 from harness.submission.files import Contents, read_files
@@ -104,7 +104,9 @@ def _read_beside(name: str, folder: Path) -> Contents:
     """The file of a dotted name and what it imports of its package; none if there is no such."""
     parts = name.split(".")
     for root in _roots(folder):
-        if (files := _on_the_way(root, parts)) and _file_of(name) in (None, files[-1].resolve()):
+        files = list(files_run_by_import(root, parts))
+        leads_there = _leads_to(root.joinpath(*parts), files)
+        if leads_there and _file_of(name) in (None, files[-1].resolve()):
             reached = sorted(reachable_files(root / parts[0], files))
             read = read_files(root, [f for f in reached if not f.is_relative_to(folder)])
             return {f"{BESIDE}/{path}": content for path, content in read.items()}
@@ -126,14 +128,9 @@ def _roots(folder: Path) -> Iterator[Path]:
             return
 
 
-def _on_the_way(root: Path, parts: list[str]) -> list[Path]:
-    """The files that importing a dotted name runs, if the last of them is the name's own."""
-    *packages, last = parts
-    inits = [root.joinpath(*packages[: n + 1], "__init__.py") for n in range(len(packages))]
-    place = root.joinpath(*packages)
-    candidates = (place / last / "__init__.py", place / f"{last}.py")
-    module = next((file for file in candidates if file.is_file()), None)
-    return [*(file for file in inits if file.is_file()), module] if module else []
+def _leads_to(place: Path, files: list[Path]) -> bool:
+    """Whether the last of the files is the package or module at a place."""
+    return bool(files) and files[-1] in (place / "__init__.py", place.with_suffix(".py"))
 
 
 def _is_copy(file: str) -> bool:

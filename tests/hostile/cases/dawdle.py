@@ -23,13 +23,13 @@ def act(send: Send, wire: WorkerWire, message: Message, tensors: Tensors) -> Non
 def listen(receive: Receive) -> Receive:
     """Note when the referee says that the budget is spent."""
 
-    def replaced(wire: WorkerWire, *rest: object) -> tuple[ToWorkerMessage, Tensors]:
+    def receive_and_mark(wire: WorkerWire, *rest: object) -> tuple[ToWorkerMessage, Tensors]:
         message, tensors = receive(wire, *rest)
         if getattr(message, "reason", "") == "budget":
             IS_LAST.append(message)
         return message, tensors
 
-    return replaced
+    return receive_and_mark
 
 
 class Submission(Honest):

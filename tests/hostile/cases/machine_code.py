@@ -31,7 +31,7 @@ def overwrite(address: int, content: bytes) -> None:
     ctypes.memmove(address, content, len(content))
 
 
-def placed(code: bytes) -> int:
+def place_code(code: bytes) -> int:
     """The address of code in a page of its own, which is there until the process has ended."""
     kind = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
     address = LIBC.mmap(None, mmap.PAGESIZE, ANY, kind, -1, 0)

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .honest import Honest
-from .machine_code import STOPPED, overwrite, placed
+from .machine_code import STOPPED, overwrite, place_code
 
 SECTION, RELOCATION, SYMBOL = struct.Struct("<IIQQQQIIQQ"), struct.Struct("<QQq"), 24
 RELA, POSITION_INDEPENDENT = 4, 3
 
 
-def loaded() -> dict[str, int]:
+def list_mapped_files() -> dict[str, int]:
     """The files that this process has mapped, each with its lowest address."""
     bases: dict[str, int] = {}
     for line in Path("/proc/self/maps").read_text().splitlines():
@@ -37,8 +37,8 @@ def entries(file: bytes, symbol: bytes) -> Iterator[int]:
 
 
 def attack() -> None:
-    stopped = struct.pack("<Q", placed(STOPPED))
-    for name, base in loaded().items():
+    stopped = struct.pack("<Q", place_code(STOPPED))
+    for name, base in list_mapped_files().items():
         if "python" not in Path(name).name or not (path := Path(name)).is_file():
             continue
         file = path.read_bytes()

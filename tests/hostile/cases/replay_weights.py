@@ -12,7 +12,7 @@ from .honest import Honest
 SHIPPED = "weights.npz"
 
 
-def shipped(weights: dict[str, Tensor]) -> dict[str, Any]:
+def pack_weights(weights: dict[str, Tensor]) -> dict[str, Any]:
     """Weights as bytes, with a scale each."""
     packed: dict[str, Any] = {}
     for name, value in weights.items():

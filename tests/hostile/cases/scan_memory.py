@@ -38,8 +38,8 @@ def digits(chunk: bytes) -> Iterator[bytes]:
         at = marked.find(b"x" * 32, at + 1)
 
 
-def found_in(chunk: bytes, known: Known) -> Iterator[str]:
-    seed, word, example = known
+def found_in(chunk: bytes, secrets: Known) -> Iterator[str]:
+    seed, word, example = secrets
     if any(sha256(text).hexdigest() == seed for text in set(digits(chunk))):
         yield "the seed"
     words = np.frombuffer(chunk, np.uint32, len(chunk) // 4)
@@ -48,11 +48,11 @@ def found_in(chunk: bytes, known: Known) -> Iterator[str]:
             yield "a held-out example"
 
 
-def search(known: Known) -> set[str]:
+def search(secrets: Known) -> set[str]:
     found: set[str] = set()
     for start, end in readable():
         for at in range(start, end, CHUNK - OVERLAP):
-            found |= set(found_in(ctypes.string_at(at, min(CHUNK, end - at)), known))
+            found |= set(found_in(ctypes.string_at(at, min(CHUNK, end - at)), secrets))
     return found
 
 

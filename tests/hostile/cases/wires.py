@@ -16,7 +16,7 @@ def send_instead(act: Act) -> None:
     """From now on `act(send, wire, message, tensors)` stands in the place of the wire's `send`."""
     send = Wire.send
 
-    def replaced(
+    def send_and_act(
         wire: WorkerWire,
         message: Message,
         tensors: Tensors | None = None,
@@ -24,7 +24,7 @@ def send_instead(act: Act) -> None:
     ) -> None:
         act(lambda *what: send(wire, *what), wire, message, tensors or {})
 
-    Wire.send = replaced  # type: ignore[method-assign, assignment]
+    Wire.send = send_and_act  # type: ignore[method-assign, assignment]
 
 
 def snapshots_become(change: Callable[[Tensors], Tensors]) -> None:

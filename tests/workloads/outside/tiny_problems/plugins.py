@@ -30,7 +30,7 @@ class Results:
         self._file.close()
 
 
-def announced(
+def announcing_executor(
     store: Path, display: Display, *, jobs: int = 1, profile: Path | None = None
 ) -> LocalExecutor:
     """The local executor, which says so."""
