@@ -99,7 +99,7 @@ def coverage(plan: Plan, tables: int, draws: int = DRAWS) -> Coverage:
             (
                 _holds(overall, truth.mean(), 0.90),
                 _holds(overall, truth.mean(), 0.95),
-                np.mean(singles),
+                float(np.mean(singles)),
                 max(chance, 1 - chance),
                 (chance > 0.5) == is_faster,
             )
