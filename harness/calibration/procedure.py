@@ -22,7 +22,7 @@ from harness.calibration.summary import (
     budget_of,
     six_digits,
 )
-from harness.calibration.target import Noise, Rule, noise_of, target_of
+from harness.calibration.target import Noise, Rule, noise_of, noise_text, target_of
 from harness.calibration.timing import Stopwatch
 from harness.calibration.trials import (
     TrialFactory,
@@ -36,6 +36,7 @@ from harness.execution.base import Executor, RunOptions
 from harness.execution.load import executor
 from harness.plan.plan import PlanRequest
 from harness.plan.points import Point
+from harness.plan.trial import Trial
 from harness.providers import registry
 from harness.providers.table import CONCURRENT_EXECUTOR
 from harness.record.store import refuse_other_versions
@@ -152,6 +153,19 @@ class Calibration:
         }
         return summary.model_copy(update=changes)
 
+    def seed_trials(self, submission: ResolvedSubmission, point: Point) -> tuple[Trial, ...]:
+        """The trials of a baseline's best point on fresh instances."""
+        return self.factory.seeds(submission, point, self.effort.horizon_steps, self.effort.seeds)
+
+    def whole_study_trials(self) -> tuple[Trial, ...]:
+        """The trials of whole studies of the first baseline, as a user runs them."""
+        effort = self.effort
+        trials = registry.suite(self.request.suite).rulesets["external"].trials
+        steps = round(effort.horizon_steps / HORIZON_FRACTION)
+        return self.factory.whole_studies(
+            resolve(effort.baselines[0]), steps, effort.studies, trials
+        )
+
     @contextmanager
     def _executors(self) -> Iterator[Executors]:
         refuse_other_versions(self.store)
@@ -191,7 +205,7 @@ class Calibration:
         """The target by the rule, from the first baseline's seeds and whole studies."""
         target = self.factory.size.target
         noise = target_of(first.curves, bests, target.metric, target.direction, rule)
-        self.say(f"target: {_noise_text(noise, target.metric)}")
+        self.say(f"target: {noise_text(noise, target.metric)}")
         return noise
 
     def _at_target(self, noise: Noise, baselines: Iterable[Baseline]) -> tuple[Baseline, ...]:
@@ -201,13 +215,9 @@ class Calibration:
 
     def _whole_studies(self, executors: Executors) -> tuple[float | None, ...]:
         """Whole studies of the first baseline, which ensure that a user can reach the target."""
-        submission, effort = resolve(self.effort.baselines[0]), self.effort
-        steps = round(effort.horizon_steps / HORIZON_FRACTION)
-        trials = registry.suite(self.request.suite).rulesets["external"].trials
-        plan = self.factory.whole_studies(submission, steps, effort.studies, trials)
-        records = executors.parallel.run(plan, self._shared_options)
+        records = executors.parallel.run(self.whole_study_trials(), self._shared_options)
         bests = study_bests(records, self.factory.size.target.direction)
-        self.say(f"{submission.ref.name}: {len(bests)} whole studies, bests {bests}")
+        self.say(f"{self.effort.baselines[0]}: {len(bests)} whole studies, bests {bests}")
         return bests
 
     def _summary(
@@ -252,10 +262,8 @@ class Calibration:
 
     def _with_seeds(self, baseline: Baseline, executors: Executors) -> Baseline:
         """A tuned baseline with the curves of its best point on fresh instances."""
-        submission, effort = resolve(baseline.submission), self.effort
-        seeds = self.factory.seeds(
-            submission, baseline.best_point, effort.horizon_steps, effort.seeds
-        )
+        submission = resolve(baseline.submission)
+        seeds = self.seed_trials(submission, baseline.best_point)
         records = executors.parallel.run(seeds, self._shared_options)
         finals = [value for r in records if (value := final_of(r, self.store)) is not None]
         mean = f"{np.mean(finals):.6g}" if finals else "none"
@@ -290,11 +298,3 @@ class Calibration:
 
 def _at(target: Target, baseline: Baseline) -> Baseline:
     return baseline.model_copy(update={"at_target": noise_of(baseline.curves, target)})
-
-
-def _noise_text(noise: Noise, metric: str) -> str:
-    variation = "-" if noise.variation is None else f"{100.0 * noise.variation:.1f} %"
-    return (
-        f"{metric} {noise.value:g}, reached by {noise.reached} of {noise.seeds} seeds after a "
-        f"median of {noise.median_steps:g} steps, variation {variation}"
-    )

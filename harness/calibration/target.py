@@ -134,3 +134,12 @@ def _candidates(
     digits = max(0, round(-math.log10(resolution)) + 2)
     multiples = [round(number * resolution, digits) for number in range(low, high + 1)]
     return reversed(multiples) if direction == "maximize" else multiples
+
+
+def noise_text(noise: Noise, metric: str) -> str:
+    """A target in words: its value, and how many seeds reach it how fast."""
+    variation = "-" if noise.variation is None else f"{100.0 * noise.variation:.1f} %"
+    return (
+        f"{metric} {noise.value:g}, reached by {noise.reached} of {noise.seeds} seeds after a "
+        f"median of {noise.median_steps:g} steps, variation {variation}"
+    )

@@ -12,7 +12,9 @@ from harness.calibration.summary import Speed, six_digits
 from harness.calibration.trials import TrialFactory
 from harness.core.errors import HarnessError
 from harness.execution.base import Executor, RunOptions
+from harness.plan.plan import PlanRequest
 from harness.plan.points import Point
+from harness.plan.trial import Trial
 from harness.record.store import last_attempt
 from harness.record.tables import intervals
 from harness.speed.reference_training import measurement_of, reference_trial
@@ -21,6 +23,18 @@ from workloads.spec import ReferenceSpeed
 
 TRIALS, MOST_STEPS = 3, 1000
 """The number of timing trials, and the maximum of their steps: enough for a median."""
+
+
+def reference_trials(request: PlanRequest, duration_s: float) -> list[Trial]:
+    """Reference trainings of a duration in seconds each."""
+    return [reference_trial(request, duration_s, number) for number in range(1, TRIALS + 1)]
+
+
+def timing_trials(
+    factory: TrialFactory, submission: ResolvedSubmission, best: Point, horizon_steps: int
+) -> tuple[Trial, ...]:
+    """The trials that time a baseline at its best point."""
+    return factory.timing(submission, best, min(horizon_steps, MOST_STEPS), TRIALS)
 
 
 @dataclass(frozen=True)
@@ -45,8 +59,8 @@ class Stopwatch:
 
     def reference(self) -> ReferenceSpeed:
         """The speed of reference training on this machine: medians of several measurements."""
-        request, numbers = self.factory.request, range(1, TRIALS + 1)
-        trials = [reference_trial(request, self.reference_s, number) for number in numbers]
+        request = self.factory.request
+        trials = reference_trials(request, self.reference_s)
         self.executor.run(trials, self.options)
         logs = [last_attempt(self.store / trial.folder) for trial in trials]
         measurements = [measurement_of(log, request.workload) for log in logs]
@@ -66,8 +80,7 @@ class Stopwatch:
         """
         from harness.machine.hardware import fingerprint
 
-        steps = min(horizon_steps, MOST_STEPS)
-        trials = self.factory.timing(submission, best, steps, TRIALS)
+        trials = timing_trials(self.factory, submission, best, horizon_steps)
         records = self.executor.run(trials, self.options)
         logs = [last_attempt(self.store / record.trial.folder) for record in records]
         times = [interval.step_s for log in logs if log for interval in intervals(log)]

@@ -16,10 +16,8 @@ from harness.core.errors import HarnessError
 from harness.providers.table import CONCURRENT_EXECUTOR, DEFAULT_FRAMEWORK, DEFAULT_SANDBOX
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from harness.calibration.procedure import Calibration, Effort
-    from harness.calibration.summary import Baseline, Summary
+    from harness.calibration.summary import Summary
     from harness.core.console import PlainConsole
     from harness.plan.plan import Plan, PlanRequest
 
@@ -181,13 +179,15 @@ def _plan(
         say, options = say_on(PlainConsole()), calibration.options
         return check_plan(calibration.request, check, store, options, say), store
     if not (add or time or rerun):
-        return Plan(forecast.calibration_trials(calibration)), store
+        return Plan(tuple(forecast.calibration_trials(calibration))), store
     baselines = _declared(calibration).baselines
     if add:
-        return Plan(forecast.added_trials(calibration, baselines)), store
-    if time:
-        return Plan(forecast.timing_trials(calibration, baselines)), store
-    return Plan(forecast.seed_trials(calibration, baselines)), store
+        trials = forecast.added_trials(calibration, baselines)
+    elif time:
+        trials = forecast.retimed_trials(calibration, baselines)
+    else:
+        trials = forecast.rerun_trials(calibration, baselines)
+    return Plan(tuple(trials)), store
 
 
 def _request(
@@ -217,25 +217,31 @@ def _request(
 
 def _declared(calibration: Calibration) -> Summary:
     """The summary next to the workload."""
-    from harness.calibration.summary import read_summary, summary_path
+    from harness.calibration.summary import read_summary
+
+    return read_summary(_declared_path(calibration))
+
+
+def _declared_path(calibration: Calibration) -> Path:
+    from harness.calibration.summary import summary_path
     from harness.providers.registry import workload
 
-    return read_summary(
-        summary_path(workload(calibration.request.workload).folder, calibration.request.suite)
-    )
+    request = calibration.request
+    return summary_path(workload(request.workload).folder, request.suite)
 
 
 def _finish(console: PlainConsole, summary: Summary, store: Path, *, write: bool) -> None:
     from harness.calibration.band import with_band
     from harness.calibration.declare import changes_of, changes_text, write_changes
     from harness.calibration.summary import summary_path, write_summary
+    from harness.cli.calibration_table import summary_band, summary_table
     from harness.providers.registry import workload
 
     summary = with_band(summary)
     folder, say = workload(summary.workload).folder, say_on(console)
-    console.print(_table(summary))
+    console.print(summary_table(summary))
     say(f"budget {summary.budget_s:g} s")
-    say(_band_text(summary))
+    say(summary_band(summary))
     write_summary(store / "summary.json", summary)
     say(f"summary: {store / 'summary.json'}")
     if write:
@@ -250,57 +256,16 @@ def _finish(console: PlainConsole, summary: Summary, store: Path, *, write: bool
         say("Next: the same command with --write")
 
 
-def _table(summary: Summary) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    names = (
-        "baseline",
-        f"final {summary.metric}",
-        "reached",
-        "median steps",
-        "time (s)",
-        "variation",
-        "ms a step",
-    )
-    for name in names:
-        table.add_column(name, justify="left" if name == "baseline" else "right")
-    for baseline in summary.baselines:
-        table.add_row(baseline.submission, *_cells(baseline))
-    return table
-
-
-def _band_text(summary: Summary) -> str:
-    from harness.calibration.band import band_text
-
-    if summary.band is None:
-        return "no convergence band: fewer than two seeds of a timed baseline reach the target"
-    return band_text(summary.band)
-
-
-def _cells(baseline: Baseline) -> tuple[str, ...]:
-    noise, mean, deviation = baseline.at_target, baseline.final_mean, baseline.final_deviation
-    final = "-" if mean is None else f"{mean:.4f}"
-    final += "" if deviation is None else f" ± {deviation:.4f}"
-    step = "-" if baseline.speed is None else f"{1e3 * baseline.speed.step_s:.3f}"
-    if noise is None or noise.median_steps is None or noise.variation is None:
-        return final, "0", "-", "-", "-", step
-    seeds, variation = f"{noise.reached} of {noise.seeds}", f"{100.0 * noise.variation:.1f} %"
-    time = "-" if baseline.speed is None else f"{noise.median_steps * baseline.speed.step_s:.2f}"
-    return final, seeds, f"{noise.median_steps:g}", time, variation, step
-
-
 def _add(console: PlainConsole, calibration: Calibration, *, write: bool) -> None:
     from harness.calibration.band import with_band
-    from harness.calibration.summary import read_summary, summary_path, write_summary
-    from harness.providers.registry import workload
+    from harness.calibration.summary import write_summary
+    from harness.cli.calibration_table import summary_band, summary_table
 
-    path = summary_path(workload(calibration.request.workload).folder, calibration.request.suite)
-    earlier, say = read_summary(path), say_on(console)
+    path, earlier, say = _declared_path(calibration), _declared(calibration), say_on(console)
     baselines = calibration.at_declared_target(earlier.baselines)
     summary = with_band(earlier.with_baselines(baselines))
-    console.print(_table(summary))
-    say(_band_text(summary))
+    console.print(summary_table(summary))
+    say(summary_band(summary))
     if write:
         write_summary(path, summary)
     say(f"added to {path}" if write else "--write adds these to the summary beside the workload")
@@ -308,17 +273,16 @@ def _add(console: PlainConsole, calibration: Calibration, *, write: bool) -> Non
 
 def _check(console: PlainConsole, calibration: Calibration, studies: int, *, write: bool) -> None:
     from harness.calibration.check import check
-    from harness.calibration.summary import read_summary, summary_path, write_summary
+    from harness.calibration.summary import write_summary
     from harness.display.load import display_for
-    from harness.providers.registry import workload
 
-    request, store = calibration.request, calibration.store / "check"
-    outcome = check(request, studies, store, calibration.options, display_for(console))
+    store = calibration.store / "check"
+    outcome = check(calibration.request, studies, store, calibration.options, display_for(console))
     say = say_on(console)
     say(f"{outcome.reached} of {outcome.studies} studies of {outcome.submission} reach the target")
     if write:
-        path = summary_path(workload(request.workload).folder, request.suite)
-        write_summary(path, read_summary(path).with_check(outcome))
+        path = _declared_path(calibration)
+        write_summary(path, _declared(calibration).with_check(outcome))
         say(f"added to {path}")
     else:
         say("--write adds this to the summary beside the workload")

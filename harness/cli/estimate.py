@@ -84,7 +84,8 @@ def count_text(trials: int) -> str:
 
 def duration(seconds: float) -> str:
     """Seconds in words: hours, minutes and seconds."""
-    minutes, rest = divmod(max(round(seconds), math.ceil(min(1.0, seconds))), 60)
+    # a fraction of a second is not nothing
+    minutes, rest = divmod(round(seconds) or math.ceil(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     parts = [f"{hours} h"] * (hours > 0) + [f"{minutes} min"] * (minutes > 0)
     return " ".join(parts + [f"{rest} s"] * (rest > 0 or not parts))

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.estimate import count_text, duration
 from harness.cli.flags import (
     BudgetScale,
     Device,
@@ -26,6 +25,7 @@ from harness.cli.flags import (
     Width,
     Workloads,
 )
+from harness.cli.plan_lines import plan_lines
 from harness.core.errors import HarnessError
 from harness.core.seeds import PUBLIC_ROUND_SEED
 from harness.providers.table import DEFAULT_FRAMEWORK
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from harness.core.console import PlainConsole
     from harness.execution.base import RemoteExecutor, RunOptions
     from harness.plan.plan import Plan, PlanRequest
-    from harness.plan.trial import MachineSpeed, TrialBudget
+    from harness.plan.trial import MachineSpeed
     from workloads.spec import Suite
 
 
@@ -257,15 +257,7 @@ def plans_to_estimate(
 def _show_plan(
     console: PlainConsole, request: PlanRequest, plan: Plan, remarks: tuple[str, ...]
 ) -> None:
-    first = plan.trials[0]
-    lines = [
-        f"{request.submission} ({request.framework}) on {request.workload}, "
-        f"suite {request.suite}, ruleset {request.ruleset}, {_device_text(request)}",
-        f"target: {first.target}",
-        *_speed_lines(first.budget),
-        _plan_line(plan),
-    ]
-    for line in lines:
+    for line in plan_lines(request, plan):
         console.print(line)
     for remark in remarks:
         _note(console, remark)
@@ -273,38 +265,3 @@ def _show_plan(
 
 def _note(console: PlainConsole, remark: str) -> None:
     console.print(f"note: {remark}", style="yellow")
-
-
-def _device_text(request: PlanRequest) -> str:
-    return request.device if request.devices == 1 else f"{request.devices} x {request.device}"
-
-
-def _plan_line(plan: Plan) -> str:
-    budget, count = plan.trials[0].budget, count_text(len(plan.trials))
-    if budget.steps is not None:
-        return f"plan: {count} of at most {budget.steps} steps"
-    return f"plan: {count} of at most {budget.runtime_s:.4g} s; {_longest_text([plan])}"
-
-
-def total_line(plans: Sequence[Plan]) -> str:
-    """What several plans take together; empty for a single one, and if they count steps."""
-    if len(plans) == 1 or any(plan.trials[0].budget.steps is not None for plan in plans):
-        return ""
-    count = count_text(sum(len(plan.trials) for plan in plans))
-    return f"in all: {count}; {_longest_text(plans)}"
-
-
-def _longest_text(plans: Sequence[Plan]) -> str:
-    timed_s = sum(plan.timed_s for plan in plans)
-    worst_case_s = sum(plan.worst_case_s for plan in plans)
-    return f"at most {duration(timed_s)} on the clock, {duration(worst_case_s)} with warm-up"
-
-
-def _speed_lines(budget: TrialBudget) -> tuple[str, ...]:
-    if (speed := budget.speed) is None:
-        return ()
-    here, there = 1.0 / speed.step_s, 1.0 / speed.reference.step_s
-    return (
-        f"speed: {here:,.4g} adamw steps a second here, {there:,.4g} on the reference machine: "
-        f"budget {budget.runtime_s:.4g} s",
-    )

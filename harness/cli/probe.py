@@ -84,8 +84,7 @@ def probe(
         place = executor_for(jobs)
         show_estimate(console, plans, out / "records", place, rate=None, is_json=is_json)
         return
-    until_s = math.inf if time_limit is None else time.monotonic() + time_limit
-    outcomes = _run(plans, out, options, jobs, say_on(console), until_s=until_s)
+    outcomes = _run(plans, out, options, jobs, say_on(console), time_limit=time_limit)
     if is_json:
         say(json.dumps([outcome.model_dump() for outcome in outcomes], indent=2))
     elif outcomes:
@@ -116,7 +115,7 @@ def _run(
     jobs: int,
     say: Callable[[str], None],
     *,
-    until_s: float,
+    time_limit: float | None,
 ) -> list[Outcome]:
     from experiments.probes.display import ProbesDisplay
     from experiments.probes.results import write_results
@@ -124,6 +123,7 @@ def _run(
     from harness.cli.machine import interruptible
     from harness.execution.load import executor, executor_for
 
+    until_s = math.inf if time_limit is None else time.monotonic() + time_limit
     store = out / "records"
     with interruptible(store):
         place = executor(executor_for(jobs), store, ProbesDisplay(say), jobs=jobs)

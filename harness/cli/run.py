@@ -13,13 +13,8 @@ from harness.cli.flag_groups import expand_groups
 from harness.cli.flags import AsJson
 from harness.cli.places import Conduct, Place
 from harness.cli.placing import place_lines
-from harness.cli.planning import (
-    PlanArguments,
-    plans_of,
-    plans_there,
-    plans_to_estimate,
-    total_line,
-)
+from harness.cli.plan_lines import total_line
+from harness.cli.planning import PlanArguments, plans_of, plans_there, plans_to_estimate
 from harness.cli.say import quote, say
 from harness.cli.until_settled import settle
 from harness.core.errors import HarnessError

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.core.console import PlainConsole
     from harness.execution.base import Executor, RunOptions
     from harness.plan.plan import Plan
-    from harness.runs.until_settled import Look
+    from harness.runs.until_settled import Look, Pair
 
 
 def settle(
@@ -47,8 +47,7 @@ def settle(
     from harness.cli.machine import interruptible
     from harness.execution.base import RemoteExecutor
     from harness.runs.run import run_plan
-    from harness.runs.until_settled import Pair, find_rival, most_studies, run_until_settled
-    from harness.speed.factor import speeds_of
+    from harness.runs.until_settled import run_until_settled
     from scoring.report.console import print_flags
     from scoring.sequential import sentence
 
@@ -57,18 +56,10 @@ def settle(
             "--until-settled runs on this machine: it decides after each study",
             "use --executor local, or --studies N there and then `harness compare`",
         )
-    arguments = replace(arguments, studies=most_studies(arguments.studies))
-    other = replace(arguments, submission=find_rival(rival, store), settings=None, space=None)
-    is_rehearsed = executor is not None
-    mine = plans_of(console, arguments, store, options, is_rehearsed=is_rehearsed)
-    # Measured twice on a machine that is not idle, the speed would give them different budgets.
-    speeds = [speed for plan in mine for speed in speeds_of(plan)]
-    theirs = plans_of(console, other, store, options, is_rehearsed=is_rehearsed, speeds=speeds)
-    pair = Pair(tuple(mine), tuple(theirs))
+    pair = _plan_pair(console, arguments, rival, store, options, is_rehearsed=executor is not None)
     if executor is None:
-        show_estimate(
-            console, [*mine, *theirs], store, DEFAULT_EXECUTOR, rate=None, is_json=is_json
-        )
+        plans = [*pair.mine, *pair.theirs]
+        show_estimate(console, plans, store, DEFAULT_EXECUTOR, rate=None, is_json=is_json)
         return
 
     def run(plan: Plan) -> None:
@@ -82,6 +73,27 @@ def settle(
         say(_as_json(look, *pair.names))
     command = quote("harness", "compare", *pair.names, "--out", store)
     console.print(f"Next: {command}", soft_wrap=True)
+
+
+def _plan_pair(
+    console: PlainConsole,
+    arguments: PlanArguments,
+    rival: str,
+    store: Path,
+    options: RunOptions,
+    *,
+    is_rehearsed: bool,
+) -> Pair:
+    from harness.runs.until_settled import Pair, find_rival, most_studies
+    from harness.speed.factor import speeds_of
+
+    arguments = replace(arguments, studies=most_studies(arguments.studies))
+    other = replace(arguments, submission=find_rival(rival, store), settings=None, space=None)
+    mine = plans_of(console, arguments, store, options, is_rehearsed=is_rehearsed)
+    # Measured twice on a machine that is not idle, the speed would give them different budgets.
+    speeds = [speed for plan in mine for speed in speeds_of(plan)]
+    theirs = plans_of(console, other, store, options, is_rehearsed=is_rehearsed, speeds=speeds)
+    return Pair(tuple(mine), tuple(theirs))
 
 
 def _as_json(look: Look, a: str, b: str) -> str:

@@ -101,11 +101,14 @@ def describe_misses(records: Sequence[TrialRecord]) -> str:
     target = records[0].trial.target
     if isinstance(target, BaselineTarget):
         return f"The target is {target}; `harness score` reads the times off the curves."
-    values = [result.best_metric for result in results if result.best_metric is not None]
+    ends = [(one.best_metric, one.state) for one in results if one.best_metric is not None]
     pick = max if target.direction == "maximize" else min
-    nearest = f"; the nearest came to {pick(values):.4g}" if values else ""
-    if values and target.is_met_by(pick(values)):
-        nearest += ", but only after its budget had ended"
+    nearest = ""
+    if ends:
+        value, state = pick(ends)
+        is_late = state == "budget" and target.is_met_by(value)
+        nearest = f"; the nearest came to {value:.4g}"
+        nearest += ", but only after its budget had ended" if is_late else ""
     return f"None of {len(results)} trials reached {target.metric} {target.value:.4g}{nearest}."
 
 

@@ -12,7 +12,7 @@ from harness.submission.distributions import Versions
 from harness.submission.files import Contents
 from harness.submission.local_code import IMPORTS, copies_of
 from harness.submission.reference import Framework, SubmissionRef
-from harness.submission.resolution import ResolvedSubmission, resolve
+from harness.submission.resolution import resolve
 
 
 class LocatedSubmission(NamedTuple):
@@ -34,7 +34,7 @@ def locate(ref: SubmissionRef, framework: Framework) -> LocatedSubmission:
     Raises:
         HarnessError: it is missing, has changed since it was planned, or lacks the framework.
     """
-    submission = _resolve_ref(ref)
+    submission = resolve(ref.name if _is_shipped(ref) else ref.location)
     submission.require(framework)
     if submission.ref.content_hash != ref.content_hash:
         raise HarnessError(
@@ -60,10 +60,6 @@ def worker_paths(submission: LocatedSubmission, copy: Path) -> tuple[str, str]:
     if is_algoperf(submission.place):
         return f"{PREFIX}{copy / entry_file(submission.place).name}", imports
     return str(copy / place.name if place.is_file() else copy), imports
-
-
-def _resolve_ref(ref: SubmissionRef) -> ResolvedSubmission:
-    return resolve(ref.name if _is_shipped(ref) else ref.location)
 
 
 def _is_shipped(ref: SubmissionRef) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
-from typing import Any, SupportsFloat
+from collections.abc import Iterable
+from typing import SupportsFloat
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from scoring.report.tables import (
     OFF_CLOCK,
     entry_table,
     number,
+    off_clock_text,
     screening_text,
 )
 from scoring.scoreboard import Scoreboard
@@ -91,7 +92,7 @@ def _times(board: Scoreboard, workloads: pd.DataFrame) -> Table:
     for line in workloads.to_dict("records"):
         cells = [_cell(line[column])]
         if has_free:
-            cells.append(_off_clock_cell(line))
+            cells.append(off_clock_text(float(line["setup_s"]), float(line["warm_up_s"])))
         if has_steps:
             cells.append(_cell(line["steps_to_target"], 6))
         ratio = float(line["ratio_to_best"])
@@ -116,7 +117,7 @@ def _unranked_table(entries: pd.DataFrame) -> Table:
             str(line["mark"]),
             str(line["workload"]),
             _cell(line["time_to_target_s"]),
-            _off_clock_cell(line),
+            off_clock_text(float(line["setup_s"]), float(line["warm_up_s"])),
             _cell(line["steps_to_target"], 6),
             f"{line['studies_reached']} of {line['studies']}",
         )
@@ -126,13 +127,6 @@ def _unranked_table(entries: pd.DataFrame) -> Table:
 def _cell(value: SupportsFloat, digits: int = 4) -> str:
     """A cost to the target in a few characters, so that a table fits into 80 columns."""
     return "missed" if np.isinf(float(value)) else number(float(value), digits)
-
-
-def _off_clock_cell(line: Mapping[Hashable, Any]) -> str:
-    parts = float(line["setup_s"]), float(line["warm_up_s"])
-    if all(map(np.isnan, parts)):
-        return "-"
-    return " + ".join(f"{part:.{0 if part >= 10.0 else 2}f}" for part in parts)
 
 
 def print_comparison(

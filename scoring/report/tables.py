@@ -152,10 +152,11 @@ def off_clock_s(frame: pd.DataFrame) -> dict[tuple[str, str], tuple[float, float
 
 
 def off_clock_text(setup_s: float, warm_up_s: float) -> str:
-    """Set-up and warm-up, in seconds, such as `2.1 + 0.4`, or `-` if they were not published."""
-    if np.isnan(setup_s) and np.isnan(warm_up_s):
+    """Set-up and warm-up, in seconds, such as `2.10 + 0.42`, or `-` if they were not published."""
+    parts = (setup_s, warm_up_s)
+    if all(map(np.isnan, parts)):
         return "-"
-    return f"{number(setup_s, 3)} + {number(warm_up_s, 3)}"
+    return " + ".join("-" if np.isnan(s) else f"{s:.{0 if s >= 10.0 else 2}f}" for s in parts)
 
 
 def _median_steps(board: Scoreboard, frame: pd.DataFrame) -> Array:

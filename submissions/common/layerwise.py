@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ from submissions.common.factored_layers import preconditionable
 from submissions.common.kronecker_factors import Uses, uses
 from submissions.common.optimizers import State, adamw_at
 from submissions.common.products import LiveProblem
-from submissions.common.scheduled_method import bound_of
+from submissions.common.scheduled_method import ScheduledMethod
 from submissions.common.staggering import select_due
 from workloads.parameters import LayerSpec
 
@@ -84,7 +84,7 @@ class Layer:
             value.mul_(1 - rate * decay).add_(part.reshape(value.shape), alpha=-rate)
 
 
-class LayerwiseSubmission(ABC):
+class LayerwiseSubmission(ScheduledMethod[torch.Tensor]):
     """KFAC's training loop; related methods implement the four abstract methods.
 
     Hyperparameters: `learning_rate`, `momentum`, `weight_decay`, `trust` (kappa), `fisher` (one of
@@ -93,8 +93,10 @@ class LayerwiseSubmission(ABC):
     the gradient norm before preconditioning; statistics use unclipped gradients.
     """
 
-    clips_gradients = True
+    # Passes move the running statistics, and the live parameters are what is evaluated.
+    averages_weights = False
     parametrisation_rules = ("kfac",)
+    problem: CapturingProblem
 
     @abstractmethod
     def start(self, layer: Layer) -> None:
@@ -116,9 +118,8 @@ class LayerwiseSubmission(ABC):
         """Split the parameters into preconditioned layers and the rest."""
         if hyperparameters["fisher"] not in FISHERS:
             raise UnknownNameError("fisher", hyperparameters["fisher"], FISHERS)
-        self.problem, self.point = problem, hyperparameters
-        self.clip = bound_of(hyperparameters)
-        self.schedule = schedules.from_hyperparameters(hyperparameters)
+        self.problem = problem
+        self.setup_point(hyperparameters)
         specs = preconditionable(problem.layers, problem.specs, hyperparameters["max_dim"])
         scales = scalings(problem.specs, hyperparameters)
         layers = [
@@ -134,7 +135,6 @@ class LayerwiseSubmission(ABC):
         owned_names = {spec.weight for spec in own} | {spec.bias for spec in own}
         self.rest = self._adamw([name for name in problem.parameters if name not in owned_names])
         self.steps = 0
-        self.factor = 1.0
 
     def _adamw(self, names: list[str]) -> AdamW | None:
         """AdamW, with its own parametrisation's learning rates, on the named parameters."""
@@ -145,10 +145,9 @@ class LayerwiseSubmission(ABC):
         values = {name: self.problem.parameters[name] for name in names}
         return adamw_at(values, rates, self.point, "adam_learning_rate")
 
-    def step(self, stream: Stream[torch.Tensor]) -> torch.Tensor:
+    def move(self, stream: Stream[torch.Tensor]) -> torch.Tensor:
         """Train on one batch; return the loss before the update."""
         batch = stream.next()
-        self.factor = self.schedule(self.problem.budget.progress(self.point["horizon"]))
         for value in self.problem.parameters.values():
             value.grad = None
         observes = bool(self._trained_layers()) and self.steps % self.point["observe_every"] == 0
@@ -164,10 +163,6 @@ class LayerwiseSubmission(ABC):
         self.steps += 1
         return loss.detach()
 
-    def learning_rate(self) -> float:
-        """The preconditioned layers' current learning rate."""
-        return float(self.point["learning_rate"]) * self.factor
-
     def state_dict(self) -> State:
         """Parameters, layer states, AdamW's and the schedule's state, generator and step count."""
         return {
@@ -175,7 +170,7 @@ class LayerwiseSubmission(ABC):
             "layers": [layer.state for layer in self.layers],
             "rest": self.rest.state_dict() if self.rest else {},
             "steps": self.steps,
-            "schedule": schedules.state_of(self.schedule),
+            "schedule": schedules.state_of(self._schedule),
             "generator": self.problem.generator.get_state(),
         }
 
@@ -189,7 +184,7 @@ class LayerwiseSubmission(ABC):
         if self.rest:
             self.rest.load_state_dict(dict(state["rest"]))
         self.steps = state["steps"]
-        schedules.restore(self.schedule, state["schedule"])
+        schedules.restore(self._schedule, state["schedule"])
         self.problem.generator.set_state(state["generator"])
 
     def _pass(self, batch: Batch[torch.Tensor]) -> torch.Tensor:
@@ -230,7 +225,7 @@ class LayerwiseSubmission(ABC):
 
     def _move(self) -> None:
         """Update the layers that are ready, within the trust region, and the other parameters."""
-        rate, point = self.learning_rate(), self.point
+        rate, point = self.learning_rate() or 0.0, self.point
         ready = [x for x in self.layers if "ready" in x.state and x.has_gradient()]
         gradients = [layer.gradient() for layer in ready]
         steps = [self.direction(*pair) for pair in zip(ready, gradients, strict=True)]

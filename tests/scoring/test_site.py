@@ -223,8 +223,8 @@ def test_what_was_withdrawn_is_named_without_its_times(tmp_path: Path) -> None:
 
 def test_set_up_and_warm_up_stand_beside_the_times_of_every_page(pages: Path) -> None:
     for page in ("s/adamw.html", "w/w0.html"):
-        assert '<td class="n">2 + 1.5</td>' in (pages / page).read_text()
-    assert '"free":[["2 + 1.5"' in (pages / "data/board.js").read_text()
+        assert '<td class="n">2.00 + 1.50</td>' in (pages / page).read_text()
+    assert '"free":[["2.00 + 1.50"' in (pages / "data/board.js").read_text()
 
 
 def test_each_suite_and_ruleset_is_a_board_of_its_own() -> None:

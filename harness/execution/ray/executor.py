@@ -233,7 +233,7 @@ class RayExecutor:
         if others := len(surveyed_nodes) - len(alike):
             self._display.note(f"ray: {others} nodes are left out, whose hardware is another")
         if need.is_timed and not need.gpus:
-            alike = self._alone_on_their_machines(alike)
+            alike = self._one_per_machine(alike)
         if alike:
             return alike
         raise HarnessError(
@@ -242,11 +242,13 @@ class RayExecutor:
             "bring back a node with that hardware, or plan again into another folder: --out DIR",
         )
 
-    def _alone_on_their_machines(self, nodes: Sequence[Node]) -> list[Node]:
-        alone = one_per_machine(nodes, self._surveys)
-        if others := len(nodes) - len(alone):
-            self._display.note(f"ray: {others} nodes are left out: others of their machines run")
-        return alone
+    def _one_per_machine(self, nodes: Sequence[Node]) -> list[Node]:
+        first_nodes = one_per_machine(nodes, self._surveys)
+        if others := len(nodes) - len(first_nodes):
+            self._display.note(
+                f"ray: nodes left out, as another on the same machine is used: {others}"
+            )
+        return first_nodes
 
     def _look_at(self, nodes: Sequence[Node], need: Resources, device: str) -> None:
         """Survey the nodes' hardware and software, in parallel."""
