@@ -43,16 +43,17 @@ from validity_sources import (
 from scoring.screening import wrong_order
 from scoring.times import Array, Times
 
-PAIRS = 300
+PAIRS, EQUAL_PAIRS = 300, 2000
+"""Pairs of a cell; of equal entries, whose error is held against 5 %, enough for half a point."""
 BOARDS = ((4, 4, False), (8, 4, False), (8, 8, False), (8, 8, True))
 """Entries, workloads, and whether targets are missed."""
 
 
 class Validity:
-    """The tables, each from a number of pairs."""
+    """The tables, each from a number of pairs a cell; that of equal entries from one of its own."""
 
-    def __init__(self, pairs: int, logs: Path | None) -> None:
-        self.pairs = pairs
+    def __init__(self, pairs: int, equal_pairs: int, logs: Path | None) -> None:
+        self.pairs, self.equal_pairs = pairs, equal_pairs
         self.recorded = recorded_screenings()
         self.published: tuple[Times, Array] | None = read_published(logs) if logs else None
 
@@ -73,12 +74,13 @@ class Validity:
         yield from self.scores()
 
     def equal_pairs(self) -> Iterator[str]:
-        yield f"**A/A**: pairs of equal entries that `harness compare` settles, of {self.pairs}"
-        yield f"a cell (standard error {percent(math.sqrt(0.05 * 0.95 / self.pairs))})."
+        error = percent(math.sqrt(0.05 * 0.95 / self.equal_pairs))
+        yield f"**A/A**: pairs of equal entries that `harness compare` settles, of {self.equal_pairs}"
+        yield f"a cell (standard error {error})."
         yield ""
         counts = (2, 3, 5, 10)
         rates = {
-            source.name: [settled_fraction(source, k, self.pairs) for k in counts]
+            source.name: [settled_fraction(source, k, self.equal_pairs) for k in counts]
             for source in self.sources()
         }
         rates["all"] = list(np.mean(list(rates.values()), axis=0))
@@ -176,7 +178,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="40 pairs")
     arguments = parser.parse_args()
     lines = []
-    for line in Validity(40 if arguments.quick else PAIRS, arguments.logs).lines():
+    counts = (40, 40) if arguments.quick else (PAIRS, EQUAL_PAIRS)
+    for line in Validity(*counts, arguments.logs).lines():
         print(line, flush=True)
         lines.append(line)
     if arguments.write is not None:
