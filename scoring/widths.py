@@ -82,7 +82,7 @@ def width_speedups(
         allowed_rules: as for `score_results`.
 
     Raises:
-        HarnessError: as `score_results`; or the reference is missing at a width.
+        HarnessError: as `score_results`; or the reference is missing at a width, or alone.
     """
     trials = prepare(frame)
     check_reference(reference, trials["entry"].unique())
@@ -90,6 +90,11 @@ def width_speedups(
     for column, part in frame.groupby(trials["column"]):
         own = rules.model_copy(update={"base": (str(column),), "held_out": {}})
         lines += _lines(score_results(part, own, allowed_rules=allowed_rules), part, reference)
+    if not lines:
+        raise HarnessError(
+            f"{reference}, the reference, is alone at every width",
+            "run another submission at the same widths: harness run --width N --submission NAME",
+        )
     return sorted(lines)
 
 

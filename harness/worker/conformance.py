@@ -29,6 +29,8 @@ from harness.worker.state import Flattener, unflatten
 
 STEPS = 3
 MOST_TIMED_STEPS, MOST_TIMED_S = 10, 2.0
+MOST_IDLE_STEPS = 12
+"""The steps after which something must have changed: workers that average meet every few."""
 MOST_NAMES = 5
 LARGE_RATE = 1000.0
 """The factor on the learning rate at which a submission may diverge but must not raise."""
@@ -138,16 +140,27 @@ class Conformance(Generic[ArrayT]):
             self._note("steps", "warn", f"the loss is {float(loss)} after {len(times)} steps")
 
     def _check_updates(self) -> None:
-        submission = self._begin()
-        self._steps(submission, self.new_stream(), 0, STEPS)
-        specs, before = self.problem.specs, self.start
-        looks = self._model(), self._eval_parameters(submission)  # an average may begin later
-        same = [n for n in specs if all(np.array_equal(look[n], before[n]) for look in looks)]
+        submission, stream, specs = self._begin(), self.new_stream(), self.problem.specs
+        same, steps = list(specs), 0
+        while len(same) == len(specs) and steps < MOST_IDLE_STEPS:
+            self._steps(submission, stream, steps, STEPS)
+            steps += STEPS
+            same = self._unchanged_names(submission)
         if len(same) == len(specs):
-            self._note("updates", "fail", f"no parameter has changed after {STEPS} steps")
+            self._note("updates", "fail", f"no parameter has changed after {steps} steps")
         elif same:
             texts = [f"{name} ({specs[name].role})" for name in same]
-            self._note("updates", "warn", f"not updated in {STEPS} steps: {_listing(texts)}")
+            self._note("updates", "warn", f"not updated in {steps} steps: {_listing(texts)}")
+
+    def _unchanged_names(self, submission: Submission[ArrayT]) -> list[str]:
+        """The parameters that are what they were, also where they are evaluated."""
+        looks = self._model(), self._eval_parameters(submission)  # an average may begin later
+        return [
+            name
+            for name, value in self.start.items()
+            if name in self.problem.specs
+            and all(np.array_equal(look[name], value) for look in looks)
+        ]
 
     def _check_hyperparameters(self) -> None:
         point = ReadPoint(self.point)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 from rich.table import Table
 
 from harness.core.text import label
@@ -17,6 +18,8 @@ from scoring.widths import WidthSpeedup
 
 SIZE = (3.4, 2.8)
 """Width and height of a panel, in inches."""
+TICKS = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
+"""Where a decade has a labelled tick: close enough for a narrow range, and without overlaps."""
 
 
 def widths_table(lines: Sequence[WidthSpeedup], reference: str) -> Table:
@@ -51,8 +54,9 @@ def widths_figure(lines: Sequence[WidthSpeedup], reference: str) -> Figure:
             panel.set_xticks(sorted({line.width for line in own}), minor=False)
             panel.xaxis.set_major_formatter("{x:g}")
             panel.xaxis.set_minor_formatter("")
+            panel.yaxis.set_major_locator(LogLocator(subs=TICKS))
             panel.yaxis.set_major_formatter("{x:g}")
-            panel.yaxis.set_minor_formatter("{x:g}")
+            panel.yaxis.set_minor_formatter("")
         panels[0].set_ylabel(label(f"speed-up over {reference}"))
         panels[-1].legend(fontsize=7.5)
     return figure

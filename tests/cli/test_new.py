@@ -117,6 +117,7 @@ def test_a_name_that_is_none_is_refused(tmp_path: Path, name: str) -> None:
 IDLE = "torch.optim.SGD(problem.parameters.values(), lr=0.0)"
 PART = "torch.optim.SGD([v for v in problem.parameters.values() if v.ndim == 1], lr=0.1)"
 WIDE = "Shaken(problem.parameters.values(), lr=0.1 + 0 * torch.ones(2**26).sum().item())"
+RARE = "Rare(problem.parameters.values(), lr=0.1)"
 RANDOM = "Shaken(problem.parameters.values(), lr=0.1)"
 BUILD = """
 import os, torch
@@ -128,6 +129,13 @@ class Shaken(torch.optim.SGD):
             self.param_groups[0]["params"][0].add_(noise)
         return super().step(closure)
 
+class Rare(torch.optim.SGD):
+    calls = 0
+
+    def step(self, closure=None):
+        self.calls += 1
+        return super().step(closure) if self.calls % 4 == 0 else None
+
 def build(problem, hyperparameters):
     return {optimizer}
 """
@@ -137,12 +145,13 @@ def build(problem, hyperparameters):
     ("optimizer", "check", "verdict", "detail"),
     [
         (IDLE, "updates", "fail", "no parameter has changed"),
+        (RARE, "updates", "pass", ""),
         (PART, "updates", "warn", "hidden_1.weight (hidden_matrix)"),
         (RANDOM, "determinism", "warn", "two runs from one start differ"),
         (RANDOM, "hyperparameters", "warn", "not looked up: learning_rate"),
-        ("torch.optim.Muon(problem.parameters.values())", "steps", "fail", "submission.py:12"),
+        ("torch.optim.Muon(problem.parameters.values())", "steps", "fail", "submission.py:19"),
     ],
-    ids=["idle", "part", "random", "unread", "raises"],
+    ids=["idle", "every fourth step", "part", "random", "unread", "raises"],
 )
 def test_mistakes_are_found(
     tmp_path: Path, optimizer: str, check: str, verdict: str, detail: str

@@ -63,6 +63,12 @@ def test_a_width_without_the_reference_is_refused() -> None:
         speedups(lacking)
 
 
+def test_a_reference_that_is_alone_has_no_table() -> None:
+    trials = family(1)
+    with pytest.raises(HarnessError, match="adamw, the reference, is alone at every width"):
+        speedups(trials[trials["submission"].eq("adamw")])
+
+
 def test_a_score_and_a_family_share_no_trial() -> None:
     both = pd.concat([family(1), pd.DataFrame([row("adamw", "mlp", 1, 10.0)])], ignore_index=True)
     assert set(without_widths(both)["variant"]) == {"base"}
