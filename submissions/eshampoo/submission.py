@@ -31,7 +31,7 @@ from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
 from submissions.common.eigenbasis import eigenbasis, failures_of, iterate_basis_until
 from submissions.common.optimizers import (
-    Combined,
+    CombinedOptimizer,
     Group,
     GroupwiseOptimizer,
     State,
@@ -105,4 +105,4 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
     if rest:
         others = [problem.parameters[name] for name in rest]
         parts.append(adamw(others, hyperparameters, "learning_rate"))
-    return Combined(*parts), schedules.from_hyperparameters(hyperparameters)
+    return CombinedOptimizer(*parts), schedules.from_hyperparameters(hyperparameters)

@@ -107,9 +107,9 @@ def _scale_factors(entry: Entry, g: jax.Array, is_first: jax.Array, damping: flo
     """Factors that whiten the first gradient's size, which counts as `damping` at least."""
     size = jnp.maximum(_root_mean_square(g), damping)
     scale = jnp.where(is_first, size**-0.25, 1.0)
-    scaled = {side: entry[side] * scale for side in SIDES}
-    squared = {f"{side}_p": entry[f"{side}_p"] * scale**2 for side in SIDES}
-    return {**entry, **scaled, **squared}
+    scaled_factors = {side: entry[side] * scale for side in SIDES}
+    scaled_products = {f"{side}_p": entry[f"{side}_p"] * scale**2 for side in SIDES}
+    return {**entry, **scaled_factors, **scaled_products}
 
 
 def _precondition(entry: Entry, x: jax.Array) -> jax.Array:
