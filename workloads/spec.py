@@ -98,8 +98,8 @@ class Grid(Frozen):
     """So many points at equal distances, in place of `first` and `ratio`: for trials that are timed
     or tuned on, not scored."""
     look_from: Fraction = 0.03
-    """The fraction of the budget before which nothing is looked at, unless `kept` says so."""
-    kept: Count = 64
+    """The fraction of the budget before which nothing is looked at, unless `max_kept` says so."""
+    max_kept: Count = 64
     """How many snapshots are held in memory at most, the one at hand included: it is looked at. 1
     looks at every point."""
 

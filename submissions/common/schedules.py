@@ -256,7 +256,7 @@ def _check_warmup(warmup: float) -> None:
 
 
 def _after_warmup(decay: Schedule, warmup: float, is_compressed: bool = True) -> Schedule:
-    """Warm up linearly; `decay` spans the rest of the horizon if `is_compressed`, else all of it."""
+    """Warm up linearly; `decay` spans the rest of the horizon, or all if not `is_compressed`."""
     _check_warmup(warmup)
 
     def factor(fraction: float) -> float:

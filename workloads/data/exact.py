@@ -40,8 +40,8 @@ def near_gaussian(bits: np.random.Philox, rows: int, columns: int) -> npt.NDArra
     sums = planes[0].astype(np.int16)
     for plane in planes[1:]:
         sums += plane
-    centred: npt.NDArray[np.int16] = sums - np.int16(LATENT_BOUND)
-    return centred
+    centred_sums: npt.NDArray[np.int16] = sums - np.int16(LATENT_BOUND)
+    return centred_sums
 
 
 def chunks(count: int) -> Iterator[slice]:

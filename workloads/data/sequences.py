@@ -108,8 +108,8 @@ def _language(settings: LanguageSettings, seed: str, folder: Path) -> None:
     train = language.sample("train", settings.train).tokens
     candidates = language.sample("validation", strata.SIZE * settings.validation).tokens
     scores = strata.rarity(candidates[:, 1:], train)
-    drawn = strata.one_of_each(scores, philox(seed, "language-strata"))
-    for split, rows in (("train", train), ("validation", candidates[drawn])):
+    places = strata.one_of_each(scores, philox(seed, "language-strata"))
+    for split, rows in (("train", train), ("validation", candidates[places])):
         write_split(folder, split, rows[:, :-1], rows[:, 1:])
 
 

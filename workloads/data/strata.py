@@ -52,6 +52,6 @@ def one_of_each(scores: Integers, bits: np.random.Philox) -> Integers:
         bits: draws them.
     """
     strata = np.argsort(scores, kind="stable").reshape(-1, SIZE)
-    drawn = (bits.random_raw(len(strata)) % SIZE).astype(np.int64)
-    places: Integers = np.sort(strata[np.arange(len(strata)), drawn])
+    picks = (bits.random_raw(len(strata)) % SIZE).astype(np.int64)
+    places: Integers = np.sort(strata[np.arange(len(strata)), picks])
     return places

@@ -10,8 +10,8 @@ and N_k do so for each head (QK-norm: Henry et al., 2020; Dehghani et al., 2023)
 positions (Su et al., 2021; base 10,000, halves rotated against each other). Attention is causal.
 act is an activation by name, such as the squared ReLU (So et al., 2021) or the exact GELU, or
 gated: silu(W_gate n) * W_up n (SwiGLU), gelu(W_gate n) * W_up n (GEGLU: Shazeer, 2020). There are
-no biases; input and output embedding are tied (Press and Wolf, 2017) unless `tied` is False: then
-logits = W_out N(x). With `placement` "post" a block is x = N(x + f(x)) and there is no final N
+no biases. Input and output embedding are tied (Press and Wolf, 2017) unless `is_tied` is False;
+then logits = W_out N(x). With `placement` "post" a block is x = N(x + f(x)) and there is no final N
 (Vaswani et al., 2017); with "parallel" attention and MLP share one N and are added at once (Wang
 and Komatsuzaki, 2021). With `norm` "layer" the mean is subtracted first; there is still no bias.
 
@@ -31,7 +31,7 @@ for the last one of a residual branch, the embedding and an output of its own wi
     norm         rms or layer
     placement    pre, post or parallel
     query_norm   whether there are N_q and N_k
-    tied         whether input and output embedding are tied
+    is_tied      whether input and output embedding are tied
     init_scale   a factor on the matrices' initial standard deviation
     base_width   the width at which `width_multiplier` is 1, in a model with the same number of
                  heads
@@ -76,7 +76,7 @@ class LmSizes(Frozen):
     norm: Literal["rms", "layer"] = "rms"
     placement: Literal["pre", "post", "parallel"] = "pre"
     query_norm: bool = True
-    tied: bool = True
+    is_tied: bool = True
     init_scale: Positive = 1.0
     base_width: Count = 128
 
@@ -140,7 +140,7 @@ def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
     network = validate(sizes)
     blocks = [spec for name in network.blocks for spec in _block(network, name)]
     last = [_gain(network, "final_norm", network.width)] if network.has_final_norm else []
-    output = [] if network.tied else [_output(network)]
+    output = [] if network.is_tied else [_output(network)]
     return (_embedding(network), *blocks, *last, *output)
 
 
@@ -170,13 +170,13 @@ def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:
     names = [f"{block}.{name}" for block in network.blocks for name, _, _ in network.matrices]
     return tuple(
         LayerSpec(name=name, kind="linear", weight=f"{name}.weight", shared_over="sequence")
-        for name in (*names, *(() if network.tied else ("output",)))
+        for name in (*names, *(() if network.is_tied else ("output",)))
     )
 
 
 def _embedding(sizes: LmSizes) -> ParameterSpec:
     """If tied, its multiplier follows the width, its fan-in as the output layer."""
-    scale = _root_of(sizes.width, sizes.base_width) if sizes.tied else WidthScale()
+    scale = _root_of(sizes.width, sizes.base_width) if sizes.is_tied else WidthScale()
     return ParameterSpec(
         name="embedding.weight",
         shape=(sizes.classes, sizes.width),
@@ -184,7 +184,7 @@ def _embedding(sizes: LmSizes) -> ParameterSpec:
         fan_in=sizes.classes,
         fan_out=sizes.width,
         init=Init("normal", EMBEDDING_DEVIATION * sizes.init_scale),
-        width_multiplier=sizes.width / sizes.base_width if sizes.tied else 1.0,
+        width_multiplier=sizes.width / sizes.base_width if sizes.is_tied else 1.0,
         mup_multiplier=scale,
     )
 
@@ -230,7 +230,7 @@ def _matrix(sizes: LmSizes, name: str, fan_in: int, fan_out: int) -> ParameterSp
         fan_out=fan_out,
         init=Init("normal", sizes.init_scale / (shrink * math.sqrt(fan_in))),
         width_multiplier=sizes.width / sizes.base_width,
-        normalised=kind in ("query", "key") and sizes.query_norm,
+        is_normalised=kind in ("query", "key") and sizes.query_norm,
         mup_multiplier=(
             _attention_scale(sizes) if kind == "query" and not sizes.query_norm else WidthScale()
         ),
@@ -253,7 +253,7 @@ def _gain(sizes: LmSizes, name: str, width: int) -> ParameterSpec:
 
 def _gain_scale(sizes: LmSizes, name: str) -> WidthScale:
     last = "final_norm" if sizes.has_final_norm else f"{sizes.blocks[-1]}.mlp_norm"
-    if name == last and sizes.tied:
+    if name == last and sizes.is_tied:
         return _root_of(sizes.width, sizes.base_width)
     return _attention_scale(sizes) if name.endswith(".query_norm") else WidthScale()
 

@@ -249,7 +249,7 @@ def _unit_parameters(sizes: ResnetSizes, unit: Unit) -> Iterator[ParameterSpec]:
         fan_out=unit.channels_out * area,
         init=Init("normal", sizes.init_scale * math.sqrt(2.0 / (unit.channels_out * area))),
         width_multiplier=multiplier,
-        normalised=True,
+        is_normalised=True,
     )
     for name, value, role in (("weight", unit.gain, Role.NORM), ("bias", 0.0, Role.BIAS)):
         yield ParameterSpec(
