@@ -1,9 +1,9 @@
 """The search for the target: which snapshots are evaluated, and where the target is met.
 
 A snapshot is taken at each grid point. At a look (see `harness.referee.looks`) the worker is
-stopped and its snapshot evaluated; the other snapshots are held, at most `Grid.max_kept` of them. When
-a look hits, the held snapshots are searched until a miss and a hit are neighbours, which takes few
-evaluations. The time to target is the crossing between these two, interpolated by the metric's
+stopped and its snapshot evaluated; the other snapshots are held, at most `Grid.max_kept` of them.
+When a look hits, the held snapshots are searched until a miss and a hit are neighbours, which takes
+few evaluations. The time to target is the crossing between these two, interpolated by the metric's
 values; both are part of the result. All entries are observed in the same way.
 
 If the metric oscillates around the target, the search finds one crossing, a miss and the hit right

@@ -9,7 +9,7 @@ from submissions.common.precision import at_least_float32
 
 Failures = dict[str, int]
 """How many decompositions were done in another way because `torch.linalg.eigh` did not converge: in
-`float64`, by orthogonal iteration (`qr`), or not at all, so that the old basis stayed (`old_basis`).
+`float64`, by orthogonal iteration (`qr`), or not at all: the old one is used (`old_basis`).
 """
 QR_ITERATIONS = 10
 

@@ -176,7 +176,7 @@ def test_a_wrong_size_is_named(key: str, value: object) -> None:
 
 
 def test_heads_must_part_the_width() -> None:
-    with pytest.raises(HarnessError, match=r"width 128 is no multiple of 2 x heads = 6"):
+    with pytest.raises(HarnessError, match=r"width is 128; allowed: multiples of 2 . heads = 6"):
         model.parameters(QUICK.sizes | {"heads": 3})
 
 

@@ -165,7 +165,7 @@ def test_the_networks_have_the_published_numbers_of_parameters(suite: str, count
         ({"activation": "sine"}, "size 'activation' is 'sine'"),
         ({"stem": 4}, "size 'stem' is 4"),
         ({"depth": 3}, "size 'depth' is 3"),
-        ({"normalisation": "group", "groups": 5}, "groups = 5 must divide width = 16"),
+        ({"normalisation": "group", "groups": 5}, "groups is 5; allowed: divisors of width = 16"),
     ],
 )
 def test_a_wrong_size_is_named(changes: Sizes, message: str) -> None:

@@ -1,8 +1,8 @@
 """Generated images: ten classes, 16x16x3, distinguished by small patches on a natural background.
 
 An image is a background with a natural image's spectrum, a sum of two-dimensional cosines in three
-opponent colours of which the k-th has variance proportional to 1/k, plus a few patches of its
-class, each at a random position and with a random sign:
+opponent colours, the k-th with variance proportional to 1/k, plus a few patches of its class, each
+at a random position and with a random sign:
 
     x = clip(128 + floor(z B / 2^shift) + sum_j s_j a_j P_{y,j} at (r_j, c_j)),   s_j = +-1
 
@@ -11,7 +11,7 @@ pixel has the same mean in all classes, so a linear classifier stays at chance l
 must learn the patches' shapes and an even function of them. Its loss then has a saddle at the
 start, from which a low learning rate escapes late or never. `positive` above a half removes the
 saddle, but lets a linear classifier do slightly better than chance. A class has several patches of
-decreasing amplitude, of which an image shows some, so accuracy rises gradually and not in one jump.
+decreasing amplitude and an image shows some of them, so accuracy rises gradually and not at once.
 
 All instances are equally hard: the patches are one published set, and the instance seed transposes
 and mirrors the images, permutes their channels and draws the sample. Everything is integer

@@ -83,7 +83,9 @@ class LmSizes(Frozen):
     @model_validator(mode="after")
     def _heads_are_even_parts(self) -> Self:
         if self.width % (2 * self.heads):
-            raise ValueError(f"width {self.width} is no multiple of 2 x heads = {2 * self.heads}")
+            raise ValueError(
+                f"width is {self.width}; allowed: multiples of 2 * heads = {2 * self.heads}"
+            )
         return self
 
     @property

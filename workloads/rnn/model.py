@@ -90,7 +90,10 @@ class RnnSizes(Frozen):
     @model_validator(mode="after")
     def _residual_connections_exist(self) -> Self:
         if self.residual and not any(self.is_residual_at(width) for _, width in self.cells):
-            raise ValueError("residual needs a layer that is as wide as what enters it")
+            raise ValueError(
+                "residual is set, but no layer is as wide as its input; leave residual out, set "
+                "depth above 1, or embedding = hidden"
+            )
         return self
 
     @property

@@ -3,8 +3,8 @@
     h_0 = x,   s_l = c_l (W_l h_{l-1} + b_l),   h_l = act(s_l / rms(s_l)) or act(s_l)
     logits = c_out (W_out h_L + b_out)
 
-Weights and biases start uniform in +-1/(c_l sqrt(fan_in)), so that the scales c leave the function
-at the start as it is and multiply the Hessian's block of layer l by c_l^2. (Zhang et al., 2024,
+Weights and biases start uniform in +-1/(c_l sqrt(fan_in)), so that the scales c leave the initial
+function as it is and multiply the Hessian's block of layer l by c_l^2. (Zhang et al., 2024,
 scale layers' outputs to make blocks heterogeneous.) With `is_normalised`, rms(s)^2 is
 mean(s^2) + 1e-6, and the hidden layers have no biases: their weights' norms do not matter. Sizes:
 
@@ -45,7 +45,10 @@ class SmallMlpSizes(Frozen):
     @model_validator(mode="after")
     def _has_a_scale_for_each_layer(self) -> Self:
         if self.scales and len(self.scales) != len(self.hidden) + 1:
-            raise ValueError(f"scales must be {len(self.hidden) + 1} numbers, one for each layer")
+            raise ValueError(
+                f"scales has {len(self.scales)} numbers; allowed: none, or one for each of the "
+                f"{len(self.hidden) + 1} layers"
+            )
         return self
 
     @property
@@ -77,7 +80,7 @@ def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
 
 
 def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
-    """None: what is normalised is an example by itself."""
+    """None: each example is normalised by itself."""
     del sizes
     return ()
 
