@@ -198,7 +198,7 @@ class SuiteWorkload(Frozen):
 
     @property
     def named_variants(self) -> dict[str, Sizes]:
-        """What replaces some of `sizes`, by name: `base`, the variants, the widths (`width-512`)."""
+        """What replaces some of `sizes`, by name: `base`, variants, widths (as `width-512`)."""
         of_widths = {f"{WIDTH}{width}": sizes for width, sizes in self.widths.items()}
         return {"base": {}, **self.variants, **of_widths}
 

@@ -43,7 +43,7 @@ class Regression(Disturbances):
     mean: float = 0.0
     """Mean of each training input."""
     rarity: Positive | None = None
-    """Inputs are one-hot, the i-th with a frequency of i^-rarity, normalised; held out, all alike."""
+    """Inputs are one-hot, the i-th with a frequency of i^-rarity; held out, all are as frequent."""
 
 
 class Clusters(Frozen):
