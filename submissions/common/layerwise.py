@@ -156,7 +156,7 @@ class LayerwiseSubmission(ScheduledMethod[torch.Tensor]):
             torch.nn.utils.clip_grad_norm_(self.problem.parameters.values(), self.clip)
         period = self.point["refresh_every"]
         with torch.no_grad():
-            for layer in select_due(self.layers, self.steps, period, eager=True):
+            for layer in select_due(self.layers, self.steps, period, is_eager=True):
                 self.refresh(layer)
                 layer.state["ready"] = True
             self._move()

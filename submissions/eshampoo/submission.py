@@ -68,7 +68,7 @@ class EShampoo(GroupwiseOptimizer):
         for gradient, state in zip(gradients, states, strict=True):
             accumulate(state, gradient, group["factor_beta"])
         sides = [(state, side) for state in states for side in SIDES if side in state]
-        for state, side in select_due(sides, group["step"], group["refresh_every"], eager=True):
+        for state, side in select_due(sides, group["step"], group["refresh_every"], is_eager=True):
             turn_momentum(state, side, _basis(state, side, group))
         for parameter, state, gradient in zip(live, states, gradients, strict=True):
             move(parameter, state, gradient, group)
