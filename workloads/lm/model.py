@@ -19,8 +19,8 @@ Query, key and value are separate matrices: the first two are normalised and the
 is declared per parameter, and one wide product is hardly faster than three.
 
 Matrices start normal with standard deviation `init_scale` / sqrt(fan_in), divided by sqrt(2 depth)
-for the last one of a residual branch, the embedding and an output of its own with 0.02 `init_scale`
-(GPT-2: Radford et al., 2019); gains start at 1. Sizes:
+for the last one of a residual branch; for the embedding and an untied output it is 0.02
+`init_scale` (GPT-2: Radford et al., 2019). Gains start at 1. Sizes:
 
     classes      the vocabulary
     width        d, a multiple of `heads`; width / heads is even
@@ -41,8 +41,8 @@ attention by the head width, and keeps the start of the residual stream unchange
 carry these factors declare them (`mup_multiplier`). The embedding and the final gain each carry the
 square root of the first factor; the embedding's also compensates sqrt(d) at the start of the
 stream. The query gain (without N_q the query matrix) carries the square root of the attention
-factor, as attention is already divided by the square root of the head width. An output of its own
-has its role say so, as in any other model.
+factor, as attention is already divided by the square root of the head width. An untied output is
+recognised by its role, as in any other model.
 """
 
 from __future__ import annotations
