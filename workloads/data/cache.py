@@ -42,7 +42,7 @@ TEMPORARY = ".making-"
 
 
 class Preparable(Protocol):
-    """What the cache needs from a workload; implemented by `harness.providers.registry.Workload`."""
+    """What the cache needs of a workload; implemented by `harness.providers.registry.Workload`."""
 
     def content_hash(self, suite: str) -> str:
         """The hash of everything that defines the workload in a suite."""
