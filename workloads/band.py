@@ -1,6 +1,6 @@
 """The convergence band of a workload: where tuned baselines reach its target, and its edge.
 
-A calibration writes it into `calibration/<suite>.json`, beside the curves that it follows from
+A calibration writes it into `calibration/<suite>.json`, next to the curves that determine it
 (`harness.calibration.band`).
 """
 
@@ -14,12 +14,12 @@ from workloads.spec import Count, Frozen, Positive
 
 
 class Span(Frozen):
-    """What the seeds of the best baseline need, and how little is beyond them."""
+    """The times or steps of the best baseline's seeds, and the edge below which lies no seed."""
 
     baseline: str
     """The one with the smallest median."""
     seeds: Count
-    """Of those that reach the target."""
+    """The number of seeds that reach the target."""
     fastest: Positive
     median: Positive
     slowest: Positive
@@ -28,24 +28,24 @@ class Span(Frozen):
 
 
 class Band(Frozen):
-    """Of one workload at one suite's size, by steps and by seconds."""
+    """The band of one workload at one suite's size, in steps and in seconds."""
 
     target: float
     budget_s: Positive
-    """On the machine of the calibration: seconds elsewhere are compared as parts of the budget."""
+    """On the calibration machine; seconds elsewhere are compared as fractions of the budget."""
     steps: Span
     seconds: Span
 
     def excess(self, time_s: float, steps: float, budget_s: float) -> str:
         """How a trial lies beyond the band, in words; "" if it does not.
 
-        Steps are a claim, and an author makes them as large as he likes: few of them are beyond the
-        band only if the time is below the median of the fastest baseline as well.
+        Steps are the worker's claim, and a step can do as much work as its author likes, so a small
+        count is beyond the band only if the time is also below the fastest baseline's median.
 
         Args:
-            time_s: its time to the target.
-            steps: the worker's count there; NaN if it is not known.
-            budget_s: of the trial, in the seconds of its machine.
+            time_s: the trial's time to the target.
+            steps: the worker's count at that time; NaN if unknown.
+            budget_s: the trial's budget, in seconds on its own machine.
         """
         scale = budget_s / self.budget_s
         if time_s < scale * self.seconds.edge:
@@ -63,7 +63,7 @@ def _excess(value: float, span: Span, scale: float, unit: Literal["s", "steps"])
 
 
 def calibration_file(folder: Path, suite: str) -> Path:
-    """Where a workload keeps what one suite's calibration found."""
+    """The file with the results of a suite's calibration of a workload."""
     return folder / "calibration" / f"{suite}.json"
 
 

@@ -1,4 +1,4 @@
-"""Blocks that several JAX models are built of: activations and norms without a bias."""
+"""Building blocks of several JAX models: activations and norms without a bias."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 def normalise(values: Array, gain: Array, kind: str, epsilon: float) -> Array:
     """RMSNorm, or layer normalisation without a bias, over the last axis, in float32.
 
-        y = g x / sqrt(mean(x^2) + eps)    of kind "layer" with x - mean(x) for x
+        y = g x / sqrt(mean(x^2) + eps)    for kind "layer" with x - mean(x) in place of x
 
     Args:
         values: (..., width).
         gain: g, (width,).
         kind: rms or layer.
-        epsilon: what is added to the mean square.
+        epsilon: added to the mean square.
     """
     values = values.astype(jnp.float32)
     if kind == "layer":

@@ -1,4 +1,4 @@
-"""Blocks that several torch models are built of: activations and norms without a bias."""
+"""Building blocks of several torch models: activations and norms without a bias."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 class Norm(nn.Module):
     """RMSNorm, or layer normalisation without a bias, over the last axis.
 
-        y = g x / sqrt(mean(x^2) + eps)    of kind "layer" with x - mean(x) for x
+        y = g x / sqrt(mean(x^2) + eps)    for kind "layer" with x - mean(x) in place of x
 
     Args:
         width: the length of that axis.
         kind: rms or layer.
-        epsilon: what is added to the mean square.
+        epsilon: added to the mean square.
     """
 
     def __init__(self, width: int, kind: str, epsilon: float) -> None:

@@ -1,15 +1,15 @@
 """Drawn architectures: a grammar of many models a workload, and one model drawn from a seed.
 
-A grammar is declared in `workload.toml`: lists of alternatives, of which each replaces some of
+A grammar is declared in `workload.toml` as lists of alternatives; each alternative replaces some of
 `sizes`, as a held-out variant does. One alternative is drawn from every list, uniformly and
-independently, until the model is one that the workload allows and lies within the grammar's bounds:
+independently, until the workload allows the model and it lies within the grammar's bounds:
 
     low <= cost(model) / cost(base) <= high
 
 where the cost is the number of parameters (a bound on memory: weights, gradients, the optimizer's
 state, snapshots) and the multiplications of a forward pass (a bound on a step's time: a step of
 training takes about six floating-point operations for each). A model is named after its seed,
-`drawn-` and 16 hexadecimal digits, from which anyone draws it again.
+`drawn-` and 16 hexadecimal digits, from which anyone can draw it again.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class Grammar(Frozen):
     parameters: Bounds
     multiplications: Bounds
     choices: Annotated[dict[str, Alternatives], Field(min_length=1)]
-    """By a name that says what is chosen: the alternatives, each a part of `sizes`."""
+    """The alternatives of each choice, by its name; an alternative is a part of `sizes`."""
 
 
 class Cost(NamedTuple):
-    """What bounds are placed on."""
+    """The costs to which the bounds apply."""
 
     parameters: float
     multiplications: float
@@ -66,15 +66,16 @@ def draw(name: str, base: Sizes, grammar: Grammar, cost_of: CostOf) -> Sizes:
     Args:
         name: as `drawn_model_name` gives it.
         base: the sizes of the workload.
-        grammar: what they are varied by.
+        grammar: the alternatives and the bounds.
         cost_of: the cost of a model.
 
     Raises:
-        HarnessError: the name is no architecture's, or next to nothing in the grammar is allowed.
+        HarnessError: the name is not an architecture's, or the grammar allows almost nothing.
     """
     if (match := NAME.fullmatch(name)) is None:
         raise HarnessError(
-            f"'{name}' names no drawn architecture", "drawn- and 16 digits of 0-9a-f"
+            f"'{name}' is not the name of a drawn architecture",
+            "allowed: drawn- followed by 16 hexadecimal digits in lower case",
         )
     bits, problem = philox(match[1], "architecture"), ""
     constraint = Constraint(base, grammar, cost_of)
@@ -84,11 +85,14 @@ def draw(name: str, base: Sizes, grammar: Grammar, cost_of: CostOf) -> Sizes:
         sizes = merge(base, grammar, picks)
         if not (problem := constraint.violation(sizes)):
             return sizes
-    raise HarnessError(f"none of {ATTEMPTS} architectures that were drawn is allowed: {problem}")
+    raise HarnessError(
+        f"none of {ATTEMPTS} drawn architectures is allowed; the last one: {problem}",
+        "widen the bounds in [suites.NAME.drawn] of workload.toml, or add alternatives there",
+    )
 
 
 def merge(base: Sizes, grammar: Grammar, picks: list[int]) -> Sizes:
-    """The base with one alternative of each choice: that of the pick, modulo their number."""
+    """The base with one alternative of each choice, whose index is the pick modulo their number."""
     sizes = dict(base)
     for pick, name in zip(picks, sorted(grammar.choices), strict=True):
         alternatives = grammar.choices[name]
@@ -119,5 +123,7 @@ class Constraint:
             Cost._fields, cost, self._base_cost, self._bounds, strict=True
         ):
             if not low <= own / of_base <= high:
-                return f"{own / of_base:.2f} times the base's {name}, {low} to {high} are allowed"
+                return (
+                    f"it has {own / of_base:.2f} times the base's {name}; allowed: {low} to {high}"
+                )
         return ""

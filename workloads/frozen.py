@@ -1,4 +1,4 @@
-"""Immutable values and the types of their fields, the ground of every declaration."""
+"""Immutable values and the types of their fields, on which every declaration is built."""
 
 from __future__ import annotations
 

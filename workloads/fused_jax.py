@@ -1,8 +1,8 @@
 """Attention with two equivalent implementations in JAX: cuDNN's kernel and plain operations.
 
-The kernel never forms the scores, (batch, heads, time, time) in float32 otherwise, but it can be
-differentiated once and in reverse alone. So passes that only train or evaluate ask for it, and
-those that a submission transforms at will get plain operations.
+The kernel never materialises the scores, which are (batch, heads, time, time) in float32 otherwise,
+but it can be differentiated only once, in reverse mode. So passes that only train or evaluate ask
+for it, and those that a submission may transform freely get plain operations.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MAY_FUSE: ContextVar[bool] = ContextVar("may_fuse", default=False)
 
 @contextmanager
 def differentiable_once() -> Iterator[None]:
-    """What is traced in a `with` block may use kernels that have one derivative, in reverse."""
+    """Allow kernels with a single derivative, in reverse mode, in what a `with` block traces."""
     token = _MAY_FUSE.set(True)
     try:
         yield
@@ -37,6 +37,6 @@ def causal_attention(query: Array, key: Array, value: Array) -> Array:
 
 
 def _implementation(value: Array) -> Literal["cudnn"] | None:
-    """cuDNN's kernel takes half precision on CUDA alone; None leaves the choice to jax."""
+    """cuDNN's kernel needs half precision and CUDA; None leaves the choice to jax."""
     is_possible = jax.default_backend() == "gpu" and value.dtype == jnp.bfloat16
     return "cudnn" if _MAY_FUSE.get() and is_possible else None

@@ -1,8 +1,8 @@
 """The losses that a workload may declare: what their targets are and which metrics they offer.
 
 A loss is added here, and as an object of the same name in `harness/frameworks/*/loss.py`. With N
-targets in a batch, `value` is a mean over them, and sampled targets come from the distribution of
-which the loss is the negative log-likelihood, so that the Fisher matrix is the Gauss-Newton matrix
+targets in a batch, `value` is a mean over them, and sampled targets come from the distribution
+whose negative log-likelihood is the loss, so that the Fisher matrix is the Gauss-Newton matrix
 (Martens, 2014):
 
     cross_entropy   -(1/N) sum log p[y], p = softmax(z); y ~ p
@@ -18,13 +18,13 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class LossSpec:
-    """What is true of a loss in every framework."""
+    """The properties of a loss that are the same in every framework."""
 
     targets: Literal["classes", "reals"]
     """`classes`: integers (examples, ...) from 0 to below `sizes.classes`, one for each vector of
     logits (examples, ..., classes). `reals`: float32, shaped as what the model returns."""
     metrics: tuple[str, ...]
-    """What a snapshot is evaluated by; each is a mean over all targets of a split."""
+    """The metrics of an evaluation; each is a mean over all targets of a split."""
 
 
 LOSSES: dict[str, LossSpec] = {
@@ -40,5 +40,5 @@ def known_loss(name: str) -> str:
         ValueError: names the known ones; pydantic adds the key and its value.
     """
     if name not in LOSSES:
-        raise ValueError(f"no such loss; known: {', '.join(LOSSES)}")
+        raise ValueError(f"unknown loss; known: {', '.join(LOSSES)}")
     return name

@@ -71,7 +71,7 @@ class ParameterSpec:
     init: Init
     width_multiplier: float = 1.0
     """The width of the layer's input over the base width of the workload (for muP)."""
-    normalised: bool = False
+    is_normalised: bool = False
     """True if a normalisation follows, so the weight's scale does not matter (used by AdamC)."""
     splits: tuple[int, ...] = ()
     """Sizes along the output dimension of fused matrices, such as query, key and value."""

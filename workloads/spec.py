@@ -51,7 +51,7 @@ __all__ = [
     "fractions_of",
 ]
 WIDTH = "width-"
-"""What the name of a variant begins with that is the same model at another width."""
+"""Prefix of the names of variants that are the same model at another width."""
 HORIZON_FRACTION = 0.75
 """The horizon of a tuned schedule as a fraction of the budget: budget = horizon / 0.75."""
 
@@ -60,9 +60,9 @@ class Budget(Frozen):
     """A trial's budget: seconds on the referee's clock, or steps."""
 
     runtime_s: Positive
-    """With `steps` it only bounds a worker that hangs."""
+    """With `steps` it is only a limit for workers that hang."""
     steps: Count | None = None
-    """A trial ends after so many steps: for problems whose step takes no time worth measuring. Such
+    """Ends a trial after this many steps, for problems whose steps are too short to time. Such
     trials are not scored."""
     horizon_steps: Count
     """Steps that AdamW makes within the calibrated horizon, 0.75 of the budget."""
@@ -78,7 +78,7 @@ class Budget(Frozen):
     def _scales_seconds(self) -> Self:
         if self.steps is not None and self.reference is not None:
             raise ValueError(
-                "key 'reference' is not allowed together with 'steps': steps do not scale"
+                "keys 'steps' and 'reference' exclude each other: only seconds are scaled"
             )
         return self
 
@@ -86,26 +86,26 @@ class Budget(Frozen):
 class Grid(Frozen):
     """When a trial is observed: points of its budget, each a fixed ratio after the one before.
 
-    So a fast method's time is as fine as a slow one's. A snapshot is taken at each point. Most of
-    them wait; at a look the worker is stopped and the snapshot evaluated, and those that wait are
-    searched if it meets the target (`harness.referee.looks`).
+    Fast and slow methods are thus timed with the same relative resolution. A snapshot is taken at
+    each point and held in memory. At a look the worker is stopped and its newest snapshot is
+    evaluated; if that meets the target, the held ones are searched (`harness.referee.looks`).
     """
 
     first: Fraction = 0.005
     """The first point, as a fraction of the budget; the last one is its end."""
     ratio: Annotated[float, Field(gt=1.0, le=2.0)] = 1.015
     even: Count | None = None
-    """So many points at equal distances, in place of `first` and `ratio`: for trials that are timed
-    or tuned on, not scored."""
+    """Number of equally spaced points, instead of `first` and `ratio`, for trials that time or tune
+    and are not scored."""
     look_from: Fraction = 0.03
-    """The fraction of the budget before which nothing is looked at, unless `kept` says so."""
-    kept: Count = 64
-    """How many snapshots are held in memory at most, the one at hand included: it is looked at. 1
-    looks at every point."""
+    """No snapshot is evaluated before this fraction of the budget, unless `max_kept` are held."""
+    max_kept: Count = 64
+    """Maximum number of snapshots in memory, the newest included, which is evaluated once the limit
+    is reached; with 1 every point is evaluated."""
 
     @property
     def points(self) -> int:
-        """How many points there are."""
+        """The number of points."""
         return len(fractions_of(self))
 
     def fraction(self, point: int) -> float:
@@ -172,7 +172,7 @@ class SuiteWorkload(Frozen):
     """None: the loss is a function of the parameters alone, see `workloads.data.no_data`."""
     sizes: Sizes
     batch_size: Count = 1
-    """To be given where there are data, as is `train_examples`."""
+    """Required where there are data, like `train_examples`."""
     train_examples: Count = 1
     evaluation_batch: Count = 4096
     """Batch size of the referee's evaluation on held-out examples."""
@@ -187,7 +187,7 @@ class SuiteWorkload(Frozen):
     variants: dict[str, Sizes] = Field(default_factory=dict)
     """Held-out variants: each replaces some of `sizes`."""
     drawn: Grammar | None = None
-    """What a scoring round draws a hidden architecture from; None: one of `variants`."""
+    """The grammar of the hidden architectures of scoring rounds; None: they use `variants`."""
     widths: dict[str, Sizes] = Field(default_factory=dict)
     """A family: the model at several widths, by width, for `--width`; never scored."""
     baseline_fraction: Fraction = 0.6
@@ -198,7 +198,7 @@ class SuiteWorkload(Frozen):
 
     @property
     def named_variants(self) -> dict[str, Sizes]:
-        """What replaces some of `sizes`, by name: nothing, a variant, a width's (`width-512`)."""
+        """What replaces some of `sizes`, by name: `base`, variants, widths (as `width-512`)."""
         of_widths = {f"{WIDTH}{width}": sizes for width, sizes in self.widths.items()}
         return {"base": {}, **self.variants, **of_widths}
 
@@ -249,7 +249,7 @@ def _require_classes(place: str, size: SuiteWorkload, loss: str) -> None:
     classes = size.sizes.get("classes")
     if not isinstance(classes, int) or classes < 1:
         raise ValueError(
-            f"key '{place}.sizes.classes' is {classes!r}; loss {loss} wants the number of "
+            f"key '{place}.sizes.classes' is {classes!r}; loss {loss} needs the number of "
             "classes, an integer of at least 1"
         )
 
@@ -274,7 +274,10 @@ class Suite(Frozen):
     @model_validator(mode="after")
     def _self_has_one_trial(self) -> Self:
         if self.rulesets.keys() != {"external", "self"}:
-            raise ValueError("rulesets must be external and self, both")
+            raise ValueError(
+                f"rulesets are {', '.join(self.rulesets) or 'missing'}; needed: external and self"
+            )
         if self.rulesets["self"].trials != 1:
-            raise ValueError("rulesets.self.trials must be 1: self-tuning has one trial a study")
+            trials = self.rulesets["self"].trials
+            raise ValueError(f"rulesets.self.trials is {trials}; allowed: 1, with no tuning")
         return self

@@ -56,7 +56,7 @@ class BaselineTarget(Frozen):
 
     @property
     def short(self) -> str:
-        """Whose it is, in a few characters."""
+        """Whose value it is, in a few characters."""
         return f"{self.baseline}'s"
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Declarations read from TOML: a mistake is named with its file, its key and what is allowed."""
+"""Reads declarations from TOML; errors name the file, the key and what is allowed."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _first_problem(error: ValidationError, kind: type[Frozen]) -> str:
 
 
 def _own_problem(error: ErrorDetails) -> str:
-    """What a validator of a declaration says, behind the key that it is about."""
+    """The message of a declaration's own validator, after the key that it concerns."""
     message, place = str(error["ctx"]["error"]), ".".join(str(part) for part in error["loc"])
     if isinstance(error["input"], Frozen | dict):  # a whole table: not to be repeated
         return f"{place}: {message}" if place else message

@@ -41,7 +41,7 @@ class AdamC(AdamW):
     """AdamC; the module docstring states the update.
 
     Args:
-        groups: parameter groups; those with `normalised = True` get the scaled decay.
+        groups: parameter groups; those with `is_normalised = True` get the scaled decay.
         lr: peak learning rate (gamma_max).
         weight_decay: weight decay coefficient before scaling (lambda).
         options: further arguments of `torch.optim.AdamW`.
@@ -55,13 +55,13 @@ class AdamC(AdamW):
     def add_param_group(self, param_group: Group) -> None:
         """Add a group; its own learning rate is its peak."""
         rate, decay = (param_group.get(n, self.defaults[n]) for n in ("lr", "weight_decay"))
-        own = {"normalised": False, "peak": rate, "base_decay": decay}
+        own = {"is_normalised": False, "peak": rate, "base_decay": decay}
         super().add_param_group({**own, **param_group})
 
     def step(self, closure: Closure | None = None) -> Any:
         """Take an AdamW step with the current decay."""
         for group in self.param_groups:
-            if group["normalised"] and group["peak"] > 0.0:
+            if group["is_normalised"] and group["peak"] > 0.0:
                 group["weight_decay"] = group["base_decay"] * group["lr"] / group["peak"]
         return without_hooks(AdamW.step)(self, closure)
 
@@ -73,10 +73,14 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
         raise UnknownNameError("corrected", str(which), CORRECTED)
     parts: dict[bool, list[torch.Tensor]] = {False: [], True: []}
     for name, spec in problem.specs.items():
-        is_corrected = spec.normalised if which == "declared" else spec.role in HIDDEN
+        is_corrected = spec.is_normalised if which == "declared" else spec.role in HIDDEN
         parts[is_corrected].append(problem.parameters[name])
     optimizer = AdamC(
-        [{"params": members, "normalised": is_it} for is_it, members in parts.items() if members],
+        [
+            {"params": members, "is_normalised": is_it}
+            for is_it, members in parts.items()
+            if members
+        ],
         lr=hyperparameters["learning_rate"],
         betas=(hyperparameters["beta1"], hyperparameters["beta2"]),
         eps=hyperparameters["epsilon"],

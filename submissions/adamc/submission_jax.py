@@ -11,7 +11,7 @@ import optax
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
-from submissions.common.transformations_jax import Arrays, Factor, scheduled
+from submissions.common.transformations_jax import Arrays, Factor, stateful_with_factor
 from workloads.parameters import Role
 
 CORRECTED = ("declared", "hidden")
@@ -39,7 +39,7 @@ def adamc(
         changes = {n: -rate * (steps[n] + decays[n] * params[n]) for n in updates}
         return changes, state
 
-    return scheduled(adam.init, update)
+    return stateful_with_factor(adam.init, update)
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:
@@ -50,7 +50,7 @@ def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Buil
     corrected_names = [
         name
         for name, spec in problem.specs.items()
-        if (spec.normalised if which == "declared" else spec.role in HIDDEN)
+        if (spec.is_normalised if which == "declared" else spec.role in HIDDEN)
     ]
     return Built(
         adamc(corrected_names, hyperparameters),

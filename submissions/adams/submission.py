@@ -32,7 +32,7 @@ from submissions.common.optimizers import (
     Group,
     TorchProblem,
     adam_on_all,
-    listed,
+    list_parameters,
     without_hooks,
 )
 
@@ -49,7 +49,7 @@ class AdamS(AdamW):
     def __init__(
         self, parameters: list[torch.Tensor], *, weight_decay: float, **options: Any
     ) -> None:
-        group = {"params": listed(parameters), "base_decay": weight_decay}
+        group = {"params": list_parameters(parameters), "base_decay": weight_decay}
         group |= {"updates": 0, "mean_square": 0.0}
         super().__init__([group], weight_decay=0.0, **options)
 

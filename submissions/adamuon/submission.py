@@ -41,15 +41,17 @@ class AdaMuon(Muon):
         momentum = super().direction(parameter, group)
         return signs(momentum) if group["sign"] else momentum
 
-    def scaled(self, state: State, signs: list[torch.Tensor], group: Group) -> list[torch.Tensor]:
+    def scale_update(
+        self, state: State, signs: list[torch.Tensor], group: Group
+    ) -> list[torch.Tensor]:
         """0.2 sqrt(r c) / ||O^|| O^ of one parameter's orthogonalised matrices."""
         whole, beta2, epsilon = at_least_float32(torch.cat(signs)), group["beta2"], group["epsilon"]
         second: torch.Tensor = state.setdefault("second", torch.zeros_like(whole))
         state["step"] = state.get("step", 0) + 1
         second.mul_(beta2).addcmul_(whole, whole, value=1 - beta2)
-        adapted = whole / ((second / (1 - beta2 ** state["step"])).sqrt_() + epsilon)
+        update = whole / ((second / (1 - beta2 ** state["step"])).sqrt_() + epsilon)
         steps = []
-        for part in adapted.split([len(sign) for sign in signs]):
+        for part in update.split([len(sign) for sign in signs]):
             length = ROOT_MEAN_SQUARE * part.numel() ** 0.5
             steps.append(part * (length / (torch.linalg.matrix_norm(part) + epsilon)))
         return steps

@@ -38,8 +38,8 @@ def adapt(
 
     def rescale(part: jax.Array) -> jax.Array:
         length = ROOT_MEAN_SQUARE * part.size**0.5
-        scaled: jax.Array = part * (length / (jnp.linalg.norm(part) + epsilon))
-        return scaled
+        step: jax.Array = part * (length / (jnp.linalg.norm(part) + epsilon))
+        return step
 
     def init(params: Arrays) -> optax.OptState:
         return adam.init({name: params[name] for name in specs})

@@ -42,12 +42,12 @@ class Adopt(AdaptiveMethod):
                 continue
             scale = torch._foreach_sqrt(second)
             torch._foreach_clamp_min_(scale, group["eps"])
-            normalised = torch._foreach_div(gradients, scale)
+            ratios = torch._foreach_div(gradients, scale)
             bound = (count - 1) ** 0.25
-            torch._foreach_clamp_min_(normalised, -bound)
-            torch._foreach_clamp_max_(normalised, bound)
-            torch._foreach_add_(normalised, gradients, alpha=0.0)  # NaN where g is infinite
-            torch._foreach_lerp_(first, normalised, 1 - beta1)
+            torch._foreach_clamp_min_(ratios, -bound)
+            torch._foreach_clamp_max_(ratios, bound)
+            torch._foreach_add_(ratios, gradients, alpha=0.0)  # NaN where g is infinite
+            torch._foreach_lerp_(first, ratios, 1 - beta1)
             torch._foreach_add_(parameters, first, alpha=-rate)
             torch._foreach_mul_(second, beta2)
             torch._foreach_addcmul_(second, gradients, gradients, 1 - beta2)

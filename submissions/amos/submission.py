@@ -64,18 +64,20 @@ class Amos(GroupwiseOptimizer):
         gradient = bound_gradient(at_least_float32(parameter.grad))
         square = _mean_square(gradient)
         if not state:
-            state.update(step=0, second=torch.zeros_like(square), learned=torch.zeros_like(square))
+            state.update(
+                step=0, second=torch.zeros_like(square), decay_sum=torch.zeros_like(square)
+            )
             if mu:
                 state["momentum"] = torch.zeros_like(gradient)
         state["step"] += 1
         second: torch.Tensor = state["second"].lerp_(square, 1 - beta)
         inverse = (1 - beta ** state["step"]) / second.clamp(min=LEAST)
-        learned: torch.Tensor = state["learned"]
-        decay = inverse * square * rate**2 * (1 + 0.25 * rate**0.5 * learned).rsqrt()
+        decay_sum: torch.Tensor = state["decay_sum"]
+        decay = inverse * square * rate**2 * (1 + 0.25 * rate**0.5 * decay_sum).rsqrt()
         length = rate * group["size"]
         step = gradient * (length * inverse.sqrt()) + at_least_float32(parameter) * (decay / 2)
-        step = step / (1 + 0.25 * length**0.5 * learned)
-        learned.add_(decay * (1 + learned))
+        step = step / (1 + 0.25 * length**0.5 * decay_sum)
+        decay_sum.add_(decay * (1 + decay_sum))
         momentum: torch.Tensor = state["momentum"].lerp_(step, 1 - mu) if mu else step
         return momentum
 

@@ -16,7 +16,7 @@ import optax
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.amos.sizes import expected_size
 from submissions.common import schedules
-from submissions.common.transformations_jax import Arrays, Factor, scheduled
+from submissions.common.transformations_jax import Arrays, Factor, stateful_with_factor
 from workloads.parameters import ParameterSpec
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class AmosState(NamedTuple):
     step: jax.Array
     momenta: Arrays
     second: Arrays
-    learned: Arrays
+    decay_sum: Arrays
 
 
 def amos(
@@ -51,19 +51,19 @@ def amos(
         rate, step = point["learning_rate"] * factor, state.step + 1
         squares = jax.tree.map(_mean_square, updates)
         second = jax.tree.map(lambda v, s: beta * v + (1 - beta) * s, state.second, squares)
-        momenta, learned = {}, {}
+        momenta, decay_sum = {}, {}
         for name, spec in specs.items():
-            b, length = state.learned[name], rate * expected_size(spec)
+            b, length = state.decay_sum[name], rate * expected_size(spec)
             inverse = (1 - beta**step) / jnp.maximum(second[name], LEAST)
             decay = inverse * squares[name] * rate**2 / jnp.sqrt(1 + 0.25 * rate**0.5 * b)
             change = length * jnp.sqrt(inverse) * updates[name] + decay / 2 * params[name]
             change = change / (1 + 0.25 * length**0.5 * b)
             momenta[name] = mu * state.momenta[name] + (1 - mu) * change
-            learned[name] = b + decay * (1 + b)
+            decay_sum[name] = b + decay * (1 + b)
         changes = jax.tree.map(jnp.negative, momenta)
-        return changes, AmosState(step, momenta, second, learned)
+        return changes, AmosState(step, momenta, second, decay_sum)
 
-    return scheduled(init, update)
+    return stateful_with_factor(init, update)
 
 
 def _mean_square(gradient: jax.Array) -> jax.Array:

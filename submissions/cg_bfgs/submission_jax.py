@@ -166,10 +166,10 @@ def _learn(memory: Memory, step: Array, before: Array, change: Array, room: int)
     product = step @ change
     is_curved = product > LEAST_CURVATURE * (change @ change)
     idle = memory._replace(is_conjugate=jnp.zeros((), jnp.bool_))
-    curved = idle._replace(is_known=jnp.ones((), jnp.bool_))
-    full = curved._replace(last=(step, before, change), is_conjugate=jnp.ones((), jnp.bool_))
+    base_memory = idle._replace(is_known=jnp.ones((), jnp.bool_))
+    full = base_memory._replace(last=(step, before, change), is_conjugate=jnp.ones((), jnp.bool_))
     has_room = memory.num_stored < room
-    new_memory = choose(has_room, _store(curved, step, change, room), full)
+    new_memory = choose(has_room, _store(base_memory, step, change, room), full)
     return choose(is_curved, new_memory, idle)
 
 

@@ -29,7 +29,7 @@ def tensor_of(parts: Sequence[torch.Tensor], shape: torch.Size) -> torch.Tensor:
     return (parts[0] if len(parts) == 1 else torch.cat(list(parts))).reshape(shape)
 
 
-def batched(
+def apply_by_shape(
     function: Callable[[torch.Tensor], torch.Tensor], inputs: Sequence[torch.Tensor]
 ) -> list[torch.Tensor]:
     """Apply a batched function to matrices, one call per shape (on a CPU in small batches).

@@ -54,11 +54,11 @@ class CompiledMethod(Method):
         # On the CPU the referee's snapshots may be views of these buffers.
         devices = next(iter(self.parameters.values())).devices()
         is_cpu = all(device.platform == "cpu" for device in devices)
-        donated: dict[str, Any] = {} if is_cpu else {"donate_argnums": (0, 1)}
+        options: dict[str, Any] = {} if is_cpu else {"donate_argnums": (0, 1)}
         if isinstance(problem.everywhere, NamedSharding):
             # Else the compiler might leave a parameter divided as its gradient was computed.
-            donated["out_shardings"] = problem.everywhere
-        self._compiled: Step = jax.jit(self._compiled_step, **donated)
+            options["out_shardings"] = problem.everywhere
+        self._run_step: Step = jax.jit(self._compiled_step, **options)
 
     @abstractmethod
     def update(
@@ -81,7 +81,7 @@ class CompiledMethod(Method):
     def move(self, stream: Stream[Array]) -> Array:
         """Draw the batches, run the compiled step and count its passes."""
         batches, problem = self.draw(stream), self.problem
-        carry, loss = self._compiled(
+        carry, loss = self._run_step(
             self.parameters,
             self.state,
             problem.buffers,
@@ -111,13 +111,13 @@ def trace_passes(problem: LiveProblem, buffers: Values, key: Array) -> Iterator[
     In a `with` block they move these buffers, which `problem.buffers` has afterwards but before the
     block ends, and draw from this key.
     """
-    kept, random = problem.buffers, problem.random_state()
+    outer_buffers, random = problem.buffers, problem.random_state()
     problem.buffers = buffers
     problem.set_random_state((key, 0))
     try:
         yield
     finally:
-        problem.buffers = kept
+        problem.buffers = outer_buffers
         problem.set_random_state(random)
 
 

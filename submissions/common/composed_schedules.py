@@ -8,7 +8,7 @@ from harness.core.errors import HarnessError
 from harness.submission.interface import Schedule
 
 
-class Parted:
+class SchedulePair:
     """A schedule of hidden matrices and kernels, with one of all other parameters beside it.
 
     Args:
@@ -28,7 +28,7 @@ class Parted:
         return self._rest(fraction)
 
 
-class Spiked:
+class SpikeSchedule:
     """A schedule with its factor multiplied at periodic calls; one call is one step.
 
     Calls phase, phase + period, ... are spiked. With a preconditioner's refresh period and its

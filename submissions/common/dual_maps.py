@@ -32,7 +32,7 @@ import torch
 from torch import Tensor
 
 from harness.core.errors import UnknownNameError
-from submissions.common.batching import batched, matrices, tensor_of
+from submissions.common.batching import apply_by_shape, matrices, tensor_of
 from submissions.common.matrix_sign import newton_schulz, product_dtype
 from submissions.common.norms import KERNELS, NORMS, POLISH, SPECTRAL
 from submissions.common.precision import signs
@@ -90,13 +90,15 @@ def duals(
         for value, role, split in zip(values, roles, splits, strict=True)
     ]
     sign = partial(polar, polish=polish, matmul_dtype=matmul_dtype)
-    factors = iter(batched(sign, [matrix for part in parts for matrix in part]))
+    factors = iter(apply_by_shape(sign, [matrix for part in parts for matrix in part]))
     output = []
     for value, role, part in zip(values, roles, parts, strict=True):
         norm = norms[Role(role)]
         power = 0.5 if norm == "rms_to_rms" else 0.0
-        scaled = [next(factors) * (m.shape[0] / m.shape[1]) ** power for m in part]
-        output.append(_join(scaled, value, kernels) if part else entrywise_dual(value, norm))
+        scaled_factors = [next(factors) * (m.shape[0] / m.shape[1]) ** power for m in part]
+        output.append(
+            _join(scaled_factors, value, kernels) if part else entrywise_dual(value, norm)
+        )
     return output
 
 

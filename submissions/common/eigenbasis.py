@@ -9,14 +9,14 @@ from submissions.common.precision import at_least_float32
 
 Failures = dict[str, int]
 """How many decompositions were done in another way because `torch.linalg.eigh` did not converge: in
-`float64`, by orthogonal iteration (`qr`), or not at all, so that the old basis was `kept`.
+`float64`, by orthogonal iteration (`qr`), or not at all: the old one is used (`old_basis`).
 """
 QR_ITERATIONS = 10
 
 
 def failures_of(state: State) -> Failures:
     """The counts kept in a group or a layer's state, and so in its state dictionary."""
-    counts: Failures = state.setdefault("failures", {"float64": 0, "qr": 0, "kept": 0})
+    counts: Failures = state.setdefault("failures", {"float64": 0, "qr": 0, "old_basis": 0})
     return counts
 
 
@@ -62,7 +62,7 @@ def _decompose_by_iteration(
     except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
         estimate = torch.full_like(matrix, torch.nan)
     if not bool(torch.isfinite(estimate).all()):
-        failures["kept"] += 1
+        failures["old_basis"] += 1
         return None
     failures["qr"] += 1
     values = (estimate * (matrix @ estimate)).sum(0)
@@ -121,9 +121,9 @@ def iterate_basis_until(
     """
     for _ in range(iterations):
         image = matrix @ basis
-        rotated = basis.mT @ image
-        whole = torch.linalg.matrix_norm(rotated)
-        beside = torch.linalg.matrix_norm(rotated - torch.diag(rotated.diagonal()))
+        rotated_matrix = basis.mT @ image
+        whole = torch.linalg.matrix_norm(rotated_matrix)
+        beside = torch.linalg.matrix_norm(rotated_matrix - torch.diag(rotated_matrix.diagonal()))
         if bool(beside <= tolerance * whole) or not bool(torch.isfinite(whole)):
             break
         basis = torch.linalg.qr(image)[0]

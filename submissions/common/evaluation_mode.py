@@ -58,12 +58,12 @@ class EvaluatesAverage(GroupwiseOptimizer):
 
     def state_dict(self) -> StateDict:
         """The optimizer's state, and between `eval` and `train` the trained parameters."""
-        trained = {
+        trained_values = {
             place: self._trained_values[parameter]
             for place, parameter in enumerate(self._parameters())
             if parameter in self._trained_values
         }
-        return {**super().state_dict(), "trained": trained}
+        return {**super().state_dict(), "trained_values": trained_values}
 
     def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore the state returned by `state_dict`, and the mode in which it was taken."""
@@ -71,7 +71,7 @@ class EvaluatesAverage(GroupwiseOptimizer):
         parameters = self._parameters()
         self._trained_values = {
             parameters[place]: value.detach().to(parameters[place], copy=True)
-            for place, value in state_dict["trained"].items()
+            for place, value in state_dict["trained_values"].items()
         }
 
     def _parameters(self) -> list[torch.Tensor]:

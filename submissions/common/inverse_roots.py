@@ -41,8 +41,8 @@ def inverse_root(
         return None
     values, vectors = pair
     largest = values[-1].clamp(min=torch.finfo(matrix.dtype).tiny ** 0.5)
-    damped = values.clamp(min=0.0) + damping * largest
-    root: torch.Tensor = (vectors * damped.pow(-power)) @ vectors.mT
+    damped_values = values.clamp(min=0.0) + damping * largest
+    root: torch.Tensor = (vectors * damped_values.pow(-power)) @ vectors.mT
     return root
 
 
@@ -65,10 +65,10 @@ def coupled_newton(
     if abs(order * power - 1) > 1e-6:
         raise HarnessError(f"coupled Newton for the power {power}", "allowed: 1, 1/2, 1/3, ...")
     identity = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
-    damped = matrix + damping * largest_eigenvalue(matrix) * identity
-    z = (1 + order) / (2 * torch.linalg.matrix_norm(damped))
+    damped_matrix = matrix + damping * largest_eigenvalue(matrix) * identity
+    z = (1 + order) / (2 * torch.linalg.matrix_norm(damped_matrix))
     x: torch.Tensor = z**power * identity
-    m = z * damped
+    m = z * damped_matrix
     error = float("inf")
     for _ in range(NEWTON_ITERATIONS):
         last, error = error, float((m - identity).abs().max())

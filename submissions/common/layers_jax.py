@@ -80,8 +80,8 @@ class Rest:
         own = {name: parameters[name] for name in self.names}
         own_gradients = {name: gradients[name] for name in self.names}
         updates, state = self.transformation.update(own_gradients, state, own)
-        scaled = jax.tree.map(lambda change: factor * change, updates)
-        return cast("Values", optax.apply_updates(own, scaled)), state
+        scaled_updates = jax.tree.map(lambda change: factor * change, updates)
+        return cast("Values", optax.apply_updates(own, scaled_updates)), state
 
 
 def rest_of(

@@ -156,7 +156,7 @@ class LayerwiseSubmission(ScheduledMethod[torch.Tensor]):
             torch.nn.utils.clip_grad_norm_(self.problem.parameters.values(), self.clip)
         period = self.point["refresh_every"]
         with torch.no_grad():
-            for layer in select_due(self.layers, self.steps, period, eager=True):
+            for layer in select_due(self.layers, self.steps, period, is_eager=True):
                 self.refresh(layer)
                 layer.state["ready"] = True
             self._move()
@@ -179,8 +179,8 @@ class LayerwiseSubmission(ScheduledMethod[torch.Tensor]):
         with torch.no_grad():
             for name, value in self.problem.parameters.items():
                 value.copy_(state["parameters"][name])
-        for layer, saved in zip(self.layers, state["layers"], strict=True):
-            layer.state = copy.deepcopy(dict(saved))
+        for layer, layer_state in zip(self.layers, state["layers"], strict=True):
+            layer.state = copy.deepcopy(dict(layer_state))
         if self.rest:
             self.rest.load_state_dict(dict(state["rest"]))
         self.steps = state["steps"]

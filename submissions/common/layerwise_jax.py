@@ -126,7 +126,7 @@ class LayerwiseMethod(CompiledMethod):
         is_sampled = self.point["fisher"] == "sampled"
         names = tuple(layer.spec.name for layer in self.layers)
         with trace_passes(self.problem, carry.buffers, now.key):
-            evaluation, gradients, captures = self.problem.captured(
+            evaluation, gradients, captures = self.problem.capture(
                 carry.parameters,
                 batch,
                 random=jax.random.fold_in(now.key, 2) if is_sampled else None,

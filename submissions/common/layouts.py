@@ -38,12 +38,12 @@ def _matching(kind: Any) -> Any:
             _match_gradients(self)
             return kind.step(self)
 
-        def matched() -> float:
+        def evaluate() -> float:
             loss = closure()
             _match_gradients(self)
             return loss
 
-        return kind.step(self, matched)
+        return kind.step(self, evaluate)
 
     # kind.step runs the hooks; torch would wrap this one for them, too, when a state is loaded
     step.hooked = True  # type: ignore[attr-defined]

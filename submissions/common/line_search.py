@@ -116,8 +116,8 @@ class _Search:
         return Trial(length, value, float(gradient @ self.direction), gradient)
 
     def _is_too_high(self, here: Trial) -> bool:
-        allowed = self.start.value + self.rule.decrease * here.length * self.start.slope
-        return not here.value <= allowed
+        bound = self.start.value + self.rule.decrease * here.length * self.start.slope
+        return not here.value <= bound
 
     def _is_flat(self, here: Trial) -> bool:
         return abs(here.slope) <= -self.rule.curvature * self.start.slope

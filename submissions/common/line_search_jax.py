@@ -66,8 +66,8 @@ def search(rule: Wolfe, at: Along, start: Trial, first: Array) -> tuple[Trial, A
 
     def advance(state: _Search) -> _Search:
         here = at(state.length)
-        allowed = start.value + rule.decrease * here.length * start.slope
-        is_too_high = ~(here.value <= allowed)
+        bound = start.value + rule.decrease * here.length * start.slope
+        is_too_high = ~(here.value <= bound)
         is_flat = jnp.abs(here.slope) <= -rule.curvature * start.slope
         wider = _grow(state, here, is_too_high, is_flat)
         new = choose(state.is_growing, wider, _shrink(state, here, is_too_high, is_flat))

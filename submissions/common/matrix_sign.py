@@ -67,9 +67,9 @@ def newton_schulz(
         raise UnknownNameError("norm", norm, NORMS)
     is_tall = stack.shape[-2] > stack.shape[-1]
     size = torch.linalg.matrix_norm(stack, keepdim=True)
-    scaled = _over(stack, size + floor if norm == "frobenius" else size)
-    scaled = scaled.mT.contiguous() if is_tall else scaled
-    x = scaled.to(dtype)
+    scaled_stack = _over(stack, size + floor if norm == "frobenius" else size)
+    scaled_stack = scaled_stack.mT.contiguous() if is_tall else scaled_stack
+    x = scaled_stack.to(dtype)
     gram = product(x, x.mT)
     if norm == "tight":
         # of the matrix over its Frobenius norm, so the floor is divided by it, too
@@ -77,11 +77,11 @@ def newton_schulz(
         square = largest(gram).clamp(min=least.to(gram.dtype))
         gram = _over(gram, square)
         # Not from x: rounding the large singular values twice would lose the small ones.
-        x = _over(scaled, square.sqrt().to(scaled.dtype)).to(dtype)
-    used = iterations(coefficients, steps)
+        x = _over(scaled_stack, square.sqrt().to(scaled_stack.dtype)).to(dtype)
+    step_coefficients = iterations(coefficients, steps)
     for start, stop in _blocks(steps, _at_once(x, steps)):
         gram = gram if start == 0 else product(x, x.mT)
-        x = _multiplied(x, gram, used[start:stop])
+        x = _multiply(x, gram, step_coefficients[start:stop])
     return x.mT if is_tall else x
 
 
@@ -121,7 +121,7 @@ def _blocks(steps: int, at_once: int) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-def _multiplied(x: Tensor, gram: Tensor, coefficients: Sequence[Coefficients]) -> Tensor:
+def _multiply(x: Tensor, gram: Tensor, coefficients: Sequence[Coefficients]) -> Tensor:
     """X after a few iterations on the short dimension, starting from A."""
     a, b, c = coefficients[0]
     polynomial = _polynomial(gram, b, c)

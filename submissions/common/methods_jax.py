@@ -47,7 +47,7 @@ class LiveProblem(Problem[Array], Protocol):
         """The mean loss and its gradients; running statistics move."""
         ...
 
-    def captured(
+    def capture(
         self,
         parameters: Values,
         batch: Batch[Array],

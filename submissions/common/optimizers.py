@@ -40,13 +40,13 @@ VECTORS = (Role.NORM, Role.BIAS, Role.VECTOR)
 
 def scaled_groups(problem: TorchProblem) -> list[Group]:
     """Groups for ratios of norms by layer: matrices and kernels, then vectors if there are any,
-    which are neither `scaled` nor decayed.
+    which are neither scaled nor decayed.
     """
     vectors, weights = by_role(problem, VECTORS)
     groups: list[Group] = [{"params": [problem.parameters[name] for name in weights]}]
     if vectors:
         left_out = [problem.parameters[name] for name in vectors]
-        groups.append({"params": left_out, "scaled": False, "weight_decay": 0.0})
+        groups.append({"params": left_out, "is_scaled": False, "weight_decay": 0.0})
     return groups
 
 
@@ -116,8 +116,10 @@ def adamw_at(
     whole = optimizer.param_groups.pop()
     for r, values in groups.items():
         lr, decay, epsilon = (whole[key] for key in ("lr", "weight_decay", "eps"))
-        scaled = {"lr": r * lr, "weight_decay": decay / r, "eps": epsilon / r}
-        optimizer.add_param_group({**whole, **scaled, "params": values, "whole_rate": r * lr})
+        scaled_settings = {"lr": r * lr, "weight_decay": decay / r, "eps": epsilon / r}
+        optimizer.add_param_group(
+            {**whole, **scaled_settings, "params": values, "whole_rate": r * lr}
+        )
     return optimizer
 
 
@@ -152,23 +154,23 @@ class GroupwiseOptimizer(Optimizer, ABC):
     def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore `state_dict`, keeping its dtypes; torch would cast to the parameters' dtype."""
         super().load_state_dict(state_dict)
-        for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
-            for parameter, key in zip(group["params"], saved["params"], strict=True):
+        for group, saved_group in zip(self.param_groups, state_dict["param_groups"], strict=True):
+            for parameter, key in zip(group["params"], saved_group["params"], strict=True):
                 if key in state_dict["state"]:
-                    self.state[parameter] = _copied(state_dict["state"][key], parameter.device)
+                    self.state[parameter] = _copy_to(state_dict["state"][key], parameter.device)
 
 
-def _copied(state: object, device: torch.device) -> object:
+def _copy_to(state: object, device: torch.device) -> object:
     if isinstance(state, torch.Tensor):
         return state.detach().to(device, copy=True)
     if isinstance(state, dict):
-        return {key: _copied(value, device) for key, value in state.items()}
+        return {key: _copy_to(value, device) for key, value in state.items()}
     if isinstance(state, list):
-        return [_copied(value, device) for value in state]
+        return [_copy_to(value, device) for value in state]
     return state
 
 
-def listed(parameters: Iterable[torch.Tensor]) -> list[torch.Tensor]:
+def list_parameters(parameters: Iterable[torch.Tensor]) -> list[torch.Tensor]:
     """The parameters of a group, refused as by torch if there are none.
 
     Raises:
@@ -256,7 +258,7 @@ def adaptive_settings(hyperparameters: Hyperparameters, *names: str) -> dict[str
     }
 
 
-class Combined(Optimizer):
+class CombinedOptimizer(Optimizer):
     """Several optimizers combined into one, each with its own parameters and groups.
 
     The groups are shared with the parts, so a learning rate written into one takes effect there.

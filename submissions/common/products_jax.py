@@ -35,8 +35,8 @@ class Linearisation:
         self.logits, self._push = jax.linearize(
             lambda vector: loss_of.logits(self._unflatten(vector)), self.point
         )
-        transposed = jax.linear_transpose(self._push, self.point)
-        self._pull: Product = lambda cotangent: transposed(cotangent)[0]
+        transpose = jax.linear_transpose(self._push, self.point)
+        self._pull: Product = lambda cotangent: transpose(cotangent)[0]
 
     @property
     def loss(self) -> Array:

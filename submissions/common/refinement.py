@@ -27,7 +27,7 @@ from harness.submission.interface import Hyperparameters, Schedule
 Array = npt.NDArray[np.float64]
 
 
-def refined(norms: Sequence[float], power: float = 2.0, smoothing: float = 0.1) -> Schedule:
+def refine_schedule(norms: Sequence[float], power: float = 2.0, smoothing: float = 0.1) -> Schedule:
     """The refined schedule for recorded gradient norms.
 
     Args:
@@ -38,16 +38,16 @@ def refined(norms: Sequence[float], power: float = 2.0, smoothing: float = 0.1) 
     Raises:
         HarnessError: there are too few norms, or one is not positive and finite.
     """
-    recorded = np.asarray(norms, dtype=np.float64)
-    if recorded.size < 2 or not (np.isfinite(recorded) & (recorded > 0)).all():
+    values = np.asarray(norms, dtype=np.float64)
+    if values.size < 2 or not (np.isfinite(values) & (values > 0)).all():
         raise HarnessError(
             f"gradient norms are {norms}", "allowed: two or more positive, finite numbers"
         )
-    weights = smoothed(recorded, smoothing) ** -power
+    weights = smooth_norms(values, smoothing) ** -power
     after = np.append(np.cumsum(weights[:0:-1])[::-1], 0.0)
     factors = weights * after
     factors = factors / factors.max()
-    fractions = np.linspace(0.0, 1.0, recorded.size)
+    fractions = np.linspace(0.0, 1.0, values.size)
 
     def factor(fraction: float) -> float:
         return float(np.interp(fraction, fractions, factors))
@@ -55,13 +55,13 @@ def refined(norms: Sequence[float], power: float = 2.0, smoothing: float = 0.1) 
     return factor
 
 
-def smoothed(norms: Array, width: float) -> Array:
+def smooth_norms(norms: Array, width: float) -> Array:
     """Running median over a fraction of the norms, padding the start by repetition and mirroring
     the end.
     """
     reach = int(width * norms.size) // 2
-    padded = np.pad(np.pad(norms, (reach, 0), "edge"), (0, reach), "reflect")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
+    padded_norms = np.pad(np.pad(norms, (reach, 0), "edge"), (0, reach), "reflect")
+    windows = np.lib.stride_tricks.sliding_window_view(padded_norms, 2 * reach + 1)
     medians: Array = np.median(windows, axis=1)
     return medians
 
@@ -77,4 +77,6 @@ def from_point(point: Hyperparameters) -> Schedule:
         norms = [float(word) for word in str(point["gradient_norms"]).split()]
     except ValueError as error:
         raise HarnessError(f"gradient_norms: {error}", "give numbers apart by spaces") from error
-    return refined(norms, float(point.get("norm_power", 2.0)), float(point.get("smoothing", 0.1)))
+    return refine_schedule(
+        norms, float(point.get("norm_power", 2.0)), float(point.get("smoothing", 0.1))
+    )

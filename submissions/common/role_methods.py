@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 
 from harness.core.errors import HarnessError
-from submissions.common.optimizers import Group, GroupwiseOptimizer, listed
+from submissions.common.optimizers import Group, GroupwiseOptimizer, list_parameters
 
 Key = tuple[torch.Tensor, str, list[int]]
 """A parameter, its role and its splits."""
@@ -30,7 +30,7 @@ class RoleMethod(GroupwiseOptimizer):
         splits: Sequence[Sequence[int]],
         settings: Mapping[str, object],
     ) -> None:
-        group = {"params": listed(parameters), "roles": list(roles)}
+        group = {"params": list_parameters(parameters), "roles": list(roles)}
         super().__init__([group | {"splits": [list(s) for s in splits]}], dict(settings))
 
     def add_param_group(self, param_group: Group) -> None:

@@ -13,10 +13,12 @@ def update_moments(state: State, gradient: torch.Tensor, group: Group) -> torch.
     """Update a state's moments and return the rotated gradient; arguments as for `move`."""
     beta1, beta2 = group["betas"]
     state["step"] += 1
-    rotated = project(state, gradient, product_dtype(gradient.device, group["matmul_dtype"]))
-    state["momentum"].lerp_(rotated, 1 - beta1)
-    state["second"].mul_(beta2).addcmul_(rotated, rotated, value=1 - beta2)
-    return rotated
+    rotated_gradient = project(
+        state, gradient, product_dtype(gradient.device, group["matmul_dtype"])
+    )
+    state["momentum"].lerp_(rotated_gradient, 1 - beta1)
+    state["second"].mul_(beta2).addcmul_(rotated_gradient, rotated_gradient, value=1 - beta2)
+    return rotated_gradient
 
 
 def move(parameter: torch.Tensor, state: State, gradient: torch.Tensor, group: Group) -> None:

@@ -9,7 +9,7 @@ import optax
 
 from harness.submission.interface import Built, Hyperparameters
 from submissions.common import schedules
-from submissions.common.transformations_jax import Arrays, Factor, scheduled
+from submissions.common.transformations_jax import Arrays, Factor, stateful_with_factor
 
 
 def schedule_free(
@@ -31,7 +31,7 @@ def schedule_free(
         return cast("Arrays", steps), state
 
     return Built(
-        scheduled(at_rate(base).init, update),
+        stateful_with_factor(at_rate(base).init, update),
         schedules.from_hyperparameters(hyperparameters),
         eval_parameters=optax.contrib.schedule_free_eval_params,
         takes_factor=True,

@@ -1,8 +1,8 @@
-"""Learning-rate schedules, from the fraction of the horizon spent, in [0, 1], to a factor.
+"""Learning-rate schedules, from the fraction of the horizon elapsed, in [0, 1], to a factor.
 
 All are plain functions of one float, so that every framework and the harness can use them. With
-warmup fraction w, final factor f and fraction spent x, the factor rises as x / w while x < w; after
-that, with u = (x - w) / (1 - w), it is
+warmup fraction w, final factor f and elapsed fraction x, the factor rises as x / w while x < w;
+after that, with u = (x - w) / (1 - w), it is
 
     constant               1
     linear                 1 - (1 - f) u
@@ -13,7 +13,7 @@ that, with u = (x - w) / (1 - w), it is
     refined                from recorded gradient norms: `common.refinement`
 
 `one_cycle` rises along half a cosine from `initial_factor` to 1, and falls along another to f.
-The cooldown's phi falls from 1 to 0 with the fraction s of it spent:
+The cooldown's phi falls from 1 to 0 over its own fraction s:
 
     linear    1 - s                     cosine            (1 + cos(pi s)) / 2
     sqrt      1 - sqrt(s)               lowered_linear    1 - s, from 0.7 on: see below
@@ -42,14 +42,14 @@ from functools import partial
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import refinement
-from submissions.common.composed_schedules import Parted, Spiked
+from submissions.common.composed_schedules import SchedulePair, SpikeSchedule
 
 COOLDOWNS: dict[str, Callable[[float], float]] = {
-    "linear": lambda spent: 1.0 - spent,
-    "cosine": lambda spent: 0.5 * (1.0 + math.cos(math.pi * spent)),
-    "sqrt": lambda spent: 1.0 - math.sqrt(spent),
-    "power_0.7": lambda spent: 1.0 - spent**0.7,
-    "lowered_linear": lambda spent: 1.0 - spent,
+    "linear": lambda progress: 1.0 - progress,
+    "cosine": lambda progress: 0.5 * (1.0 + math.cos(math.pi * progress)),
+    "sqrt": lambda progress: 1.0 - math.sqrt(progress),
+    "power_0.7": lambda progress: 1.0 - progress**0.7,
+    "lowered_linear": lambda progress: 1.0 - progress,
 }
 SHAPES = (*COOLDOWNS, "power_law")
 """The names of cooldowns; the last one's power is chosen."""
@@ -136,31 +136,31 @@ def warmup_stable_decay(
     def factor(fraction: float) -> float:
         if fraction < warmup:
             return fraction / warmup
-        spent = (fraction - (1.0 - cooldown)) / cooldown
-        if spent < 0.0:
+        progress = (fraction - (1.0 - cooldown)) / cooldown
+        if progress < 0.0:
             return 1.0
-        return final_factor + (start - final_factor) * fall(min(spent, 1.0))
+        return final_factor + (start - final_factor) * fall(min(progress, 1.0))
 
     return factor
 
 
 def _cooldown(shape: str, power: float) -> Callable[[float], float]:
-    """phi, a function of the fraction of the cooldown spent."""
+    """phi, a function of the elapsed fraction of the cooldown."""
     if shape not in SHAPES:
         raise UnknownNameError("cooldown_shape", shape, SHAPES)
     if not power > 0.0:
         raise HarnessError(f"cooldown_power is {power}", "allowed: above 0")
-    return COOLDOWNS.get(shape, lambda spent: float((1.0 - spent) ** power))
+    return COOLDOWNS.get(shape, lambda progress: float((1.0 - progress) ** power))
 
 
 def state_of(schedule: Schedule | None) -> dict[str, int]:
     """The state of a schedule, such as its call count; empty for most."""
-    return schedule.state_dict() if isinstance(schedule, Spiked) else {}
+    return schedule.state_dict() if isinstance(schedule, SpikeSchedule) else {}
 
 
 def restore(schedule: Schedule | None, state: Mapping[str, int]) -> None:
     """Restore the state returned by `state_of`."""
-    if isinstance(schedule, Spiked):
+    if isinstance(schedule, SpikeSchedule):
         schedule.load_state_dict(state)
 
 
@@ -186,15 +186,15 @@ def from_hyperparameters(hyperparameters: Hyperparameters, spike_phase: int = 0)
             `one_cycle`; `gradient_norms` (space-separated numbers), `norm_power` and `smoothing`
             for `refined`. With any schedule `spike_factor` multiplies every `refresh_every`-th
             step's learning rate, from step `spike_phase` on.
-        spike_phase: the method's phase, used if the point has none; see `Spiked`.
+        spike_phase: the method's phase, used if the point has none; see `SpikeSchedule`.
 
     Raises:
         UnknownNameError: there is no schedule of that name.
         HarnessError: the point asks for what its schedule does not have.
     """
-    schedule = _named(hyperparameters)
+    schedule = _build_named(hyperparameters)
     if rest := float(hyperparameters.get("rest_cooldown", 0.0)):
-        schedule = _parted(schedule, rest, hyperparameters)
+        schedule = _build_pair(schedule, rest, hyperparameters)
     factor = float(hyperparameters.get("spike_factor", 1.0))
     if factor == 1.0:
         return schedule
@@ -206,19 +206,19 @@ def from_hyperparameters(hyperparameters: Hyperparameters, spike_phase: int = 0)
             "and for all parameters",
         )
     phase = hyperparameters.get("spike_phase", spike_phase)
-    return Spiked(schedule, factor, int(hyperparameters["refresh_every"]), int(phase))
+    return SpikeSchedule(schedule, factor, int(hyperparameters["refresh_every"]), int(phase))
 
 
-def _parted(schedule: Schedule, rest: float, point: Hyperparameters) -> Parted:
+def _build_pair(schedule: Schedule, rest: float, point: Hyperparameters) -> SchedulePair:
     if point["schedule"] != "warmup_stable_decay":
         raise HarnessError(
             f"rest_cooldown is {rest}, and schedule is {point['schedule']!r}",
             'set schedule = "warmup_stable_decay", which has a cooldown',
         )
-    return Parted(schedule, _named({**point, "cooldown": rest}))
+    return SchedulePair(schedule, _build_named({**point, "cooldown": rest}))
 
 
-def _named(point: Hyperparameters) -> Schedule:
+def _build_named(point: Hyperparameters) -> Schedule:
     name = point["schedule"]
     warmup = float(point["warmup"])
     if name not in NAMES:
@@ -226,7 +226,7 @@ def _named(point: Hyperparameters) -> Schedule:
     if name == "constant":
         return constant(warmup)
     if name == "refined":
-        return _after_warmup(refinement.from_point(point), warmup, squeezed=False)
+        return _after_warmup(refinement.from_point(point), warmup, is_compressed=False)
     final_factor = float(point["final_factor"])
     if name == "warmup_stable_decay":
         shape = str(point.get("cooldown_shape", "linear"))
@@ -255,12 +255,12 @@ def _check_warmup(warmup: float) -> None:
         raise HarnessError(f"warmup is {warmup}", "allowed: a fraction of the horizon, 0 <= w < 1")
 
 
-def _after_warmup(decay: Schedule, warmup: float, squeezed: bool = True) -> Schedule:
-    """Warm up linearly; `decay` spans the rest of the horizon, or all of it if not `squeezed`."""
+def _after_warmup(decay: Schedule, warmup: float, is_compressed: bool = True) -> Schedule:
+    """Warm up linearly; `decay` spans the rest of the horizon, or all if not `is_compressed`."""
     _check_warmup(warmup)
 
     def factor(fraction: float) -> float:
-        rest = min((fraction - warmup) / (1.0 - warmup), 1.0) if squeezed else fraction
+        rest = min((fraction - warmup) / (1.0 - warmup), 1.0) if is_compressed else fraction
         if fraction < warmup:
             return fraction / warmup * decay(max(rest, 0.0))
         return decay(rest)

@@ -5,7 +5,7 @@ the item's state and computes its step. A step takes one all-gather, after which
 steps of all items and makes them on its own copy of the parameters.
 
     owner   items from the costliest to the cheapest, each to the rank with the least cost so far
-    sent    the steps of a rank's items, one behind the other, filled up to the longest such array
+    buffer  the steps of a rank's items, one behind the other, filled up to the longest such array
 
 Sources: Graham (1969) for the assignment (longest processing time first, whose longest load is at
 most 4/3 of the best one's); Shi et al. (2023) for blocks that are divided so.
@@ -61,11 +61,11 @@ def exchange(
     places = [[i for i, owner in enumerate(owned_by) if owner == rank]
               for rank in range(ranks.world_size)]  # fmt: skip
     sizes = [[like[item].numel() for item in items] for items in places]
-    sent = like[0].new_zeros(max(map(sum, sizes)))
-    for item, part in zip(places[ranks.rank], _parts(sent, sizes[ranks.rank]), strict=True):
+    buffer = like[0].new_zeros(max(map(sum, sizes)))
+    for item, part in zip(places[ranks.rank], _parts(buffer, sizes[ranks.rank]), strict=True):
         part.copy_(own[item].reshape(-1))
     steps: dict[int, Tensor] = {}
-    for rank, flat in enumerate(ranks.all_gather(sent)):
+    for rank, flat in enumerate(ranks.all_gather(buffer)):
         parts = _parts(flat, sizes[rank])
         steps |= {i: part.view(like[i].shape) for i, part in zip(places[rank], parts, strict=True)}
     return [steps[item] for item in range(len(like))]
@@ -93,14 +93,14 @@ class ShardedOptimizer(GroupwiseOptimizer):
         state = super().state_dict()
         if self.ranks.world_size == 1:
             return state
-        return {**state, "state": _merged(self.ranks.all_gather_state(state["state"]))}
+        return {**state, "state": _merge(self.ranks.all_gather_state(state["state"]))}
 
 
-def _merged(parts: Sequence[Any]) -> Any:
+def _merge(parts: Sequence[Any]) -> Any:
     """States of which each rank has some entries, as one: by key, by place, or the first."""
     if isinstance(parts[0], dict):
         keys = dict.fromkeys(key for part in parts for key in part)
-        return {key: _merged([part[key] for part in parts if key in part]) for key in keys}
+        return {key: _merge([part[key] for part in parts if key in part]) for key in keys}
     if isinstance(parts[0], list):
-        return [_merged(entries) for entries in zip(*parts, strict=True)]
+        return [_merge(entries) for entries in zip(*parts, strict=True)]
     return parts[0]

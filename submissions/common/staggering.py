@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 
 
 def select_due(
-    items: Sequence[Item], step: int, period: int, *, eager: bool = False, stagger: bool = True
+    items: Sequence[Item], step: int, period: int, *, is_eager: bool = False, stagger: bool = True
 ) -> list[Item]:
     """The items due for a refresh: item j of n at steps j T / n modulo T, from the first on.
 
@@ -17,11 +17,11 @@ def select_due(
         items: all items, always in the same order.
         step: steps since the first refresh, from 0; nothing is due at negative steps.
         period: steps between refreshes of an item (T).
-        eager: whether in the first period item j is due at step j already, if that is earlier.
+        is_eager: whether in the first period item j is due at step j already, if that is earlier.
         stagger: False for all items at the same steps, 0, T, 2T, ...
     """
     offsets = [place * period // len(items) * stagger for place in range(len(items))]
-    if eager and step < period:
+    if is_eager and step < period:
         offsets = [min(place, offset) for place, offset in enumerate(offsets)]
     return [
         item

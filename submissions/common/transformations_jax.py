@@ -39,7 +39,7 @@ def stateful(
     return optax.GradientTransformation(begin, move)
 
 
-def scheduled(
+def stateful_with_factor(
     init: Callable[[Arrays], StateT],
     update: Callable[[Arrays, StateT, Arrays, Factor], tuple[Arrays, StateT]],
 ) -> optax.GradientTransformationExtraArgs:

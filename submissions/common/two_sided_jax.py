@@ -13,21 +13,21 @@ Entry = dict[str, jax.Array]
 
 
 def start_factors(
-    matrix: jax.Array, max_dim: int, derived: str, sides: Collection[str] = SIDES
+    matrix: jax.Array, max_dim: int, suffix: str, sides: Collection[str] = SIDES
 ) -> Entry:
     """Zero factors, and beside each an identity for what is derived from it.
 
     Args:
         matrix: (rows, columns).
         max_dim: the longest dimension with a factor.
-        derived: what that is, `basis` or `root`; its key is the side's with this behind it.
+        suffix: `basis` or `root`; the key of what is derived is SIDE_suffix.
         sides: those that may have a factor.
     """
     entry: Entry = {}
     for side, size in zip(SIDES, matrix.shape, strict=True):
         if side in sides and size <= max_dim:
             entry[side] = jnp.zeros((size, size), matrix.dtype)
-            entry[f"{side}_{derived}"] = jnp.eye(size, dtype=matrix.dtype)
+            entry[f"{side}_{suffix}"] = jnp.eye(size, dtype=matrix.dtype)
     return entry
 
 

@@ -13,7 +13,7 @@ import optax
 
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
-from submissions.common.transformations_jax import Arrays, Factor, scheduled
+from submissions.common.transformations_jax import Arrays, Factor, stateful_with_factor
 
 
 class DAdaptationState(NamedTuple):
@@ -72,7 +72,7 @@ def d_adaptation(point: Hyperparameters) -> optax.GradientTransformationExtraArg
         changes = jax.tree.map(lambda change: jnp.where(stays, 0.0, change), changes)
         return changes, jax.tree.map(lambda n, o: jnp.where(stays, o, n), new_state, state)
 
-    return scheduled(init, update)
+    return stateful_with_factor(init, update)
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:

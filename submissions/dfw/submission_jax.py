@@ -85,7 +85,7 @@ class Submission(CompiledMethod):
         """
         names = tuple(layer.spec.name for layer in layers)
         with trace_passes(self.problem, carry.buffers, now.key):
-            evaluation, gradients, captures = self.problem.captured(
+            evaluation, gradients, captures = self.problem.capture(
                 carry.parameters, batch, names=names
             )
             buffers = self.problem.buffers

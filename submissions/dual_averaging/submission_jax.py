@@ -10,7 +10,7 @@ import optax
 
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
-from submissions.common.transformations_jax import Arrays, Factor, scheduled
+from submissions.common.transformations_jax import Arrays, Factor, stateful_with_factor
 
 
 class DualAveragingState(NamedTuple):
@@ -37,7 +37,7 @@ def dual_averaging(rate: float, decay: float) -> optax.GradientTransformationExt
         changes = jax.tree.map(lambda a, s, w: a - length * s - w, state.start, total, params)
         return changes, DualAveragingState(count, state.start, total)
 
-    return scheduled(init, update)
+    return stateful_with_factor(init, update)
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:

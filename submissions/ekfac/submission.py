@@ -74,11 +74,11 @@ class Submission(LayerwiseSubmission):
     def direction(self, layer: Layer, gradient: torch.Tensor) -> torch.Tensor:
         """Scale the gradient in the eigenbasis."""
         state = layer.state
-        rotated = state["s_basis"].mT @ gradient @ state["a_basis"]
+        rotated_gradient = state["s_basis"].mT @ gradient @ state["a_basis"]
         if self.point["diagonal"] == "batch":
-            state["diagonal"].lerp_(rotated.square(), 1 - self.point["diagonal_beta"])
-        rotated /= state["diagonal"] + self.point["damping"] * math.prod(layer.damping)
-        step: torch.Tensor = state["s_basis"] @ rotated @ state["a_basis"].mT
+            state["diagonal"].lerp_(rotated_gradient.square(), 1 - self.point["diagonal_beta"])
+        rotated_gradient /= state["diagonal"] + self.point["damping"] * math.prod(layer.damping)
+        step: torch.Tensor = state["s_basis"] @ rotated_gradient @ state["a_basis"].mT
         return step
 
 

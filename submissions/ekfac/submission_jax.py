@@ -71,11 +71,11 @@ class Submission(LayerwiseMethod):
 
     def direction(self, layer: Layer, state: State, gradient: Array) -> tuple[Array, State]:
         """Scale the gradient in the eigenbasis."""
-        rotated = state["s_basis"].T @ gradient @ state["a_basis"]
+        rotated_gradient = state["s_basis"].T @ gradient @ state["a_basis"]
         if self.point["diagonal"] == "batch":
             weight = 1 - self.point["diagonal_beta"]
-            diagonal = state["diagonal"] + weight * (rotated**2 - state["diagonal"])
+            diagonal = state["diagonal"] + weight * (rotated_gradient**2 - state["diagonal"])
             state = {**state, "diagonal": diagonal}
         damping = self.point["damping"] * math.prod(layer.damping)
-        scaled = rotated / (state["diagonal"] + damping)
-        return state["s_basis"] @ scaled @ state["a_basis"].T, state
+        scaled_gradient = rotated_gradient / (state["diagonal"] + damping)
+        return state["s_basis"] @ scaled_gradient @ state["a_basis"].T, state

@@ -71,9 +71,9 @@ class Submission(CompiledMethod):
         """x' and its momentum after a step, of one parameter at x', its momentum and x."""
         value, momentum, x = at
         rate, rho = self.point["langevin_rate"], self.point["langevin_momentum"]
-        decayed = gradient + self.point["weight_decay"] * value
-        momentum = rho * momentum + decayed
-        direction = decayed + rho * momentum + scope * (value - x)
+        decayed_gradient = gradient + self.point["weight_decay"] * value
+        momentum = rho * momentum + decayed_gradient
+        direction = decayed_gradient + rho * momentum + scope * (value - x)
         noise = jax.random.normal(key, value.shape, value.dtype)
         spread = (2.0 * rate) ** 0.5 * self.point["noise"]
         return value - rate * direction + spread * noise, momentum

@@ -31,7 +31,7 @@ from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
 from submissions.common.eigenbasis import eigenbasis, failures_of, iterate_basis_until
 from submissions.common.optimizers import (
-    Combined,
+    CombinedOptimizer,
     Group,
     GroupwiseOptimizer,
     State,
@@ -68,7 +68,7 @@ class EShampoo(GroupwiseOptimizer):
         for gradient, state in zip(gradients, states, strict=True):
             accumulate(state, gradient, group["factor_beta"])
         sides = [(state, side) for state in states for side in SIDES if side in state]
-        for state, side in select_due(sides, group["step"], group["refresh_every"], eager=True):
+        for state, side in select_due(sides, group["step"], group["refresh_every"], is_eager=True):
             turn_momentum(state, side, _basis(state, side, group))
         for parameter, state, gradient in zip(live, states, gradients, strict=True):
             move(parameter, state, gradient, group)
@@ -105,4 +105,4 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
     if rest:
         others = [problem.parameters[name] for name in rest]
         parts.append(adamw(others, hyperparameters, "learning_rate"))
-    return Combined(*parts), schedules.from_hyperparameters(hyperparameters)
+    return CombinedOptimizer(*parts), schedules.from_hyperparameters(hyperparameters)

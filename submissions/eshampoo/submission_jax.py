@@ -110,9 +110,9 @@ def _iterate_basis(
 
     def is_inaccurate(carry: Carry) -> jax.Array:
         count, basis = carry
-        rotated = basis.T @ (factor @ basis)
-        whole = jnp.linalg.norm(rotated)
-        beside = jnp.linalg.norm(rotated - jnp.diag(jnp.diagonal(rotated)))
+        rotated_factor = basis.T @ (factor @ basis)
+        whole = jnp.linalg.norm(rotated_factor)
+        beside = jnp.linalg.norm(rotated_factor - jnp.diag(jnp.diagonal(rotated_factor)))
         result: jax.Array = (count < iterations) & (beside > tolerance * whole)
         return result
 
@@ -130,10 +130,10 @@ def _move(
     """Adam's moments in the bases, and the step out of them; step counts from 1."""
     beta1, beta2 = point["beta1"], point["beta2"]
     left, right = entry.get("left_basis"), entry.get("right_basis")
-    rotated = g if left is None else left.T @ g
-    rotated = rotated if right is None else rotated @ right
-    momentum = beta1 * entry["momentum"] + (1 - beta1) * rotated
-    second = beta2 * entry["second"] + (1 - beta2) * rotated**2
+    rotated_gradient = g if left is None else left.T @ g
+    rotated_gradient = rotated_gradient if right is None else rotated_gradient @ right
+    momentum = beta1 * entry["momentum"] + (1 - beta1) * rotated_gradient
+    second = beta2 * entry["second"] + (1 - beta2) * rotated_gradient**2
     scale = jnp.sqrt(second / (1 - beta2**step)) + point["epsilon"]
     direction = momentum / (1 - beta1**step) / scale
     direction = direction if left is None else left @ direction

@@ -45,10 +45,10 @@ class KlShampoo(Soap):
         scale = torch.outer(state["left_values"].sqrt(), state["right_values"].sqrt())
         self.step_along(parameter, project(state, momentum, dtype) / (scale + group["eps"]), group)
 
-    def step_along(self, parameter: torch.Tensor, rotated: torch.Tensor, group: Group) -> None:
+    def step_along(self, parameter: torch.Tensor, rotated_step: torch.Tensor, group: Group) -> None:
         """Apply weight decay and a step that is given in the bases."""
-        dtype = product_dtype(rotated.device, group["matmul_dtype"])
-        step = project_back(self.state[parameter], rotated, dtype)
+        dtype = product_dtype(rotated_step.device, group["matmul_dtype"])
+        step = project_back(self.state[parameter], rotated_step, dtype)
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
         parameter.add_(step.view_as(parameter), alpha=-group["lr"])
 
@@ -65,8 +65,11 @@ class KlShampoo(Soap):
         if "right" in state:
             half = (_rotate(state, gradient, "left", dtype) * roots[0]).mT
             add_product(state["right"], half, half.mT, beta=beta, alpha=(1 - beta) / rows)
-        rotated = _rotate(state, right_rotated, "left", dtype)
-        means = (rotated * roots[1]).square().mean(1), (rotated * roots[0]).square().mean(0)
+        rotated_gradient = _rotate(state, right_rotated, "left", dtype)
+        means = (
+            (rotated_gradient * roots[1]).square().mean(1),
+            (rotated_gradient * roots[0]).square().mean(0),
+        )
         for side, mean in zip(("left", "right"), means, strict=True):
             state[f"{side}_values"].lerp_(mean, 1 - beta).clamp_(min=_least(len(mean)))
 
@@ -110,5 +113,5 @@ def _rotate(state: State, matrix: torch.Tensor, side: str, dtype: torch.dtype) -
     if f"{side}_basis" not in state:
         return matrix
     basis, x = state[f"{side}_basis"].to(dtype), matrix.to(dtype)
-    rotated: torch.Tensor = basis.mT @ x if side == "left" else x @ basis
-    return rotated.to(matrix.dtype)
+    rotated_matrix: torch.Tensor = basis.mT @ x if side == "left" else x @ basis
+    return rotated_matrix.to(matrix.dtype)

@@ -94,25 +94,27 @@ def _rotate(entry: Entry, matrix: jax.Array, side: str) -> jax.Array:
     return basis.T @ matrix if side == "left" else matrix @ basis
 
 
-def _out_of_bases(entry: Entry, rotated: jax.Array) -> jax.Array:
+def _out_of_bases(entry: Entry, rotated_step: jax.Array) -> jax.Array:
     left, right = entry.get("left_basis"), entry.get("right_basis")
-    rotated = rotated if left is None else left @ rotated
-    return rotated if right is None else rotated @ right.T
+    rotated_step = rotated_step if left is None else left @ rotated_step
+    return rotated_step if right is None else rotated_step @ right.T
 
 
 def _shampoo_step(entry: Entry, g: jax.Array, point: Hyperparameters) -> tuple[Entry, jax.Array]:
     beta1 = point["beta1"]
     momentum = beta1 * entry["momentum"] + (1 - beta1) * g
     scale = jnp.outer(jnp.sqrt(entry["left_values"]), jnp.sqrt(entry["right_values"]))
-    rotated = _rotate(entry, _rotate(entry, momentum, "left"), "right") / (scale + point["epsilon"])
-    return {**entry, "momentum": momentum}, _out_of_bases(entry, rotated)
+    rotated_step = _rotate(entry, _rotate(entry, momentum, "left"), "right") / (
+        scale + point["epsilon"]
+    )
+    return {**entry, "momentum": momentum}, _out_of_bases(entry, rotated_step)
 
 
 def _soap_step(entry: Entry, g: jax.Array, point: Hyperparameters) -> tuple[Entry, jax.Array]:
     beta1, beta2 = point["beta1"], point["beta2"]
-    rotated = _rotate(entry, _rotate(entry, g, "left"), "right")
-    momentum = beta1 * entry["momentum"] + (1 - beta1) * rotated
-    second = beta2 * entry["second"] + (1 - beta2) * rotated**2
+    rotated_gradient = _rotate(entry, _rotate(entry, g, "left"), "right")
+    momentum = beta1 * entry["momentum"] + (1 - beta1) * rotated_gradient
+    second = beta2 * entry["second"] + (1 - beta2) * rotated_gradient**2
     step = _out_of_bases(entry, momentum / (jnp.sqrt(second) + point["epsilon"]))
     return {**entry, "momentum": momentum, "second": second}, step
 
@@ -140,8 +142,11 @@ def _accumulate(entry: Entry, g: jax.Array, beta: float) -> Entry:
     if "right" in entry:
         half = _rotate(entry, g, "left") * roots[0]
         new["right"] = beta * entry["right"] + (1 - beta) / rows * half.T @ half
-    rotated = _rotate(entry, right_rotated, "left")
-    means = ((rotated * roots[1]) ** 2).mean(1), ((rotated * roots[0]) ** 2).mean(0)
+    rotated_gradient = _rotate(entry, right_rotated, "left")
+    means = (
+        ((rotated_gradient * roots[1]) ** 2).mean(1),
+        ((rotated_gradient * roots[0]) ** 2).mean(0),
+    )
     for side, mean in zip(SIDES, means, strict=True):
         values = beta * entry[f"{side}_values"] + (1 - beta) * mean
         new[f"{side}_values"] = jnp.maximum(values, _least(len(mean)))

@@ -50,7 +50,7 @@ class Lamb(AdaptiveMethod):
             torch._foreach_add_(steps, here * group["eps"])
             steps = torch._foreach_div(first, steps)
             torch._foreach_add_(steps, parameters, alpha=group["weight_decay"])
-            if group["scaled"]:
+            if group["is_scaled"]:
                 torch._foreach_mul_(steps, _ratios(parameters, list(steps)))
             torch._foreach_add_(parameters, steps, alpha=-group["lr"])
 

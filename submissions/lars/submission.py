@@ -33,7 +33,7 @@ class Lars(GroupwiseOptimizer):
     """LARS; the module docstring states the update.
 
     Args:
-        parameters: the parameters to optimise, or groups; `scaled = False` fixes q_t = 1.
+        parameters: the parameters to optimise, or groups; `is_scaled = False` fixes q_t = 1.
         lr: learning rate (eta).
         momentum: momentum coefficient in [0, 1) (rho).
         weight_decay: coupled weight decay coefficient (lambda).
@@ -50,7 +50,7 @@ class Lars(GroupwiseOptimizer):
         trust: float = 1e-3,
     ) -> None:
         defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
-        super().__init__(parameters, defaults | {"trust": trust, "scaled": True})
+        super().__init__(parameters, defaults | {"trust": trust, "is_scaled": True})
 
     def update(self, group: Group) -> None:
         """Update the parameters of one group."""
@@ -58,11 +58,13 @@ class Lars(GroupwiseOptimizer):
             (velocity,) = state_lists(self.state, parameters, ("velocity",))
             gradients = [p.grad for p in parameters if p.grad is not None]
             torch._foreach_mul_(velocity, group["momentum"])
-            if group["scaled"]:
+            if group["is_scaled"]:
                 torch._foreach_add_(velocity, _scaled_steps(parameters, gradients, group))
             else:
-                decayed = torch._foreach_add(gradients, parameters, alpha=group["weight_decay"])
-                torch._foreach_add_(velocity, decayed, alpha=group["lr"])
+                decayed_gradients = torch._foreach_add(
+                    gradients, parameters, alpha=group["weight_decay"]
+                )
+                torch._foreach_add_(velocity, decayed_gradients, alpha=group["lr"])
             torch._foreach_sub_(parameters, velocity)
 
 

@@ -13,7 +13,7 @@ import optax
 
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
-from submissions.common.transformations_jax import Arrays, Factor, scheduled
+from submissions.common.transformations_jax import Arrays, Factor, stateful_with_factor
 from workloads.parameters import Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ def lars(
         }
         return jax.tree.map(jnp.negative, velocities), velocities
 
-    return scheduled(lambda params: jax.tree.map(jnp.zeros_like, params), update)
+    return stateful_with_factor(lambda params: jax.tree.map(jnp.zeros_like, params), update)
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:

@@ -78,12 +78,12 @@ class Submission:
 
 
 def _check_rate_is_constant(point: Hyperparameters) -> None:
-    for name, allowed in (("schedule", "constant"), ("warmup", 0.0), ("spike_factor", 1.0)):
-        if point.get(name, allowed) != allowed:
+    for name, neutral_value in (("schedule", "constant"), ("warmup", 0.0), ("spike_factor", 1.0)):
+        if point.get(name, neutral_value) != neutral_value:
             raise HarnessError(
                 f"{name} is {point[name]}, and lbfgs in jax takes steps of the length that its "
                 "search finds",
-                f"set {name} = {allowed}, leave it out, or train with --framework torch",
+                f"set {name} = {neutral_value}, leave it out, or train with --framework torch",
             )
 
 

@@ -25,7 +25,7 @@ from submissions.common import schedules
 from submissions.common.optimizers import (
     VECTORS,
     AdaptiveMethod,
-    Combined,
+    CombinedOptimizer,
     Group,
     TorchProblem,
     adamw,
@@ -45,10 +45,12 @@ class Mars(AdaptiveMethod):
         rate, (beta1, beta2) = group["lr"], group["betas"]
         for t, parameters in chunks(self.state, group["params"]):
             first, second, last = state_lists(self.state, parameters, ("first", "second", "last"))
-            corrected = _correct([p.grad for p in parameters if p.grad is not None], last, group)
-            torch._foreach_lerp_(first, corrected, 1 - beta1)
+            corrected_gradients = _correct(
+                [p.grad for p in parameters if p.grad is not None], last, group
+            )
+            torch._foreach_lerp_(first, corrected_gradients, 1 - beta1)
             torch._foreach_mul_(second, beta2)
-            torch._foreach_addcmul_(second, corrected, corrected, 1 - beta2)
+            torch._foreach_addcmul_(second, corrected_gradients, corrected_gradients, 1 - beta2)
             root = (1 - beta2**t) ** 0.5
             scale = torch._foreach_sqrt(second)
             torch._foreach_add_(scale, group["eps"] * root)
@@ -61,13 +63,13 @@ def _correct(
 ) -> list[torch.Tensor]:
     """c~_t; the gradients become the last ones."""
     beta1 = group["betas"][0]
-    corrected = torch._foreach_sub(gradients, last)
-    torch._foreach_mul_(corrected, group["gamma"] * beta1 / (1 - beta1))
-    torch._foreach_add_(corrected, gradients)
+    corrected_gradients = torch._foreach_sub(gradients, last)
+    torch._foreach_mul_(corrected_gradients, group["gamma"] * beta1 / (1 - beta1))
+    torch._foreach_add_(corrected_gradients, gradients)
     torch._foreach_copy_(last, gradients)
-    norms = [norm.clamp(min=1.0) for norm in torch._foreach_norm(corrected)]
-    torch._foreach_div_(corrected, norms)
-    return list(corrected)
+    norms = [norm.clamp(min=1.0) for norm in torch._foreach_norm(corrected_gradients)]
+    torch._foreach_div_(corrected_gradients, norms)
+    return list(corrected_gradients)
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
@@ -80,4 +82,4 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
     if vectors:
         others = [problem.parameters[name] for name in vectors]
         parts.append(adamw(others, hyperparameters, "learning_rate"))
-    return Combined(*parts), schedules.from_hyperparameters(hyperparameters)
+    return CombinedOptimizer(*parts), schedules.from_hyperparameters(hyperparameters)

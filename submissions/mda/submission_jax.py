@@ -10,7 +10,7 @@ import optax
 
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
-from submissions.common.transformations_jax import Arrays, Factor, scheduled
+from submissions.common.transformations_jax import Arrays, Factor, stateful_with_factor
 
 
 class MdaState(NamedTuple):
@@ -46,7 +46,7 @@ def mda(point: Hyperparameters) -> optax.GradientTransformationExtraArgs:
         )
         return changes, MdaState(count, state.start, displacement)
 
-    return scheduled(init, update)
+    return stateful_with_factor(init, update)
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:

@@ -74,8 +74,8 @@ def duals(
             output[name] = _entrywise(values[name], norm)
             continue
         power = 0.5 if norm == "rms_to_rms" else 0.0
-        scaled = [x * (x.shape[0] / x.shape[1]) ** power for x in factors[name]]
-        output[name] = jnp.concatenate(scaled).reshape(values[name].shape)
+        scaled_factors = [x * (x.shape[0] / x.shape[1]) ** power for x in factors[name]]
+        output[name] = jnp.concatenate(scaled_factors).reshape(values[name].shape)
     return output
 
 

@@ -32,9 +32,9 @@ def check(point: Hyperparameters) -> None:
         UnknownNameError: a norm, `size` or `kernels` is not one of those allowed.
         HarnessError: a scale is negative.
     """
-    allowed: dict[str, tuple[str, ...]] = dict.fromkeys(NORM_NAMES, OF_MATRICES)
-    allowed |= {"gain_norm": OF_VECTORS, "vector_norm": OF_VECTORS}
-    for name, values in {"size": SIZES, "kernels": KERNELS, **allowed}.items():
+    allowed_values: dict[str, tuple[str, ...]] = dict.fromkeys(NORM_NAMES, OF_MATRICES)
+    allowed_values |= {"gain_norm": OF_VECTORS, "vector_norm": OF_VECTORS}
+    for name, values in {"size": SIZES, "kernels": KERNELS, **allowed_values}.items():
         if point[name] not in values:
             raise UnknownNameError(name, str(point[name]), values)
     for name in ("embedding_scale", "vector_scale"):

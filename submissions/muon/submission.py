@@ -48,16 +48,16 @@ from torch.optim.optimizer import StateDict
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.batching import batched, matrices, tensor_of
+from submissions.common.batching import apply_by_shape, matrices, tensor_of
 from submissions.common.matrix_sign import newton_schulz, product_dtype
 from submissions.common.optimizers import (
-    Combined,
+    CombinedOptimizer,
     Group,
     State,
     TorchProblem,
     adamw,
     by_role,
-    listed,
+    list_parameters,
 )
 from submissions.common.sharding import ShardedOptimizer, assign_owners, exchange
 from workloads.parameters import Role
@@ -106,7 +106,7 @@ class Muon(ShardedOptimizer):
         splits: Sequence[Sequence[int]] | None = None,
         **settings: object,
     ) -> None:
-        parameters = listed(parameters)
+        parameters = list_parameters(parameters)
         if nesterov not in NESTEROV:
             raise UnknownNameError("nesterov", nesterov, NESTEROV)
         if scaling not in SCALINGS:
@@ -174,11 +174,13 @@ class Muon(ShardedOptimizer):
         settings = {name: group[name] for name in ("steps", "norm", "coefficients")}
         floor = group["eps"] / (1 - group["momentum"])
         sign = partial(newton_schulz, dtype=dtype, floor=floor, **settings)
-        signs = iter(batched(sign, flat))
+        signs = iter(apply_by_shape(sign, flat))
         steps = []
         for (parameter, _), part in zip(items, parts, strict=True):
-            scaled = self.scaled(self.state[parameter], [next(signs) for _ in part], group)
-            steps.append(tensor_of(scaled, parameter.shape))
+            scaled_signs = self.scale_update(
+                self.state[parameter], [next(signs) for _ in part], group
+            )
+            steps.append(tensor_of(scaled_signs, parameter.shape))
         return steps
 
     def load_state_dict(self, state_dict: StateDict) -> None:
@@ -189,7 +191,9 @@ class Muon(ShardedOptimizer):
                 if owner != self.ranks.rank:
                     self.state.pop(parameter, None)
 
-    def scaled(self, state: State, signs: list[torch.Tensor], group: Group) -> list[torch.Tensor]:
+    def scale_update(
+        self, state: State, signs: list[torch.Tensor], group: Group
+    ) -> list[torch.Tensor]:
         """s X_K of one parameter's orthogonalised matrices; subclasses adapt them here."""
         del state
         return [sign * scale(sign, group["scaling"]) for sign in signs]
@@ -202,9 +206,9 @@ class Muon(ShardedOptimizer):
     def direction(self, parameter: torch.Tensor, group: Group) -> torch.Tensor:
         """M~, after the momentum has been updated."""
         assert parameter.grad is not None
-        return self.averaged(parameter, parameter.grad, group)
+        return self.average_momentum(parameter, parameter.grad, group)
 
-    def averaged(
+    def average_momentum(
         self, parameter: torch.Tensor, gradient: torch.Tensor, group: Group
     ) -> torch.Tensor:
         """M~ of a parameter, after its momentum has been updated with this gradient."""
@@ -258,4 +262,4 @@ def build_relative(
     if rest:
         others = [problem.parameters[name] for name in rest]
         parts.append(adamw(others, hyperparameters, "adam_learning_rate"))
-    return Combined(*parts), schedules.from_hyperparameters(hyperparameters)
+    return CombinedOptimizer(*parts), schedules.from_hyperparameters(hyperparameters)

@@ -71,8 +71,8 @@ def newton_schulz(matrices: TreeT, point: Hyperparameters, floor: float) -> Tree
         weight_dimension_numbers=_numbers,
     )
     dtype = jnp.dtype(point["matmul_dtype"].replace("auto", "float32"))
-    scaled = jax.tree.map(lambda m: (m * (OPTAX_FLOOR / floor)).astype(dtype), matrices)
-    return cast("TreeT", sign.update(scaled, sign.init(scaled))[0])
+    scaled_matrices = jax.tree.map(lambda m: (m * (OPTAX_FLOOR / floor)).astype(dtype), matrices)
+    return cast("TreeT", sign.update(scaled_matrices, sign.init(scaled_matrices))[0])
 
 
 def orthogonalise(
@@ -86,11 +86,13 @@ def orthogonalise(
         own = {name: updates[name] for name in specs}
         parts = {n: as_matrices(x.reshape(len(x), -1), specs[n]) for n, x in own.items()}
         signs = newton_schulz(parts, hyperparameters, floor)
-        scaled = {
+        scaled_signs = {
             name: jnp.concatenate([m * scale(m, scaling) for m in signs[name]]) for name in specs
         }
-        shaped = {name: scaled[name].reshape(x.shape).astype(x.dtype) for name, x in own.items()}
-        return {**updates, **shaped}
+        steps = {
+            name: scaled_signs[name].reshape(x.shape).astype(x.dtype) for name, x in own.items()
+        }
+        return {**updates, **steps}
 
     return stateless(update)
 

@@ -60,7 +60,7 @@ class Muown(Muon):
         beta2 = group["gain_beta2"]
         state["second"].mul_(beta2).addcmul_(slope, slope, value=1 - beta2)
         across = (gradient - unit * slope) * (gain / state["length"])
-        return self.averaged(parameter, across, group)
+        return self.average_momentum(parameter, across, group)
 
     def move(self, parameter: torch.Tensor, step: torch.Tensor, group: Group) -> None:
         """Move the directions by a step of Muon's and the norms by Adam's."""

@@ -17,7 +17,7 @@ import optax
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
 from submissions.common.adamw_jax import adamw
-from submissions.common.transformations_jax import Arrays, Factor, scheduled
+from submissions.common.transformations_jax import Arrays, Factor, stateful_with_factor
 from submissions.muon.submission_jax import PARAMETRISATION_RULES, ROLES, momentum, orthogonalise
 from workloads.parameters import ParameterSpec
 
@@ -83,7 +83,7 @@ def muown(
             changes[name] = change.reshape(updates[name].shape)
         return {**updates, **changes}, MuownState(step, momenta, lengths, first, second)
 
-    return scheduled(init, update)
+    return stateful_with_factor(init, update)
 
 
 def flat(x: jax.Array) -> jax.Array:
@@ -105,7 +105,7 @@ def times_factor(inner: optax.GradientTransformation) -> optax.GradientTransform
         changes, state = inner.update(updates, state, params)
         return jax.tree.map(lambda change: factor * change, changes), state
 
-    return scheduled(inner.init, update)
+    return stateful_with_factor(inner.init, update)
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:

@@ -89,7 +89,7 @@ class Submission(CompiledMethod):
         """The same, and from the same passes the second moments and their inverses."""
         names = tuple(layer.name for layer in self.layers)
         with trace_passes(self.problem, carry.buffers, key):
-            evaluation, gradients, captures = self.problem.captured(
+            evaluation, gradients, captures = self.problem.capture(
                 carry.parameters, batch, names=names
             )
             buffers = self.problem.buffers

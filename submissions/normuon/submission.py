@@ -35,7 +35,9 @@ EPSILON = 1e-10
 class NorMuon(Muon):
     """NorMuon; the module docstring states the update. Groups have `beta2` beside Muon's."""
 
-    def scaled(self, state: State, signs: list[torch.Tensor], group: Group) -> list[torch.Tensor]:
+    def scale_update(
+        self, state: State, signs: list[torch.Tensor], group: Group
+    ) -> list[torch.Tensor]:
         """s ||O|| / ||O^|| O^ of one parameter's orthogonalised matrices."""
         whole = at_least_float32(torch.cat(signs))
         rows: torch.Tensor = state.setdefault("rows", whole.new_zeros(len(whole), 1))

@@ -40,8 +40,8 @@ def normalise_rows(
     def step(sign: jax.Array, rows: jax.Array) -> jax.Array:
         part = sign / (jnp.sqrt(rows) + EPSILON)
         ratio = jnp.linalg.norm(sign) / (jnp.linalg.norm(part) + EPSILON)
-        scaled: jax.Array = part * ratio * scale(sign, scaling)
-        return scaled
+        scaled_part: jax.Array = part * ratio * scale(sign, scaling)
+        return scaled_part
 
     def update(updates: Arrays, state: Arrays, params: Arrays) -> tuple[Arrays, Arrays]:
         del params

@@ -60,12 +60,12 @@ def diagonal(factors: Factors, gamma: float) -> Parts:
 
 def tridiagonal(factors: Factors, gamma: float) -> Parts:
     """The parts of the block-tridiagonal inverse."""
-    damped = [_damp(*pair, gamma) for pair in zip(factors["a"], factors["s"], strict=True)]
+    damped_factors = [_damp(*pair, gamma) for pair in zip(factors["a"], factors["s"], strict=True)]
     parts: Parts = {"left": [], "right": [], "quotients": [], "psi_a": [], "psi_s": []}
-    for i, (a, s) in enumerate(damped):
+    for i, (a, s) in enumerate(damped_factors):
         c, d = torch.zeros_like(a), torch.zeros_like(s)
-        if i + 1 < len(damped):
-            a_after, s_after = damped[i + 1]
+        if i + 1 < len(damped_factors):
+            a_after, s_after = damped_factors[i + 1]
             psi_a = torch.linalg.solve(a_after, factors["a_next"][i], left=False)
             psi_s = torch.linalg.solve(s_after, factors["s_next"][i], left=False)
             c, d = psi_a @ a_after @ psi_a.mT, psi_s @ s_after @ psi_s.mT

@@ -48,12 +48,12 @@ def diagonal(factors: Factors, gamma: Array) -> Parts:
 
 def tridiagonal(factors: Factors, gamma: Array) -> Parts:
     """The parts of the block-tridiagonal inverse."""
-    damped = [_damp(*pair, gamma) for pair in zip(factors["a"], factors["s"], strict=True)]
+    damped_factors = [_damp(*pair, gamma) for pair in zip(factors["a"], factors["s"], strict=True)]
     parts: Parts = {"left": [], "right": [], "quotients": [], "psi_a": [], "psi_s": []}
-    for i, (a, s) in enumerate(damped):
+    for i, (a, s) in enumerate(damped_factors):
         c, d = jnp.zeros_like(a), jnp.zeros_like(s)
-        if i + 1 < len(damped):
-            a_after, s_after = damped[i + 1]
+        if i + 1 < len(damped_factors):
+            a_after, s_after = damped_factors[i + 1]
             psi_a = jnp.linalg.solve(a_after, factors["a_next"][i].T).T
             psi_s = jnp.linalg.solve(s_after, factors["s_next"][i].T).T
             c, d = psi_a @ a_after @ psi_a.T, psi_s @ s_after @ psi_s.T

@@ -178,7 +178,7 @@ class Submission(CompiledMethod):
     def _observe(self, carry: Carry, batch: Batch[Array], key: Array, now: Now) -> Factors:
         """All factors with inputs and output gradients under sampled targets."""
         with trace_passes(self.problem, carry.buffers, now.key):
-            _, _, captures = self.problem.captured(carry.parameters, batch, random=key)
+            _, _, captures = self.problem.capture(carry.parameters, batch, random=key)
         pairs = [
             rows(uses(layer.spec, layer.weight, captures[layer.spec.name]), len(batch.targets))
             for layer in self.layers

@@ -16,7 +16,7 @@ from optax.contrib import ProdigyState
 
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
-from submissions.common.transformations_jax import Arrays, Factor, scheduled
+from submissions.common.transformations_jax import Arrays, Factor, stateful_with_factor
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:
@@ -56,7 +56,7 @@ def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Buil
         return changes, jax.tree.map(lambda n, o: jnp.where(stays, o, n), new_state, state)
 
     return Built(
-        scheduled(init, update),
+        stateful_with_factor(init, update),
         schedules.from_hyperparameters(hyperparameters),
         takes_factor=True,
     )

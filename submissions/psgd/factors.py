@@ -112,7 +112,7 @@ def _make_symmetric(factor: torch.Tensor, group: Group) -> None:
     The rotation exp(a S), S skew-symmetric, is expanded to second order.
     """
     skew = factor.mT - factor
-    size = _norm(skew, symmetric=False).clamp_(min=torch.finfo(skew.dtype).tiny ** 0.5)
+    size = _norm(skew, is_symmetric=False).clamp_(min=torch.finfo(skew.dtype).tiny ** 0.5)
     skew /= size[:, None, None]
     first = _product(skew, factor, group)
     second = _product(skew, first, group)
@@ -122,16 +122,16 @@ def _make_symmetric(factor: torch.Tensor, group: Group) -> None:
     factor.add_(best * (first + 0.5 * best * second))
 
 
-def _norm(stack: torch.Tensor, *, symmetric: bool = True) -> torch.Tensor:
+def _norm(stack: torch.Tensor, *, is_symmetric: bool = True) -> torch.Tensor:
     """Lower bounds on the largest singular values, by power iteration from the longest rows."""
     longest = stack.square().sum(2).argmax(1)
     row = stack.gather(1, longest[:, None, None].expand(-1, 1, stack.shape[2]))
     tiny = torch.finfo(stack.dtype).tiny ** 0.5
     for _ in range(2):
         row = row / torch.linalg.vector_norm(row, dim=2, keepdim=True).clamp(min=tiny)
-        row = row @ stack if symmetric else (row @ stack.mT) @ stack
+        row = row @ stack if is_symmetric else (row @ stack.mT) @ stack
     size: torch.Tensor = torch.linalg.vector_norm(row, dim=(1, 2))
-    return size if symmetric else size.sqrt()
+    return size if is_symmetric else size.sqrt()
 
 
 def _balance(left: torch.Tensor, right: torch.Tensor) -> None:

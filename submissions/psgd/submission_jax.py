@@ -107,9 +107,9 @@ def _scale_factors(entry: Entry, g: jax.Array, is_first: jax.Array, damping: flo
     """Factors that whiten the first gradient's size, which counts as `damping` at least."""
     size = jnp.maximum(_root_mean_square(g), damping)
     scale = jnp.where(is_first, size**-0.25, 1.0)
-    scaled = {side: entry[side] * scale for side in SIDES}
-    squared = {f"{side}_p": entry[f"{side}_p"] * scale**2 for side in SIDES}
-    return {**entry, **scaled, **squared}
+    scaled_factors = {side: entry[side] * scale for side in SIDES}
+    scaled_products = {f"{side}_p": entry[f"{side}_p"] * scale**2 for side in SIDES}
+    return {**entry, **scaled_factors, **scaled_products}
 
 
 def _precondition(entry: Entry, x: jax.Array) -> jax.Array:
@@ -169,7 +169,7 @@ def _raise_bound(bound: jax.Array, now: jax.Array) -> jax.Array:
 def _make_symmetric(factor: jax.Array) -> jax.Array:
     """Rotate Q towards the symmetric matrix with the same Q^T Q, by one ascent step on tr R Q."""
     skew = factor.T - factor
-    skew = skew / jnp.maximum(_norm(skew, symmetric=False), TINY)
+    skew = skew / jnp.maximum(_norm(skew, is_symmetric=False), TINY)
     first = skew @ factor
     second = skew @ first
     rise, bend = jnp.trace(first), jnp.trace(second)
@@ -178,14 +178,14 @@ def _make_symmetric(factor: jax.Array) -> jax.Array:
     return factor + best * (first + 0.5 * best * second)
 
 
-def _norm(matrix: jax.Array, *, symmetric: bool = True) -> jax.Array:
+def _norm(matrix: jax.Array, *, is_symmetric: bool = True) -> jax.Array:
     """Lower bound on the largest singular value, by power iteration from the longest row."""
     row = matrix[(matrix**2).sum(1).argmax()]
     for _ in range(2):
         row = row / jnp.maximum(jnp.linalg.norm(row), TINY)
-        row = row @ matrix if symmetric else matrix.T @ (matrix @ row)
+        row = row @ matrix if is_symmetric else matrix.T @ (matrix @ row)
     size = jnp.linalg.norm(row)
-    return size if symmetric else jnp.sqrt(size)
+    return size if is_symmetric else jnp.sqrt(size)
 
 
 def _root_mean_square(x: jax.Array) -> jax.Array:

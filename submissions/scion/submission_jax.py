@@ -30,17 +30,19 @@ def to_boundary(
 ) -> optax.GradientTransformation:
     """Transform M, with U V^T in place of hidden matrices, into rho D(M)."""
 
-    def hidden(x: jax.Array, spec: ParameterSpec) -> jax.Array:
+    def hidden_direction(x: jax.Array, spec: ParameterSpec) -> jax.Array:
         # of a kernel the flattened matrix has in * height * width columns
         offsets = x[0, 0].size if x.ndim > 2 else 1
         parts = as_matrices(x.reshape(len(x), -1), spec)
-        scaled = [part * (len(part) / part.shape[1] / offsets) ** 0.5 for part in parts]
-        whole: jax.Array = hyperparameters["radius"] * jnp.concatenate(scaled).reshape(x.shape)
+        scaled_parts = [part * (len(part) / part.shape[1] / offsets) ** 0.5 for part in parts]
+        whole: jax.Array = hyperparameters["radius"] * jnp.concatenate(scaled_parts).reshape(
+            x.shape
+        )
         return whole
 
     def direction(x: jax.Array, spec: ParameterSpec) -> jax.Array:
         if spec.role in HIDDEN:
-            return hidden(x, spec)
+            return hidden_direction(x, spec)
         if spec.role in SIGNED:
             scale = float(hyperparameters["output_radius"]) / x.shape[1]
             return jnp.sign(x) * scale

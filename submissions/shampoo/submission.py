@@ -38,7 +38,7 @@ from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.optimizers import Combined, Group, TorchProblem, adamw, by_role
+from submissions.common.optimizers import CombinedOptimizer, Group, TorchProblem, adamw, by_role
 from workloads.parameters import Role
 
 from .optimizer import Shampoo
@@ -74,7 +74,7 @@ def build_relative(
         others = [problem.parameters[name] for name in rest]
         parts.append(adamw(others, hyperparameters, "learning_rate"))
     phase = int(hyperparameters["start"]) - 1
-    return Combined(*parts), schedules.from_hyperparameters(hyperparameters, phase)
+    return CombinedOptimizer(*parts), schedules.from_hyperparameters(hyperparameters, phase)
 
 
 def _settings(hyperparameters: Hyperparameters) -> Group:

@@ -128,8 +128,8 @@ def _inverse_root(matrix: jax.Array, power: float, damping: float) -> jax.Array:
     """(A + lambda ||A||_2 I)^-p, as in `common.inverse_roots`."""
     values, vectors = jnp.linalg.eigh(matrix)
     largest = jnp.maximum(values[-1], TINY**0.5)
-    damped = jnp.maximum(values, 0.0) + damping * largest
-    root: jax.Array = (vectors * damped**-power) @ vectors.T
+    damped_values = jnp.maximum(values, 0.0) + damping * largest
+    root: jax.Array = (vectors * damped_values**-power) @ vectors.T
     return root
 
 
@@ -138,8 +138,8 @@ def _average(entry: Entry, g: jax.Array, step: jax.Array, point: Hyperparameters
     beta1, average = point["beta1"], entry["momentum"]
     if point.get("nesterov", False):
         average = beta1 * average + (1 - beta1) * g
-    corrected: jax.Array = average / (1 - beta1**step)
-    return corrected
+    corrected_average: jax.Array = average / (1 - beta1**step)
+    return corrected_average
 
 
 def _graft(entry: Entry, average: jax.Array, step: jax.Array, point: Hyperparameters) -> jax.Array:
@@ -155,8 +155,8 @@ def _rescale_to_graft(direction: jax.Array, graft: jax.Array, point: Hyperparame
     if point["graft"] == "none":
         return direction
     norm = jnp.maximum(jnp.linalg.norm(direction), TINY)
-    scaled: jax.Array = direction * (jnp.linalg.norm(graft) / norm)
-    return scaled
+    scaled_direction: jax.Array = direction * (jnp.linalg.norm(graft) / norm)
+    return scaled_direction
 
 
 def build(

@@ -28,7 +28,7 @@ from torch.optim import Optimizer
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
 from submissions.common.optimizers import (
-    Combined,
+    CombinedOptimizer,
     TorchProblem,
     adamw,
     adaptive_settings,
@@ -71,4 +71,4 @@ def build_relative(
     if rest:
         others = [problem.parameters[name] for name in rest]
         parts.append(adamw(others, hyperparameters, rate))
-    return Combined(*parts), schedules.from_hyperparameters(hyperparameters, spike_phase=1)
+    return CombinedOptimizer(*parts), schedules.from_hyperparameters(hyperparameters, spike_phase=1)

@@ -40,12 +40,12 @@ def adam_direction(point: Hyperparameters) -> Direction:
     beta1, beta2, epsilon = point["beta1"], point["beta2"], point["epsilon"]
 
     def direction(
-        momentum: jax.Array, second: jax.Array, rotated: jax.Array, count: jax.Array
+        momentum: jax.Array, second: jax.Array, rotated_gradient: jax.Array, count: jax.Array
     ) -> jax.Array:
-        del rotated
+        del rotated_gradient
         scale = jnp.sqrt(second / (1 - beta2**count)) + epsilon
-        normalised: jax.Array = momentum / (1 - beta1**count) / scale
-        return normalised
+        step_in_bases: jax.Array = momentum / (1 - beta1**count) / scale
+        return step_in_bases
 
     return direction
 
@@ -101,11 +101,13 @@ def _move(
     """Update Adam's moments in the bases and return the step; step 0 leaves the moments at zero."""
     beta1, beta2 = point["beta1"], point["beta2"]
     left, right = entry.get("left_basis"), entry.get("right_basis")
-    rotated = g if left is None else left.T @ g
-    rotated = jnp.where(step > 0, rotated if right is None else rotated @ right, 0.0)
-    momentum = beta1 * entry["momentum"] + (1 - beta1) * rotated
-    second = beta2 * entry["second"] + (1 - beta2) * rotated**2
-    direction = within(momentum, second, rotated, jnp.maximum(step, 1))
+    rotated_gradient = g if left is None else left.T @ g
+    rotated_gradient = jnp.where(
+        step > 0, rotated_gradient if right is None else rotated_gradient @ right, 0.0
+    )
+    momentum = beta1 * entry["momentum"] + (1 - beta1) * rotated_gradient
+    second = beta2 * entry["second"] + (1 - beta2) * rotated_gradient**2
+    direction = within(momentum, second, rotated_gradient, jnp.maximum(step, 1))
     direction = direction if left is None else left @ direction
     direction = direction if right is None else direction @ right.T
     return {**entry, "momentum": momentum, "second": second}, direction

@@ -32,7 +32,7 @@ import torch
 from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
-from submissions.common.batching import batched
+from submissions.common.batching import apply_by_shape
 from submissions.common.matrix_sign import newton_schulz, product_dtype
 from submissions.common.optimizers import Group, State, TorchProblem
 from submissions.common.rotated_adam import update_moments
@@ -71,15 +71,15 @@ class SoapMuon(Soap):
             dtype=product_dtype(directions[0].device, group["matmul_dtype"]),
             floor=FLOOR,
         )
-        for parameter, factor in zip(gradients, batched(sign, directions), strict=True):
+        for parameter, factor in zip(gradients, apply_by_shape(sign, directions), strict=True):
             self.step_along(parameter, factor.to(directions[0].dtype), group)
 
     def direction(self, state: State, gradient: torch.Tensor, group: Group) -> torch.Tensor:
         """N_t, after the moments have been updated."""
-        rotated = update_moments(state, gradient, group)
+        rotated_gradient = update_moments(state, gradient, group)
         ahead: torch.Tensor = state["momentum"]
         if group["nesterov"]:
-            ahead = ahead.add(rotated, alpha=1 - group["betas"][0])
+            ahead = ahead.add(rotated_gradient, alpha=1 - group["betas"][0])
         scale: torch.Tensor = state["second"].sqrt() + group["eps"]
         return ahead / scale
 

@@ -30,16 +30,16 @@ def orthogonal_direction(point: Hyperparameters) -> Direction:
     beta1, beta2 = point["beta1"], point["beta2"]
 
     def direction(
-        momentum: jax.Array, second: jax.Array, rotated: jax.Array, count: jax.Array
+        momentum: jax.Array, second: jax.Array, rotated_gradient: jax.Array, count: jax.Array
     ) -> jax.Array:
-        ahead = momentum + (1 - beta1) * rotated if point["nesterov"] else momentum
-        whitened = {"matrix": ahead / (jnp.sqrt(second) + point["epsilon"])}
-        step: jax.Array = newton_schulz(whitened, point, FLOOR)["matrix"]
+        ahead = momentum + (1 - beta1) * rotated_gradient if point["nesterov"] else momentum
+        whitened_momentum = {"matrix": ahead / (jnp.sqrt(second) + point["epsilon"])}
+        step: jax.Array = newton_schulz(whitened_momentum, point, FLOOR)["matrix"]
         step = jnp.sqrt(jnp.abs(step)) * jnp.sign(step) if point["root"] else step
         correction = jnp.sqrt(1 - beta2**count) / (1 - beta1**count)
         unit = step / jnp.maximum(jnp.linalg.norm(step), TINY)
-        scaled: jax.Array = correction * len(step) ** 0.5 * unit
-        return scaled
+        scaled_step: jax.Array = correction * len(step) ** 0.5 * unit
+        return scaled_step
 
     return direction
 

@@ -21,7 +21,7 @@ class Submission(Sophia):
         """N g^ * g^."""
         pass_key, label_key = jax.random.split(key)
         with trace_passes(self.problem, carry.buffers, pass_key):
-            _, gradients, _ = self.problem.captured(
+            _, gradients, _ = self.problem.capture(
                 carry.parameters, batch, random=label_key, names=()
             )
             buffers = self.problem.buffers

@@ -28,9 +28,9 @@ from torch.optim import Optimizer
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.batching import batched, matrices, tensor_of
+from submissions.common.batching import apply_by_shape, matrices, tensor_of
 from submissions.common.dual_maps import polar
-from submissions.common.optimizers import Group, GroupwiseOptimizer, TorchProblem, listed
+from submissions.common.optimizers import Group, GroupwiseOptimizer, TorchProblem, list_parameters
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """No rule exists for a step scaled by the sum of all singular values."""
@@ -54,7 +54,7 @@ class SpectralDescent(GroupwiseOptimizer):
     ) -> None:
         if settings["scope"] not in SCOPES:
             raise UnknownNameError("scope", str(settings["scope"]), SCOPES)
-        group = {"params": listed(parameters), "splits": [list(s) for s in splits]}
+        group = {"params": list_parameters(parameters), "splits": [list(s) for s in splits]}
         super().__init__([group], settings)
 
     def add_param_group(self, param_group: Group) -> None:
@@ -82,7 +82,7 @@ class SpectralDescent(GroupwiseOptimizer):
     def _steps(self, matrices: list[torch.Tensor], group: Group) -> list[torch.Tensor]:
         """(tr S) U V^T for every matrix."""
         sign = partial(polar, polish=group["polish"], matmul_dtype=group["matmul_dtype"])
-        signs = batched(sign, matrices)
+        signs = apply_by_shape(sign, matrices)
         traces = [(m * x).sum() for m, x in zip(matrices, signs, strict=True)]
         if group["scope"] == "network" and traces:
             traces = [torch.stack(traces).sum()] * len(traces)

@@ -105,8 +105,10 @@ class SPlus(EvaluatesAverage):
         state = self.state[parameter]
         if not state:
             return None
-        corrected: torch.Tensor = state["average"] / (1 - group["average_beta"] ** state["step"])
-        return corrected
+        corrected_average: torch.Tensor = state["average"] / (
+            1 - group["average_beta"] ** state["step"]
+        )
+        return corrected_average
 
 
 def _direction(parameter: torch.Tensor, state: State, group: Group) -> tuple[torch.Tensor, float]:
@@ -124,8 +126,8 @@ def _direction(parameter: torch.Tensor, state: State, group: Group) -> tuple[tor
     accumulate(state, matrix, beta2)
     dtype = product_dtype(matrix.device, group["matmul_dtype"])
     # signs are exact in any precision, so nothing is cast between the two rotations
-    rotated = signs(project(state, state["momentum"].flatten(1).to(dtype), dtype))
-    direction = project_back(state, rotated, dtype)
+    rotated_direction = signs(project(state, state["momentum"].flatten(1).to(dtype), dtype))
+    direction = project_back(state, rotated_direction, dtype)
     has_bases = max(matrix.shape) <= group["max_dim"]
     scale = 2.0 / sum(matrix.shape) if has_bases else group["vector_scale"]
     return direction.to(matrix.dtype), scale

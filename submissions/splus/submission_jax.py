@@ -17,7 +17,7 @@ from harness.core.errors import UnknownNameError
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
 from submissions.common.staggering_jax import is_due
-from submissions.common.transformations_jax import Arrays, Factor, scheduled
+from submissions.common.transformations_jax import Arrays, Factor, stateful_with_factor
 from submissions.common.two_sided_jax import SIDES, Entry, accumulate, start_factors
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ def splus(names: Sequence[str], point: Hyperparameters) -> optax.GradientTransfo
             entries[name] = _refresh_basis(entries[name], side, is_turn | (state.step == 0))
         return changes, SplusState(state.step + 1, entries)
 
-    return scheduled(init, update)
+    return stateful_with_factor(init, update)
 
 
 def _start(parameter: jax.Array, point: Hyperparameters) -> Entry:
@@ -90,11 +90,11 @@ def _direction(
     matrix = g.reshape(len(g), -1)
     new = {**accumulate(entry, matrix, point["beta2"]), "momentum": momentum}
     left, right = entry.get("left_basis"), entry.get("right_basis")
-    rotated = momentum.reshape(matrix.shape)
-    rotated = rotated if left is None else left.T @ rotated
-    rotated = _signs(rotated if right is None else rotated @ right)
-    rotated = rotated if left is None else left @ rotated
-    direction = rotated if right is None else rotated @ right.T
+    rotated_direction = momentum.reshape(matrix.shape)
+    rotated_direction = rotated_direction if left is None else left.T @ rotated_direction
+    rotated_direction = _signs(rotated_direction if right is None else rotated_direction @ right)
+    rotated_direction = rotated_direction if left is None else left @ rotated_direction
+    direction = rotated_direction if right is None else rotated_direction @ right.T
     has_bases = max(matrix.shape) <= point["max_dim"]
     return new, direction, 2.0 / sum(matrix.shape) if has_bases else point["vector_scale"]
 

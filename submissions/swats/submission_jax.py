@@ -15,7 +15,7 @@ import optax
 from harness.core.errors import HarnessError
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
-from submissions.common.transformations_jax import Arrays, Factor, scheduled
+from submissions.common.transformations_jax import Arrays, Factor, stateful_with_factor
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """Adam's rule fits before the switch and SGD's after it, and the switch cannot be predicted."""
@@ -61,7 +61,7 @@ def swats(point: Hyperparameters) -> optax.GradientTransformationExtraArgs:
         steps, new = jax.lax.cond(state.rate > 0.0, sgd, adam, gradients, state)
         return jax.tree.map(lambda step: factor * step, steps), new
 
-    return scheduled(init, update)
+    return stateful_with_factor(init, update)
 
 
 def _adam(

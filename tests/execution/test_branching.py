@@ -53,7 +53,11 @@ class Branching:
         )  # fmt: skip
         (only_trial,) = plan(request).trials
         budget = only_trial.budget.model_copy(update={"steps": steps, "runtime_s": 600.0})
-        own = {"budget": budget, "stop_rule": "budget", "grid": Grid(even=2, look_from=0.5, kept=1)}
+        own = {
+            "budget": budget,
+            "stop_rule": "budget",
+            "grid": Grid(even=2, look_from=0.5, max_kept=1),
+        }
         return only_trial.model_copy(update=own | changes)
 
     def losses(self, trial: Trial) -> list[float | None]:

@@ -17,7 +17,7 @@ Array = torch.Tensor | jax.Array
 def captures_and_gradients(kit: Kit, batch: Batch[Array]) -> tuple[Any, dict[str, np.ndarray]]:
     problem = kit.problem
     if kit.framework == "jax":
-        _, gradients, captures = problem.captured(problem.parameters, batch)
+        _, gradients, captures = problem.capture(problem.parameters, batch)
         return captures, gradients
     with problem.capture() as captures:
         problem.batch_loss(batch).backward()
@@ -74,7 +74,7 @@ def fisher_samples(kit: Kit, batch: Batch[Array], draws: int) -> list[np.ndarray
     for draw in range(draws):
         if kit.framework == "jax":
             key = jax.random.fold_in(problem.key, draw)
-            capture = problem.captured(problem.parameters, batch, random=key)[2]["output"]
+            capture = problem.capture(problem.parameters, batch, random=key)[2]["output"]
         else:
             with problem.capture(["output"]) as captures:
                 logits = problem.evaluate(problem.parameters, batch).logits
@@ -101,7 +101,7 @@ def test_sampled_targets_estimate_the_fisher_matrix(kit: Kit) -> None:
 def test_given_targets_replace_the_batchs_in_the_backward_pass(jax_kit: Kit) -> None:
     problem, batch = jax_kit.problem, jax_kit.batch()
     others = (batch.targets + 1) % 4
-    evaluation, gradients, _ = problem.captured(problem.parameters, batch, others)
+    evaluation, gradients, _ = problem.capture(problem.parameters, batch, others)
     _, expected = problem.value_and_grad(problem.parameters, Batch(batch.inputs, others))
     assert float(evaluation.loss) == float(problem.evaluate(problem.parameters, batch).loss)
     for name, value in expected.items():
@@ -132,7 +132,7 @@ def test_an_unknown_layer_is_named(kit: Kit) -> None:
     problem = kit.problem
     with pytest.raises(UnknownNameError, match="unknown layer 'hidden_3'"):
         if kit.framework == "jax":
-            problem.captured(problem.parameters, kit.batch(), names=("hidden_3",))
+            problem.capture(problem.parameters, kit.batch(), names=("hidden_3",))
         else:
             with problem.capture(["hidden_3"]):
                 pass

@@ -164,6 +164,6 @@ def test_jax_counts_calls_on_arrays_and_noted_passes(jax_kit: Kit) -> None:
     problem, batch = jax_kit.problem, jax_kit.batch()
     problem.value_and_grad(problem.parameters, batch)
     problem.evaluate(problem.parameters, batch)
-    problem.captured(problem.parameters, batch)
+    problem.capture(problem.parameters, batch)
     problem.note_passes(forward=2, backward=1, examples=10)
     assert problem.counts == {"forward": 5, "backward": 3, "examples": 106}

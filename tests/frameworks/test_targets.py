@@ -76,7 +76,7 @@ def test_captures_can_be_taken_for_sampled_real_targets(jax_kit: Kit) -> None:
     kit = Kit("jax", REGRESSION)
     batch = kit.backend.stream(real_examples(200), Order(SEED, 200), 32).next()
     start, key = kit.problem.parameters, kit.problem.key
-    mine, gradients, _ = kit.problem.captured(start, batch, random=key)
+    mine, gradients, _ = kit.problem.capture(start, batch, random=key)
     targets = kit.problem.loss.sample_targets(mine.logits, key)
     _, expected = kit.problem.value_and_grad(start, batch._replace(targets=targets))
     value = kit.problem.loss.value(mine.logits, batch.targets)

@@ -80,5 +80,5 @@ def test_a_single_matrix_is_a_hidden_one_unless_it_gives_classes() -> None:
 
 
 def test_sizes_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(HarnessError, match="'gains' has 2 values for 1 layers"):
+    with pytest.raises(HarnessError, match="'gains' has 2 values; allowed: one for all"):
         model.parameters({"inputs": 4, "outputs": 2, "gains": [1.0, 2.0]})

@@ -27,7 +27,7 @@ NORMALISED = ("square", "kernel")
 
 def with_normalised() -> BareProblem:
     problem = torch_problem()
-    specs = {n: replace(s, normalised=n in NORMALISED) for n, s in problem.specs.items()}
+    specs = {n: replace(s, is_normalised=n in NORMALISED) for n, s in problem.specs.items()}
     return BareProblem(problem.parameters, specs)
 
 
@@ -71,7 +71,7 @@ def test_without_normalised_weights_it_is_adamw() -> None:
 def test_by_default_hidden_matrices_and_kernels_are_corrected_and_the_output_is_not() -> None:
     problem = torch_problem()
     optimizer = torch_optimizer("adamc", problem)
-    by_kind = {bool(g["normalised"]): g["params"] for g in optimizer.param_groups}
+    by_kind = {bool(g["is_normalised"]): g["params"] for g in optimizer.param_groups}
     names = {True: ["square", "square_2", "tall", "kernel"], False: ["output", "bias"]}
     for kind, expected in names.items():
         assert [id(p) for p in by_kind[kind]] == [id(problem.parameters[n]) for n in expected]
@@ -85,7 +85,7 @@ def growth_of_the_ratio(normalised: bool, steps: int = 3000) -> float:
     """
     generator = torch.Generator().manual_seed(0)
     weight = torch.nn.Parameter(torch.randn(256, generator=generator))
-    group = {"params": [weight], "normalised": normalised}
+    group = {"params": [weight], "is_normalised": normalised}
     optimizer = AdamC([group], lr=0.03, weight_decay=1.0, betas=(0.0, 0.99))
     ratios = []
     for step in range(steps):

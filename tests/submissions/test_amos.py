@@ -72,7 +72,7 @@ def test_rows_share_a_second_moment_and_a_decay() -> None:
     torch_steps(optimizer, problem, range(2))
     for name, shape in (("tall", (40, 1)), ("kernel", (16, 1, 1, 1)), ("bias", (1,))):
         state = optimizer.state[problem.parameters[name]]
-        assert state["second"].shape == state["learned"].shape == shape
+        assert state["second"].shape == state["decay_sum"].shape == shape
 
 
 def test_expected_sizes_follow_roles() -> None:

@@ -64,7 +64,7 @@ def test_an_added_group_is_trained_or_refused_with_a_reason(name: str) -> None:
 def test_the_corrected_decay_of_an_added_group_follows_its_own_peak() -> None:
     first, added = small(2, 2), small(2, 2)
     optimizer = AdamC([{"params": [first]}], lr=1.0, weight_decay=0.1)
-    optimizer.add_param_group({"params": [added], "lr": 0.5, "normalised": True})
+    optimizer.add_param_group({"params": [added], "lr": 0.5, "is_normalised": True})
     optimizer.param_groups[1]["lr"] = 0.25
     added.grad = torch.zeros_like(added)
     optimizer.step()

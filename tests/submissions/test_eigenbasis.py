@@ -46,7 +46,7 @@ def test_what_fails_in_float32_is_decomposed_in_float64(monkeypatch: pytest.Monk
     failures = failures_of({})
     pair = decompose(moment(), failures)
     assert pair is not None
-    assert failures == {"float64": 1, "qr": 0, "kept": 0}
+    assert failures == {"float64": 1, "qr": 0, "old_basis": 0}
     torch.testing.assert_close(pair[0], 3.0 ** torch.arange(8), rtol=1e-4, atol=1e-3)
     assert is_diagonal(pair[1].mT @ moment() @ pair[1], 1e-5)
 
@@ -55,7 +55,7 @@ def test_what_fails_there_too_is_decomposed_by_qr(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(torch.linalg, "eigh", fail_in(torch.float32, torch.float64))
     failures = failures_of({})
     basis = eigenbasis(moment(), failures)
-    assert failures == {"float64": 0, "qr": 1, "kept": 0}
+    assert failures == {"float64": 0, "qr": 1, "old_basis": 0}
     torch.testing.assert_close(basis.mT @ basis, torch.eye(8), rtol=0.0, atol=1e-5)
     assert is_diagonal(basis.mT @ moment() @ basis, 1e-3)
 
@@ -67,7 +67,7 @@ def test_where_nothing_converges_the_old_basis_stays(monkeypatch: pytest.MonkeyP
     failures, old = failures_of({}), qr(moment())[0]
     assert eigenbasis(moment(), failures, old) is old
     assert torch.equal(eigenbasis(moment(), failures), torch.eye(8))
-    assert failures == {"float64": 0, "qr": 0, "kept": 2}
+    assert failures == {"float64": 0, "qr": 0, "old_basis": 2}
 
 
 @pytest.mark.parametrize("name", [n for n in METHODS if n != "ggt"])
@@ -83,7 +83,7 @@ def test_a_method_goes_the_same_way_through_float64(
     assert largest_error({"square": actual["square"]}, way) < 2e-2
     saved = str(optimizer.state_dict())
     assert "'float64': 0" not in saved
-    assert "'kept': 0" in saved
+    assert "'old_basis': 0" in saved
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from harness.core.errors import UnknownNameError
-from submissions.common.batching import batched
-from submissions.common.matrix_sign import _multiplied, largest, newton_schulz
+from submissions.common.batching import apply_by_shape
+from submissions.common.matrix_sign import _multiply, largest, newton_schulz
 from submissions.common.newton_schulz import JORDAN, iterations
 from submissions.muon.submission import Muon
 from tests.tiers import nightly_but
@@ -107,9 +107,9 @@ def test_wide_matrices_give_the_same_on_their_short_side() -> None:
     halves = newton_schulz(wide, dtype=torch.float32)
     assert float((halves - exact).abs().max()) < 1e-4
     x, gram = wide / 2.0, wide @ wide.mT / 4.0
-    together = _multiplied(x, gram, (JORDAN,) * 3)
+    together = _multiply(x, gram, (JORDAN,) * 3)
     for _ in range(3):
-        x = _multiplied(x, x @ x.mT, (JORDAN,))
+        x = _multiply(x, x @ x.mT, (JORDAN,))
     torch.testing.assert_close(together, x, atol=1e-5, rtol=0.0)
 
 
@@ -136,7 +136,7 @@ def test_matrices_of_one_shape_share_a_call_and_keep_their_order() -> None:
         calls.append(stack.shape)
         return stack + 1.0
 
-    outputs = batched(count, inputs)
+    outputs = apply_by_shape(count, inputs)
     assert calls == [torch.Size((2, 2, 3)), torch.Size((1, 3, 2))]
     assert all(torch.equal(a, b + 1.0) for a, b in zip(outputs, inputs, strict=True))
 

@@ -73,7 +73,7 @@ def test_at_the_base_width_mup_is_the_standard_parametrisation(rule: str) -> Non
 
 @pytest.mark.parametrize("is_tied", [False, True])
 def test_a_bias_of_logits_is_told_from_one_of_as_many_gates(is_tied: bool) -> None:
-    wide = {"classes": 512, "embedding": 64, "hidden": 128, "base_width": 64, "tied": is_tied}
+    wide = {"classes": 512, "embedding": 64, "hidden": 128, "base_width": 64, "is_tied": is_tied}
     wide_specs = {spec.name: spec for spec in recurrent.parameters(wide)}
     scales = scalings(wide_specs, {"parametrisation": "mup_sgd"})
     assert [scales[f"{n}.bias"].rate for n in ("cells.0.input", "output")] == [2.0, 1.0]
@@ -92,7 +92,7 @@ def test_unit_scaled_starts_and_rates_are_those_of_the_fans() -> None:
 
 
 def tied_rnn(width: int, ratio: int) -> tuple[str, dict[str, object]]:
-    sizes = {"embedding": width, "hidden": ratio * width, "tied": True}
+    sizes = {"embedding": width, "hidden": ratio * width, "is_tied": True}
     return "workloads.rnn", {"classes": 50, "base_width": BASE, **sizes}
 
 

@@ -18,9 +18,9 @@ from harness.providers.registry import submission_folders
 from harness.submission.interface import Schedule
 from harness.submission.step_rules import SplitSchedule
 from submissions.common import schedules
-from submissions.common.composed_schedules import Spiked
+from submissions.common.composed_schedules import SpikeSchedule
 from submissions.common.optimizers import State
-from submissions.common.refinement import refined
+from submissions.common.refinement import refine_schedule
 from tests.frameworks.kit import Kit
 
 from .given_problem import Point, default_point, torch_problem, torch_steps
@@ -173,7 +173,8 @@ def test_one_cycle_agrees_with_torch() -> None:
 @given(st.lists(st.floats(0.1, 10.0), min_size=2, max_size=40), st.sampled_from([1.0, 2.0]))
 def test_refinement_agrees_with_its_algorithm(norms: list[float], power: float) -> None:
     factors = [
-        refined(norms, power, smoothing=0.0)(i / (len(norms) - 1)) for i in range(len(norms))
+        refine_schedule(norms, power, smoothing=0.0)(i / (len(norms) - 1))
+        for i in range(len(norms))
     ]
     weights = np.array(norms) ** -power
     expected = np.array([w * weights[t + 1 :].sum() for t, w in enumerate(weights)])
@@ -181,16 +182,16 @@ def test_refinement_agrees_with_its_algorithm(norms: list[float], power: float) 
 
 
 def test_refinement_of_constant_norms_is_linear_decay() -> None:
-    schedule = refined([2.0] * 51)
+    schedule = refine_schedule([2.0] * 51)
     assert [schedule(x) for x in (0.0, 0.25, 1.0)] == pytest.approx([1.0, 0.75, 0.0])
 
 
 def test_refinement_warms_up_where_norms_are_large_and_ignores_outliers() -> None:
     norms = [4.0 - 3.0 * min(i / 20, 1.0) for i in range(100)]
-    schedule = refined(norms)
+    schedule = refine_schedule(norms)
     assert schedule(0.0) < 0.2 * schedule(0.2)
     with_outlier = [*norms[:60], 50.0, *norms[61:]]
-    assert refined(with_outlier)(0.6) == pytest.approx(schedule(0.6))
+    assert refine_schedule(with_outlier)(0.6) == pytest.approx(schedule(0.6))
 
 
 @pytest.mark.parametrize("text", ["1.0", "1 nan", "1 -2", "1 two", None])
@@ -206,8 +207,8 @@ def test_spikes_follow_the_refreshes_and_go_on_after_loading() -> None:
     schedule = schedules.from_hyperparameters(point)
     assert [schedule(0.5) for _ in range(5)] == [1.0, 10.0, 1.0, 1.0, 10.0]
     resumed = schedules.from_hyperparameters(point)
-    assert isinstance(schedule, Spiked)
-    assert isinstance(resumed, Spiked)
+    assert isinstance(schedule, SpikeSchedule)
+    assert isinstance(resumed, SpikeSchedule)
     resumed.load_state_dict(schedule.state_dict())
     assert [resumed(0.5) for _ in range(3)] == [1.0, 1.0, 10.0]
 

@@ -40,7 +40,7 @@ def capture_pass(
 ) -> tuple[Mapping[str, Capture[Array]], Arrays]:
     """Captures by layer and gradients by parameter of one pass."""
     if framework == "jax":
-        _, gradients, captures = problem.captured(problem.parameters, batch)
+        _, gradients, captures = problem.capture(problem.parameters, batch)
         return captures, gradients
     with problem.capture() as captures:
         problem.batch_loss(batch).backward()

@@ -49,7 +49,7 @@ def test_real_targets_need_no_classes() -> None:
 
 
 def test_an_unknown_loss_names_the_known_ones() -> None:
-    reason = "key 'loss' is 'hinge': no such loss; known: cross_entropy, squared_error"
+    reason = "key 'loss' is 'hinge': unknown loss; known: cross_entropy, squared_error"
     assert refusal(loss="hinge") == f"workload.toml: {reason}"
 
 

@@ -157,7 +157,7 @@ def test_no_network_names_both_ways_out(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
-    with pytest.raises(HarnessError, match=f"cannot put CIFAR-10 into {tmp_path}/data"):
+    with pytest.raises(HarnessError, match=f"cannot write CIFAR-10 to {tmp_path}/data"):
         prepare_cifar10(tmp_path / "data", None, silent)
 
 

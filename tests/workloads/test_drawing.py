@@ -110,11 +110,11 @@ def test_all_that_is_allowed_is_drawn_about_equally_often() -> None:
 
 
 def test_a_grammar_that_allows_nothing_says_why() -> None:
-    with pytest.raises(HarnessError, match="none of 10000 architectures"):
+    with pytest.raises(HarnessError, match="none of 10000 drawn architectures"):
         draw("drawn-0123456789abcdef", {"a": 2, "b": 3}, small_grammar(100.0, 200.0), cost_of)
 
 
 @pytest.mark.parametrize("name", ["drawn-123", "drawn-0123456789ABCDEF", "wide"])
 def test_a_name_without_a_seed_is_refused(name: str) -> None:
-    with pytest.raises(HarnessError, match="16 digits"):
+    with pytest.raises(HarnessError, match="16 hexadecimal digits"):
         draw(name, {"a": 2, "b": 3}, small_grammar(0.5, 2.0), cost_of)

@@ -29,35 +29,35 @@ Damage = Callable[[Path], str]
 def break_jpeg(place: Path) -> str:
     file = place / "train" / CLASSES[1] / f"{CLASSES[1]}_0.JPEG"
     file.write_bytes(file.read_bytes()[:2000])
-    return f"{file} cannot be decoded"
+    return f"cannot decode {file}"
 
 
 def empty_class(place: Path) -> str:
     folder = place / "val" / CLASSES[0]
     for file in folder.iterdir():
         file.unlink()
-    return f"class folder {folder} holds no image"
+    return f"class folder {folder} has no images"
 
 
 def lose_class(place: Path) -> str:
     (place / "val" / CLASSES[0]).rename(place / "elsewhere")
-    return f"{place / 'val'} lacks class {CLASSES[0]}"
+    return f"{place / 'val'} has no class {CLASSES[0]}"
 
 
 def lose_both(place: Path) -> str:
     for split in ("train", "val"):
         (place / split / CLASSES[0]).rename(place / f"{split}-elsewhere")
-    return f"{place} holds 1 classes, declared are 2"
+    return f"{place} has 1 classes, but the data settings declare 2"
 
 
 def lose_image(place: Path) -> str:
     (place / "train" / CLASSES[0] / f"{CLASSES[0]}_0.JPEG").unlink()
-    return "train split of ImageNet holds 3 images, declared are 4"
+    return "train split of ImageNet has 3 images, but the data settings declare 4"
 
 
 def lose_split(place: Path) -> str:
     (place / "val").rename(place / "elsewhere")
-    return f"{place / 'val'} holds neither class folders nor .tar files"
+    return f"{place / 'val'} has neither class folders nor .tar files"
 
 
 TREE_DAMAGES = [break_jpeg, empty_class, lose_class, lose_both, lose_image, lose_split]
@@ -66,13 +66,13 @@ TREE_DAMAGES = [break_jpeg, empty_class, lose_class, lose_both, lose_image, lose
 def truncate_tar(place: Path) -> str:
     shard = place / "train" / "shard-000001.tar"
     shard.write_bytes(shard.read_bytes()[:3000])
-    return f"{shard} is not a whole tar archive"
+    return f"{shard} is damaged or not a tar archive"
 
 
 def no_tar(place: Path) -> str:
     shard = place / "train" / "shard-000001.tar"
     shard.write_bytes(b"not a tar " * 300)
-    return f"{shard} is not a whole tar archive"
+    return f"{shard} is damaged or not a tar archive"
 
 
 def no_label(place: Path) -> str:
@@ -101,7 +101,7 @@ def lose_a_half_of_each_of_two_pairs(place: Path) -> str:
 def no_image(place: Path) -> str:
     members = {"000003.webp": b"", "000003.cls": b"1"}
     shard = make_tar(place / "train" / "shard-000001.tar", members)
-    return f"{shard}: 000003.cls has no image beside it"
+    return f"{shard}: 000003.cls has no image next to it"
 
 
 def last_pair(shard: Path) -> int:
@@ -114,14 +114,14 @@ def cut_between_members(place: Path) -> str:
     shard = place / "train" / "shard-000001.tar"
     end = last_pair(shard)
     os.truncate(shard, end)
-    return f"{shard} is not a whole tar archive: at byte {end}"
+    return f"{shard} is damaged or not a tar archive: at byte {end}"
 
 
 def cut_inside_a_header(place: Path) -> str:
     shard = place / "train" / "shard-000001.tar"
     end = last_pair(shard)
     os.truncate(shard, end + 100)
-    return f"{shard} is not a whole tar archive: at byte {end}"
+    return f"{shard} is damaged or not a tar archive: at byte {end}"
 
 
 def spoil_a_header(place: Path) -> str:
@@ -129,7 +129,7 @@ def spoil_a_header(place: Path) -> str:
     begin = last_pair(shard)
     content = shard.read_bytes()
     shard.write_bytes(content[:begin] + b"?" * 512 + content[begin + 512 :])
-    return f"{shard} is not a whole tar archive: at byte {begin}"
+    return f"{shard} is damaged or not a tar archive: at byte {begin}"
 
 
 def put_in_a_link(place: Path, target: str) -> str:
@@ -138,7 +138,7 @@ def put_in_a_link(place: Path, target: str) -> str:
     link.type, link.linkname = tarfile.SYMTYPE, target
     with tarfile.open(shard, "a") as tar:
         tar.addfile(link)
-    return f"{shard} is not a whole tar archive"
+    return f"{shard} is damaged or not a tar archive"
 
 
 def link_out(place: Path) -> str:

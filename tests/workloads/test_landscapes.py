@@ -178,7 +178,9 @@ def test_the_norm_of_a_normalised_weight_does_not_matter(tmp_path: Path) -> None
     longer = {**begin, "hidden_2.weight": 3.0 * begin["hidden_2.weight"]}
     first, _ = logits("small_mlp", sizes, begin, inputs)
     assert torch.allclose(first, logits("small_mlp", sizes, longer, inputs)[0], atol=1e-4)
-    is_normalised = {s.name: s.normalised for s in module("small_mlp", "model").parameters(sizes)}
+    is_normalised = {
+        s.name: s.is_normalised for s in module("small_mlp", "model").parameters(sizes)
+    }
     assert is_normalised["hidden_2.weight"] and not is_normalised["output.weight"]
 
 

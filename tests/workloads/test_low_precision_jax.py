@@ -20,7 +20,7 @@ RESNET = {"width": 8, "blocks": [1], "groups": 8, "normalisation": "group"}
 CASES: list[tuple[str, Sizes]] = [
     ("lm", LM),
     ("rnn", RNN),
-    ("rnn", RNN | {"tied": True}),
+    ("rnn", RNN | {"is_tied": True}),
     ("resnet", RESNET),
 ]
 NORM = "branch.1.norm."

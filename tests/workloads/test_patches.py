@@ -12,7 +12,7 @@ from workloads.data.patches import CLASSES, PATCH, SIDE, PatchGenerator, PatchSe
 
 SEED = "0123456789abcdef0123456789abcdef"
 OTHER = "f" * 32
-SETTINGS = PatchSettings(train=1, validation=1, amplitudes=(40, 20, 10), shown=2)
+SETTINGS = PatchSettings(train=1, validation=1, amplitudes=(40, 20, 10), patches_per_image=2)
 SHA256 = "ec35909a17672ab2a67dd2ffe4bfcb9d91a582bf6ee7903e0d0ed5d752794d9f"
 
 

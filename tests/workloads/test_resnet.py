@@ -136,7 +136,7 @@ def test_kernels_start_as_he_says() -> None:
     specs = {spec.name: spec for spec in model.parameters(QUICK.sizes)}
     name = "stage_3_block_1.branch.1.convolution.weight"
     kernel, start = specs[name], twin().start[name]
-    assert (kernel.role, kernel.normalised) == (Role.CONVOLUTION, True)
+    assert (kernel.role, kernel.is_normalised) == (Role.CONVOLUTION, True)
     assert (kernel.fan_in, kernel.fan_out) == (64 * 9, 64 * 9)
     assert start.std() == pytest.approx((2 / (64 * 9)) ** 0.5, rel=0.02)
     assert specs["stem.norm.weight"].role is Role.NORM
@@ -165,7 +165,7 @@ def test_the_networks_have_the_published_numbers_of_parameters(suite: str, count
         ({"activation": "sine"}, "size 'activation' is 'sine'"),
         ({"stem": 4}, "size 'stem' is 4"),
         ({"depth": 3}, "size 'depth' is 3"),
-        ({"normalisation": "group", "groups": 5}, "groups = 5 must divide width = 16"),
+        ({"normalisation": "group", "groups": 5}, "groups is 5; allowed: divisors of width = 16"),
     ],
 )
 def test_a_wrong_size_is_named(changes: Sizes, message: str) -> None:
@@ -200,6 +200,6 @@ def test_class_numbers_are_permuted_by_the_instance(tmp_path: Path) -> None:
 def test_an_unknown_source_or_setting_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="'patch'; did you mean 'patches'"):
         data.prepare(Data(source="patch"), SEED, tmp_path, None)
-    wrong = Data(source="patches", settings=data_of(QUICK).settings | {"shown": 0})
-    with pytest.raises(HarnessError, match="resnet: data setting 'shown' is 0"):
+    wrong = Data(source="patches", settings=data_of(QUICK).settings | {"patches_per_image": 0})
+    with pytest.raises(HarnessError, match="resnet: data setting 'patches_per_image' is 0"):
         data.prepare(wrong, SEED, tmp_path, None)

@@ -41,7 +41,7 @@ from workloads.rnn.model_torch import Cell
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 QUICK = registry.workload("rnn").at("quick")
-STANDARD = {"tied": True, "embedding": 96, "depth": 2}
+STANDARD = {"is_tied": True, "embedding": 96, "depth": 2}
 """What only the larger suites have: tied matrices of unequal widths, with a projection."""
 CASES = {"base": QUICK.sizes, **{name: QUICK.sizes_of(name) for name in QUICK.variants},
          "projected": QUICK.sizes | STANDARD,

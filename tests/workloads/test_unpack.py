@@ -56,7 +56,9 @@ def test_files_and_folders_come_out(tmp_path: Path, compression: Mode) -> None:
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "..", "a/../x", "/x", "//x", "a/./../../x"])
 def test_a_name_that_could_leave_the_target_is_refused(tmp_path: Path, name: str) -> None:
     archive = pack(tmp_path / "in", member("first"), member(name))
-    with pytest.raises(HarnessError, match=r"holds '.*', an? (absolute )?name.*\n.*allowed: files"):
+    with pytest.raises(
+        HarnessError, match=r"contains '.*', an? (absolute )?name.*\n.*allowed: files"
+    ):
         unpack(archive, tmp_path / "out")
     assert files_in(tmp_path).keys() == {"in/made.tar", "out/first"}
 
@@ -65,7 +67,7 @@ def test_a_name_that_could_leave_the_target_is_refused(tmp_path: Path, name: str
 def test_what_is_no_file_and_no_folder_is_refused_by_its_kind(tmp_path: Path, kind: bytes) -> None:
     archive = pack(tmp_path / "in", member("inside"), member("odd", kind, "inside"))
     words = (LINKS | SPECIAL).get(kind, "neither a file nor a folder")
-    with pytest.raises(HarnessError, match=f"made.tar holds 'odd'.*{words}"):
+    with pytest.raises(HarnessError, match=f"made.tar contains 'odd'.*{words}"):
         unpack(archive, tmp_path / "out")
     assert not os.path.lexists(tmp_path / "out" / "odd")
 
@@ -102,7 +104,7 @@ def test_rights_and_owners_of_the_archive_are_not_taken(tmp_path: Path) -> None:
 
 def test_a_name_that_is_file_and_folder_is_refused(tmp_path: Path) -> None:
     archive = pack(tmp_path / "in", member("a"), member("a/b"))
-    with pytest.raises(HarnessError, match=r"needs .*/out/a.* both as a file and as a folder"):
+    with pytest.raises(HarnessError, match=r"has .*/out/a.* both as a file and as a folder"):
         unpack(archive, tmp_path / "out")
 
 
@@ -110,7 +112,7 @@ def test_a_name_that_is_file_and_folder_is_refused(tmp_path: Path) -> None:
 def test_a_cut_archive_is_refused(tmp_path: Path, compression: Mode) -> None:
     archive = pack(tmp_path / "in", member("a"), mode=compression)
     os.truncate(archive, 514 if compression == "w" else archive.stat().st_size // 2)
-    with pytest.raises(HarnessError, match=r"made.tar is not a whole tar archive"):
+    with pytest.raises(HarnessError, match=r"made.tar is damaged or not a tar archive"):
         unpack(archive, tmp_path / "out")
 
 

@@ -64,7 +64,7 @@ def test_a_half_is_never_read_and_goes_on(home: Path, tmp_path: Path) -> None:
     last.unlink()
     with pytest.raises(HarnessError, match="cannot download") as error:
         prepare_wikitext("wikitext-2", tmp_path, None, silent)
-    assert "continues where it stopped" in str(error.value)
+    assert "run the same command again to resume" in str(error.value)
     assert not (tmp_path / "wikitext-2").exists()
     with pytest.raises(HarnessError, match="no training text"):
         corpus.find("wikitext-2", tmp_path, (corpus.PARQUET,))
@@ -111,5 +111,5 @@ def test_it_is_taken_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
-    with pytest.raises(HarnessError, match=f"cannot put wikitext-2 into {tmp_path}/data"):
+    with pytest.raises(HarnessError, match=f"cannot write wikitext-2 to {tmp_path}/data"):
         prepare_wikitext("wikitext-2", tmp_path / "data", None, silent)

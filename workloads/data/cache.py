@@ -201,14 +201,14 @@ def _writing(cache: Path) -> Iterator[None]:
             raise _unreadable(error) from error
         raise HarnessError(
             f"cannot write prepared data below {cache}: {error.strerror or error}",
-            "free some space there, or set XDG_CACHE_HOME to a folder that can be written",
+            "free some space there, or set XDG_CACHE_HOME to a writable folder",
         ) from error
 
 
 def _unreadable(error: OSError) -> HarnessError:
     return HarnessError(
         f"cannot read {error.filename}: {error.strerror or error}",
-        "the data are prepared from it: put it there again, or let it be read",
+        "the data are prepared from this file: restore it, or make it readable",
     )
 
 

@@ -37,7 +37,7 @@ WAYS_OUT = (
     f"  without: harness data prepare cifar10 --from PATH, where PATH is {ARCHIVE} or {FOLDER};\n"
     f"  or --data-dir DIR, where DIR holds one of them"
 )
-AGAIN = f"to fetch it again\n  {WAYS_OUT}"
+AGAIN = f"to download it again\n  {WAYS_OUT}"
 
 
 class Batch(NamedTuple):
@@ -67,7 +67,9 @@ class _Bytes(np.ndarray[Any, np.dtype[np.uint8]]):
     def __setstate__(self, state: Any) -> None:
         _, shape, kind, is_fortran, content = state
         if not isinstance(kind, _ByteType) or math.prod(shape) != len(content):
-            raise pickle.UnpicklingError("its array is none of bytes, or not of their number")
+            raise pickle.UnpicklingError(
+                "its array does not hold bytes, or not as many as its shape needs"
+            )
         super().__setstate__((1, shape, np.dtype(np.uint8), is_fortran, content))
 
 
@@ -76,7 +78,7 @@ class _ByteType:
 
     def __init__(self, code: object, *_: object) -> None:
         if code not in ("u1", b"u1"):
-            raise pickle.UnpicklingError(f"it holds an array of {code!r}, allowed: u1")
+            raise pickle.UnpicklingError(f"it has an array of dtype {code!r}; allowed: u1")
 
     def __setstate__(self, state: object) -> None:
         """Ignore byte order and similar state, which do not apply to bytes."""
@@ -98,7 +100,7 @@ _ALLOWED = {
 class _ArrayUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+            raise pickle.UnpicklingError(f"it refers to {module}.{name}")
         return _ALLOWED[module, name]
 
 
@@ -113,8 +115,8 @@ def read_pickle(content: bytes, name: str) -> Any:
     except Exception as error:
         # A damaged pickle can raise anything: AttributeError, MemoryError, ...
         raise HarnessError(
-            f"{name} is refused: {error or type(error).__name__}",
-            f"a CIFAR-10 batch holds only arrays, lists and strings; {AGAIN}",
+            f"refused to read {name}: {error or type(error).__name__}",
+            f"a CIFAR-10 batch contains only arrays, lists and strings; {AGAIN}",
         ) from error
 
 
@@ -145,8 +147,9 @@ def split(settings: CifarSettings, data_dir: Path | None) -> dict[str, Batch]:
     train, rest = settings.train, len(whole.train.labels) - settings.validation
     if train > rest:
         raise HarnessError(
-            f"{train} training and {settings.validation} validation examples overlap",
-            f"CIFAR-10 has {len(whole.train.labels)} to split",
+            f"CIFAR-10 has {len(whole.train.labels)} examples to split, too few for {train} "
+            f"training and {settings.validation} validation examples",
+            "lower `train` or `validation` in the data settings of workload.toml",
         )
     return {
         "train": Batch(whole.train.images[:train], whole.train.labels[:train]),
@@ -164,7 +167,7 @@ def files(data_dir: Path | None) -> tuple[Path, ...]:
         if (candidate / TEST_BATCH).is_file():
             return tuple(candidate / name for name in BATCHES if (candidate / name).is_file())
     binary = next((file for file in (place, *place.glob("*")) if file.match(BINARY)), None)
-    hint = f": {binary} is the binary version, wanted is the python version" if binary else ""
+    hint = f": {binary} is the binary version, the python version is needed" if binary else ""
     raise HarnessError(f"no CIFAR-10 in {place}{hint}", WAYS_OUT)
 
 
@@ -196,7 +199,7 @@ def read_archive(archive: Path) -> dict[str, bytes]:
 def _assemble(contents: Mapping[str, bytes], place: Path) -> Cifar10:
     missing = [name for name in BATCHES if name not in contents]
     if missing:
-        raise HarnessError(f"{place} lacks {', '.join(missing)}", WAYS_OUT)
+        raise HarnessError(f"{place} has no {', '.join(missing)}", WAYS_OUT)
     train = [_batch(contents[name], f"{place}: {name}") for name in TRAIN_BATCHES]
     images = np.concatenate([batch.images for batch in train])
     labels = np.concatenate([batch.labels for batch in train])
@@ -211,12 +214,12 @@ def _batch(content: bytes, name: str) -> Batch:
         raise HarnessError(f"{name} has no 'data' array and 'labels' list", WAYS_OUT)
     if images.shape != (BATCH_EXAMPLES, IMAGE_BYTES):
         raise HarnessError(
-            f"{name} holds images of shape {images.shape}",
+            f"{name} has images of shape {images.shape}",
             f"allowed: ({BATCH_EXAMPLES}, {IMAGE_BYTES}); {AGAIN}",
         )
     if len(labels) != len(images) or not all(label in range(10) for label in labels):
         raise HarnessError(
-            f"{name} has labels other than {BATCH_EXAMPLES} numbers from 0 to 9",
+            f"the labels of {name} are not {BATCH_EXAMPLES} numbers from 0 to 9",
             AGAIN,
         )
     return Batch(np.asarray(images), np.array(labels, dtype=np.int64))

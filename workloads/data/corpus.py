@@ -33,7 +33,7 @@ SPLITS = {
     "test": "test",
 }
 RENAME = (
-    "a file to train on has 'train' in its name first, or none of "
+    "a training file has 'train' in its name, ahead of any of these words, or none of them: "
     f"{', '.join(part for part in SPLITS if part != 'train')}"
 )
 PIECE_CHARACTERS = 2**20
@@ -165,11 +165,11 @@ def _parquet_pieces(file: Path) -> Iterator[str]:
     except UnicodeDecodeError as error:
         raise HarnessError(
             f"column '{COLUMN}' of {file} is not UTF-8 after row {rows}: {error}",
-            "write the file again with the column as UTF-8",
+            "rewrite the file with the column encoded in UTF-8",
         ) from error
     except (ArrowException, OSError) as error:
         raise HarnessError(
-            f"{file} is no whole Parquet file: {error}", "copy or download it again"
+            f"{file} is damaged or not a Parquet file: {error}", "copy or download it again"
         ) from error
 
 
@@ -177,7 +177,9 @@ def _check_column(file: Path, schema: pyarrow.Schema) -> None:
     from pyarrow import types
 
     if COLUMN not in schema.names:
-        raise HarnessError(f"{file} has no column '{COLUMN}'", f"it has: {', '.join(schema.names)}")
+        raise HarnessError(
+            f"{file} has no column '{COLUMN}'", f"its columns: {', '.join(schema.names)}"
+        )
     kind = schema.field(COLUMN).type
     value_type = kind.value_type if types.is_dictionary(kind) else kind
     if not (types.is_string(value_type) or types.is_large_string(value_type)):

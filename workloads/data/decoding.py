@@ -77,7 +77,7 @@ def decode_image(image: EncodedImage, side: int) -> npt.NDArray[np.uint8]:
             picture = file.convert("RGB")
     except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as error:
         raise HarnessError(
-            f"{image.name} cannot be decoded: {error}", "fetch it again, or take it out"
+            f"cannot decode {image.name}: {error}", "download it again, or remove it"
         ) from error
     scale = side / min(picture.size)
     width, height = (max(side, round(length * scale)) for length in picture.size)
@@ -96,9 +96,9 @@ def _decode(settings: ImagenetSettings, data_dir: Path | None, folder: Path) -> 
         classes = _fill(pixels, images, settings.side)
         if len(classes) != len(pixels):
             raise HarnessError(
-                f"the {split} split of ImageNet holds {len(classes)} images,"
-                f" declared are {len(pixels)}",
-                "fetch what is missing; a subset is declared in workload.toml's data settings",
+                f"the {split} split of ImageNet has {len(classes)} images, but the data settings "
+                f"declare {len(pixels)}",
+                "download the missing images, or declare the subset in workload.toml",
             )
         pixels.flush()
         np.save(folder / split / "classes.npy", np.array(classes, dtype=np.int64))

@@ -51,7 +51,7 @@ def prepare_cifar10(data_dir: Path, source: Path | None, progress: Progress) -> 
         cifar10.load(place)
     except OSError as error:
         raise HarnessError(
-            f"cannot put CIFAR-10 into {data_dir}: {error.strerror or error}",
+            f"cannot write CIFAR-10 to {data_dir}: {error.strerror or error}",
             "free some space there (400 MB), or name another folder with --data-dir DIR",
         ) from error
     return place
@@ -76,7 +76,7 @@ def download(url: str, archive: Path, progress: Progress, ways_out: str = cifar1
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise HarnessError(
             f"cannot download {url}: {reason}",
-            f"the same command continues where it stopped; {ways_out}",
+            f"run the same command again to resume; {ways_out}",
         ) from error
     part.replace(archive)
 

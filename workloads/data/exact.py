@@ -40,15 +40,15 @@ def near_gaussian(bits: np.random.Philox, rows: int, columns: int) -> npt.NDArra
     sums = planes[0].astype(np.int16)
     for plane in planes[1:]:
         sums += plane
-    centred: npt.NDArray[np.int16] = sums - np.int16(LATENT_BOUND)
-    return centred
+    centred_sums: npt.NDArray[np.int16] = sums - np.int16(LATENT_BOUND)
+    return centred_sums
 
 
 def chunks(count: int) -> Iterator[slice]:
-    """The examples of a sample by CHUNK, of which the last slice may have fewer.
+    """Slices of CHUNK examples that cover a sample; the last may be shorter.
 
-    Whoever fills a slice draws CHUNK examples and leaves out the rest, so that a shorter sample is
-    a prefix of a longer one.
+    Callers draw CHUNK examples for every slice and drop the excess, so that a shorter sample is a
+    prefix of a longer one.
     """
     for start in range(0, count, CHUNK):
         yield slice(start, min(start + CHUNK, count))
@@ -100,5 +100,5 @@ def exact(matrix: npt.NDArray[Any], bound: int, addend: int = 0) -> Floats:
     """
     largest = int(np.abs(matrix).sum(axis=0).max()) * bound + addend
     if largest >= 2**24:
-        raise ValueError(f"a sum of the generator can reach {largest}, above 2^24")
+        raise ValueError(f"a sum in the generator can reach {largest}; allowed: below 2^24")
     return matrix.astype(np.float32)

@@ -94,7 +94,7 @@ class Category:
     """Number of words, out of UNIT."""
     classes: int = 1
     """4 if each class has its own words."""
-    topical: bool = False
+    is_topical: bool = False
     """Whether the topic favours some of the words."""
 
 
@@ -104,9 +104,9 @@ CATEGORIES = {
     "preposition": Category(14),
     "determiner": Category(12, classes=CLASSES),
     "adverb": Category(16),
-    "adjective": Category(64, topical=True),
-    "noun": Category(176, classes=CLASSES, topical=True),
-    "verb": Category(96, classes=CLASSES, topical=True),
+    "adjective": Category(64, is_topical=True),
+    "noun": Category(176, classes=CLASSES, is_topical=True),
+    "verb": Category(96, classes=CLASSES, is_topical=True),
     "name": Category(96),
     "epithet": Category(32, classes=CLASSES),
 }
@@ -144,7 +144,7 @@ class Tables:
         rows = 0
         for name, category in CATEGORIES.items():
             self.row[name] = rows
-            rows += topics if category.topical else 1
+            rows += topics if category.is_topical else 1
 
     @cached_property
     def chance(self) -> Indices:
@@ -184,7 +184,7 @@ class Tables:
     @cached_property
     def slot_topical(self) -> Integers:
         """(slots,): 1 if the row depends on the topic."""
-        return np.array([CATEGORIES[category_of(slot)].topical for slot in Slot], dtype=np.int64)
+        return np.array([CATEGORIES[category_of(slot)].is_topical for slot in Slot], dtype=np.int64)
 
     @cached_property
     def slot_first(self) -> Integers:
@@ -214,8 +214,8 @@ class Tables:
         for name, category in CATEGORIES.items():
             ranks = np.arange(self.count[name])
             weights = zipf(len(ranks))
-            for topic in range(self.topics if category.topical else 1):
-                own = category.topical & (ranks % self.topics == topic)
+            for topic in range(self.topics if category.is_topical else 1):
+                own = category.is_topical & (ranks % self.topics == topic)
                 yield counts(np.where(own, TOPIC_BOOST * weights, weights), DRAWS)
 
 

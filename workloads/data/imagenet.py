@@ -76,7 +76,7 @@ def read_images(
     wnids = _class_names(place)
     if wnids and len(wnids) != settings.classes:
         raise HarnessError(
-            f"{place} holds {len(wnids)} classes, declared are {settings.classes}",
+            f"{place} has {len(wnids)} classes, but the data settings declare {settings.classes}",
             WAYS_OUT,
         )
     for image in _images(place / SPLITS[split], wnids):
@@ -104,7 +104,7 @@ def _images(folder: Path, wnids: tuple[str, ...]) -> Iterator[EncodedImage]:
 def _of_folder(folder: Path, label: int) -> Iterator[EncodedImage]:
     images = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
     if not images:
-        raise HarnessError(f"class folder {folder} holds no image", WAYS_OUT)
+        raise HarnessError(f"class folder {folder} has no images", WAYS_OUT)
     for file in images:
         yield EncodedImage(str(file), file.read_bytes(), label)
 
@@ -123,12 +123,12 @@ def _of_shard(shard: Path) -> Iterator[EncodedImage]:
             yield images.pop(key)._replace(label=labels.pop(key))
     if images:
         raise HarnessError(
-            f"{next(iter(images.values())).name} has no {TARGET_SUFFIX} file beside it",
+            f"{next(iter(images.values())).name} has no {TARGET_SUFFIX} file next to it",
             PAIRS,
         )
     if labels:
         raise HarnessError(
-            f"{shard}: {next(iter(labels)).lstrip('/')}{TARGET_SUFFIX} has no image beside it",
+            f"{shard}: {next(iter(labels)).lstrip('/')}{TARGET_SUFFIX} has no image next to it",
             f"{PAIRS}; allowed images: {', '.join(SUFFIXES)}",
         )
 
@@ -144,7 +144,7 @@ def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
     except (tarfile.TarError, EOFError, OSError, zlib.error, KeyError, RecursionError) as error:
         # The last two come from a link to a missing member or to itself.
         raise HarnessError(
-            f"{archive} is not a whole tar archive: {error}", "fetch it again, or take it out"
+            f"{archive} is damaged or not a tar archive: {error}", "download it again, or remove it"
         ) from error
 
 
@@ -156,7 +156,7 @@ def _check_end(tar: tarfile.TarFile) -> None:
         end = tar.fileobj.read(tarfile.BLOCKSIZE)
     if end != bytes(tarfile.BLOCKSIZE):
         raise tarfile.ReadError(
-            f"at byte {tar.offset} there is neither another member nor the archive's end"
+            f"at byte {tar.offset} there is neither another member nor the end of the archive"
         )
 
 
@@ -172,7 +172,7 @@ def _class_number(name: str, content: bytes) -> int:
         return int(content)
     except ValueError as error:
         raise HarnessError(
-            f"{name} holds {content[:20]!r}", "a .cls file is one number, the class from 0"
+            f"{name} contains {content[:20]!r}", "a .cls file holds one integer, the class, from 0"
         ) from error
 
 
@@ -183,7 +183,7 @@ def _class_names(place: Path) -> tuple[str, ...]:
     missing = sorted(validation ^ train) if validation and train else []
     if missing:
         which = "val" if missing[0] in train else "train"
-        raise HarnessError(f"{place / which} lacks class {missing[0]}", WAYS_OUT)
+        raise HarnessError(f"{place / which} has no class {missing[0]}", WAYS_OUT)
     return tuple(sorted(train | validation))
 
 
@@ -198,7 +198,7 @@ def _parts(folder: Path) -> tuple[Path, ...]:
     entries = sorted(folder.iterdir()) if folder.is_dir() else []
     parts = tuple(part for part in entries if part.is_dir() or part.suffix == ".tar")
     if not parts:
-        raise HarnessError(f"{folder} holds neither class folders nor .tar files", WAYS_OUT)
+        raise HarnessError(f"{folder} has neither class folders nor .tar files", WAYS_OUT)
     return parts
 
 

@@ -130,11 +130,11 @@ class Generator:
         bits = philox(TEACHER, "images-teacher")
         first = _signs(bits, latents, settings.teacher_units, settings.teacher_fan_in)
         second = _signs(bits, settings.teacher_units, CLASSES, settings.teacher_fan_out)
-        hidden = philox(self.seed, "images-teacher")
-        words = hidden.random_raw(latents)
+        instance_bits = philox(self.seed, "images-teacher")
+        words = instance_bits.random_raw(latents)
         order = np.lexsort((words, np.arange(latents) // NEIGHBOURS))
-        first = first[order] * random_signs(hidden, latents)[:, None]
-        second = second[:, np.argsort(hidden.random_raw(CLASSES), kind="stable")]
+        first = first[order] * random_signs(instance_bits, latents)[:, None]
+        second = second[:, np.argsort(instance_bits.random_raw(CLASSES), kind="stable")]
         bound = 2 * EVEN * LATENT_BOUND * settings.teacher_fan_in
         return exact(first, LATENT_BOUND), exact(second, bound)
 

@@ -14,7 +14,7 @@ from workloads.data.split import write_split
 from workloads.spec import Data
 
 EXAMPLES = {"train": 1024, "validation": 1}
-"""All are the same. An epoch of one would draw a permutation in every step, 0.1 ms of it."""
+"""All are identical. An epoch of one example would draw a permutation at every step, in 0.1 ms."""
 
 
 def prepare(data: Data | None, instance_seed: str, folder: Path, data_dir: Path | None) -> None:

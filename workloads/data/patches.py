@@ -1,8 +1,8 @@
 """Generated images: ten classes, 16x16x3, distinguished by small patches on a natural background.
 
 An image is a background with a natural image's spectrum, a sum of two-dimensional cosines in three
-opponent colours of which the k-th has variance proportional to 1/k, plus a few patches of its
-class, each at a random position and with a random sign:
+opponent colours, the k-th with variance proportional to 1/k, plus a few patches of its class, each
+at a random position and with a random sign:
 
     x = clip(128 + floor(z B / 2^shift) + sum_j s_j a_j P_{y,j} at (r_j, c_j)),   s_j = +-1
 
@@ -11,7 +11,7 @@ pixel has the same mean in all classes, so a linear classifier stays at chance l
 must learn the patches' shapes and an even function of them. Its loss then has a saddle at the
 start, from which a low learning rate escapes late or never. `positive` above a half removes the
 saddle, but lets a linear classifier do slightly better than chance. A class has several patches of
-decreasing amplitude, of which an image shows some, so accuracy rises gradually and not in one jump.
+decreasing amplitude and an image shows some of them, so accuracy rises gradually and not at once.
 
 All instances are equally hard: the patches are one published set, and the instance seed transposes
 and mirrors the images, permutes their channels and draws the sample. Everything is integer
@@ -72,7 +72,7 @@ class PatchSettings(Frozen):
         tuple[Annotated[int, Field(ge=1, le=127)], ...], Field(min_length=1, max_length=16)
     ]
     """Amplitude of each of a class's patches, in grey levels; one entry per patch."""
-    shown: Annotated[int, Field(ge=1, le=16)] = 1
+    patches_per_image: Annotated[int, Field(ge=1, le=16)] = 1
     """Number of patches in an image, each drawn from those of its class."""
     positive: Annotated[int, Field(ge=0, le=256)] = 128
     """How many in 256 patches are shown with positive sign."""
@@ -106,7 +106,7 @@ class PatchGenerator:
         amplitudes = falling_amplitudes(TOP_AMPLITUDE, count)
         # Cosines are scaled by 2^9; scaling by a power of two is exact.
         waves = (amplitudes[:, None] * cosines(count, SIDE)) >> 9
-        addend = 128 + self.settings.shown * max(self.settings.amplitudes)
+        addend = 128 + self.settings.patches_per_image * max(self.settings.amplitudes)
         basis: Floats = exact(waves, LATENT_BOUND, addend << SHIFT) * np.float32(2.0**-SHIFT)
         return basis
 
@@ -127,10 +127,10 @@ class PatchGenerator:
         return bool(is_transposed), 1 - 2 * rows, 1 - 2 * columns, np.argsort(words[3:])
 
     def _draw(self, split: str, count: int) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.uint64]]:
-        """Latents (count, latents) and words (count, 1 + shown)."""
+        """Latents (count, latents) and words (count, 1 + patches_per_image)."""
         bits = philox(self.seed, f"patches-{split}")
         latents = np.empty((count, self.settings.latents), dtype=np.int16)
-        words = np.empty((count, 1 + self.settings.shown), dtype=np.uint64)
+        words = np.empty((count, 1 + self.settings.patches_per_image), dtype=np.uint64)
         for chunk in chunks(count):
             length = chunk.stop - chunk.start
             latents[chunk] = near_gaussian(bits, CHUNK, self.settings.latents)[:length]

@@ -108,8 +108,8 @@ def _language(settings: LanguageSettings, seed: str, folder: Path) -> None:
     train = language.sample("train", settings.train).tokens
     candidates = language.sample("validation", strata.SIZE * settings.validation).tokens
     scores = strata.rarity(candidates[:, 1:], train)
-    drawn = strata.one_of_each(scores, philox(seed, "language-strata"))
-    for split, rows in (("train", train), ("validation", candidates[drawn])):
+    places = strata.one_of_each(scores, philox(seed, "language-strata"))
+    for split, rows in (("train", train), ("validation", candidates[places])):
         write_split(folder, split, rows[:, :-1], rows[:, 1:])
 
 
@@ -120,9 +120,9 @@ def _sequences(split: str, stream: Stream, settings: CorpusSettings, texts: corp
         # The stream's files may be cached tokens, so name the corpus files.
         names = ", ".join(map(str, texts.by_split.get(split, texts.train)))
         raise HarnessError(
-            f"{split}: {len(stream)} tokens are {count} sequences of {settings.time}; at least "
+            f"{split}: {len(stream)} tokens make {count} sequences of {settings.time}; at least "
             f"{least} are needed",
-            f"put more text beside {names}, or take a corpus that has more",
+            f"add text next to {names}, or use a larger corpus",
         )
     return count
 
@@ -135,8 +135,8 @@ def _find(source: str, settings: CorpusSettings, data_dir: Path | None) -> corpu
     kinds = {file.suffix == shards.SUFFIX for file in texts.files}
     if len(kinds) > 1:
         raise HarnessError(
-            f"{texts.place} holds token shards (.bin) and Parquet files",
-            "keep one kind, for they are two tokenisations",
+            f"{texts.place} has both token shards (.bin) and Parquet files",
+            "keep one kind: they are tokenised differently",
         )
     return texts
 
@@ -163,5 +163,5 @@ def _streams(texts: corpus.Corpus, settings: CorpusSettings) -> dict[str, Stream
         by_split["validation"] = replace(whole, end=first)
         by_split["train"] = replace(whole, start=first)
     if settings.test and not texts.test:
-        raise HarnessError(f"{texts.place} has no file to test on", "allowed: test = 0")
+        raise HarnessError(f"{texts.place} has no test file", "set test = 0, or add one")
     return {split: by_split[split] for split in counts}

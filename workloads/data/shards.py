@@ -21,7 +21,7 @@ HEADER_INTEGERS = 256
 HEADER_BYTES = 4 * HEADER_INTEGERS
 MAGIC = 20240520
 VERSION = 1
-FORMAT = f"allowed: llm.c's shards, which begin with {MAGIC}, {VERSION} and the number of tokens"
+FORMAT = f"allowed: shards of llm.c, which begin with {MAGIC}, {VERSION} and the number of tokens"
 
 
 def tokens_of(file: Path) -> npt.NDArray[np.uint16]:
@@ -36,10 +36,12 @@ def tokens_of(file: Path) -> npt.NDArray[np.uint16]:
     except (OSError, ValueError) as error:
         raise HarnessError(f"cannot read the shard {file}: {error}", FORMAT) from error
     if len(header) < HEADER_INTEGERS or header[0] != MAGIC or header[1] != VERSION:
-        raise HarnessError(f"{file} begins with {header[:2].tolist()}", FORMAT)
+        raise HarnessError(
+            f"{file} is not a token shard: it begins with {header[:2].tolist()}", FORMAT
+        )
     count, there = int(header[2]), (file.stat().st_size - HEADER_BYTES) / 2
     if count != there:
         raise HarnessError(
-            f"{file} says {count} tokens and holds {there:g}", "copy or download it again"
+            f"{file} declares {count} tokens but has {there:g}", "copy or download it again"
         )
     return np.memmap(file, dtype="<u2", mode="r", offset=HEADER_BYTES, shape=(count,))

@@ -1,14 +1,14 @@
-"""A small validation split that stands for a larger one: a document of every stratum.
+"""A small validation split that represents a larger one: one document from every stratum.
 
-How well a model predicts a document depends first of all on how rare its words are, so that the
-mean loss of a few dozen documents differs from sample to sample, and with it the time to a target.
-Stratified sampling (Cochran, Sampling Techniques, 1977, chapter 5) keeps the expectation and takes
-that difference away: of `SIZE` candidates for each place, ordered by the rarity of their words, one
-is drawn from each `SIZE` neighbours.
+How well a model predicts a document depends mostly on how rare its words are, so the mean loss of a
+few dozen documents varies between samples, and the time to a target varies with it. Stratified
+sampling (Cochran, Sampling Techniques, 1977, chapter 5) keeps the expectation and removes that
+variation: there are `SIZE` candidates for each place, all candidates are sorted by the rarity of
+their words, and one is drawn from each run of `SIZE` neighbours.
 
-Of the quick transformer's losses at its target, rarity explains four fifths of the variance between
-documents, so that forty drawn in this way have the standard error of some two hundred drawn at
-random.
+For the quick transformer at its target, rarity explains four fifths of the variance of the loss
+between documents, so forty stratified documents give the standard error of about two hundred random
+ones.
 
 Everything is integer arithmetic on raw Philox words: the same documents on every machine.
 """
@@ -24,7 +24,7 @@ Integers = npt.NDArray[np.int64]
 SIZE = 64
 """Candidates in a stratum; a power of two, so that a raw word draws one of them evenly."""
 UNIT = 1024
-"""Rarity is counted in these parts of a bit."""
+"""Rarity is counted in units of 1 / UNIT bit."""
 
 
 def rarity(tokens: Tokens, train: Tokens) -> Integers:
@@ -32,11 +32,11 @@ def rarity(tokens: Tokens, train: Tokens) -> Integers:
 
     Args:
         tokens: (documents, time).
-        train: (documents, time) from which the frequencies are counted; a word that is not among
-            them counts as one that is there once.
+        train: (documents, time), the text in which frequencies are counted; a word that does not
+            occur there counts as occurring once.
 
     Returns:
-        (documents,), in parts of a bit.
+        (documents,), in units of 1 / UNIT bit.
     """
     counts = np.bincount(train.ravel(), minlength=int(tokens.max()) + 1)
     bits = np.rint(-UNIT * np.log2(np.maximum(counts, 1))).astype(np.int64)
@@ -48,10 +48,10 @@ def one_of_each(scores: Integers, bits: np.random.Philox) -> Integers:
     """Draw one candidate from each stratum; their places in ascending order.
 
     Args:
-        scores: (SIZE n,): what the strata are formed by; equal ones keep their order.
-        bits: draws them.
+        scores: (SIZE n,), by which candidates are sorted into strata; ties keep their order.
+        bits: the generator.
     """
     strata = np.argsort(scores, kind="stable").reshape(-1, SIZE)
-    drawn = (bits.random_raw(len(strata)) % SIZE).astype(np.int64)
-    places: Integers = np.sort(strata[np.arange(len(strata)), drawn])
+    picks = (bits.random_raw(len(strata)) % SIZE).astype(np.int64)
+    places: Integers = np.sort(strata[np.arange(len(strata)), picks])
     return places

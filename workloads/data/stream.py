@@ -48,9 +48,9 @@ class Stream:
                 largest = int(part.max())
                 if largest >= vocabulary:
                     raise HarnessError(
-                        f"{file} is of another vocabulary: it has token {largest}, the workload's "
-                        f"vocabulary is {vocabulary}",
-                        "take shards of that vocabulary, or Parquet files, which are tokenised",
+                        f"{file} has token {largest}, outside the workload's vocabulary of "
+                        f"{vocabulary}",
+                        "use shards of that vocabulary, or Parquet files, which are tokenised here",
                     )
         return np.concatenate(parts)
 

@@ -56,7 +56,7 @@ def tokenise(
                 most[split],
             )
             if not count:
-                raise HarnessError(f"{', '.join(map(str, files))}: the {split} text is empty")
+                raise HarnessError(f"the {split} text is empty: {', '.join(map(str, files))}")
 
     key = _key(sources, kind, vocabulary, most)
     place = get_or_make(default_cache_dir().absolute(), CORPORA, key, make)

@@ -29,7 +29,7 @@ BPE_FILE = "tokenizer.json"
 WORDS_FILE = "words.txt"
 UNKNOWN = "<unk>"
 END_OF_LINE = "<eos>"
-MISSING = "byte-pair encoding needs the library tokenizers"
+MISSING = "byte-pair encoding needs the package tokenizers, which is not installed"
 TRAINED_ON_CHARACTERS = 2**25
 """Number of leading characters of the training text used to train a byte-pair encoding."""
 

@@ -26,8 +26,8 @@ KINDS = {
     tarfile.FIFOTYPE: "a named pipe",
 }
 ALLOWED = (
-    "allowed: files and folders by relative names without '..'; "
-    "fetch the archive again from its official source"
+    "allowed: files and folders with relative names without '..'; "
+    "download the archive again from its official source"
 )
 
 
@@ -50,16 +50,16 @@ def unpack(archive: Path, target: Path) -> None:
         with tarfile.open(archive) as tar:
             for member in tar:
                 if fault := _fault(member, root):
-                    raise HarnessError(f"{archive} holds {member.name!r}, {fault}", ALLOWED)
+                    raise HarnessError(f"{archive} contains {member.name!r}, {fault}", ALLOWED)
                 _write(tar, member, root / member.name)
     except BROKEN as error:
         raise HarnessError(
-            f"{archive} is not a whole tar archive: {error}",
-            "allowed: a tar archive, also in gzip, bzip2 or xz; fetch it again",
+            f"{archive} is damaged or not a tar archive: {error}",
+            "allowed: a tar archive, plain or in gzip, bzip2 or xz; download it again",
         ) from error
     except IN_THE_WAY as error:
         raise HarnessError(
-            f"{archive} needs {error.filename} both as a file and as a folder", ALLOWED
+            f"{archive} has {error.filename} both as a file and as a folder", ALLOWED
         ) from error
 
 

@@ -64,7 +64,7 @@ def prepare_wikitext(name: str, data_dir: Path, source: Path | None, progress: P
         _read(name, place)
     except OSError as error:
         raise HarnessError(
-            f"cannot put {name} into {data_dir}: {error.strerror or error}",
+            f"cannot write {name} to {data_dir}: {error.strerror or error}",
             "free some space there (350 MB), or name another folder with --data-dir DIR",
         ) from error
     return place
@@ -103,7 +103,7 @@ def _check(file: Path) -> None:
     if begins != MARK or ends != MARK:
         # Resuming cannot repair a download with wrong content.
         file.unlink()
-        raise HarnessError(f"what came for {file.name} is not a Parquet file", "try again later")
+        raise HarnessError(f"the download of {file.name} is not a Parquet file", "try again later")
 
 
 def _copy(name: str, source: Path, making: Path) -> None:

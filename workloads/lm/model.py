@@ -10,8 +10,8 @@ and N_k do so for each head (QK-norm: Henry et al., 2020; Dehghani et al., 2023)
 positions (Su et al., 2021; base 10,000, halves rotated against each other). Attention is causal.
 act is an activation by name, such as the squared ReLU (So et al., 2021) or the exact GELU, or
 gated: silu(W_gate n) * W_up n (SwiGLU), gelu(W_gate n) * W_up n (GEGLU: Shazeer, 2020). There are
-no biases; input and output embedding are tied (Press and Wolf, 2017) unless `tied` is False: then
-logits = W_out N(x). With `placement` "post" a block is x = N(x + f(x)) and there is no final N
+no biases. Input and output embedding are tied (Press and Wolf, 2017) unless `is_tied` is False;
+then logits = W_out N(x). With `placement` "post" a block is x = N(x + f(x)) and there is no final N
 (Vaswani et al., 2017); with "parallel" attention and MLP share one N and are added at once (Wang
 and Komatsuzaki, 2021). With `norm` "layer" the mean is subtracted first; there is still no bias.
 
@@ -19,8 +19,8 @@ Query, key and value are separate matrices: the first two are normalised and the
 is declared per parameter, and one wide product is hardly faster than three.
 
 Matrices start normal with standard deviation `init_scale` / sqrt(fan_in), divided by sqrt(2 depth)
-for the last one of a residual branch, the embedding and an output of its own with 0.02 `init_scale`
-(GPT-2: Radford et al., 2019); gains start at 1. Sizes:
+for the last one of a residual branch; for the embedding and an untied output it is 0.02
+`init_scale` (GPT-2: Radford et al., 2019). Gains start at 1. Sizes:
 
     classes      the vocabulary
     width        d, a multiple of `heads`; width / heads is even
@@ -31,7 +31,7 @@ for the last one of a residual branch, the embedding and an output of its own wi
     norm         rms or layer
     placement    pre, post or parallel
     query_norm   whether there are N_q and N_k
-    tied         whether input and output embedding are tied
+    is_tied      whether input and output embedding are tied
     init_scale   a factor on the matrices' initial standard deviation
     base_width   the width at which `width_multiplier` is 1, in a model with the same number of
                  heads
@@ -41,8 +41,8 @@ attention by the head width, and keeps the start of the residual stream unchange
 carry these factors declare them (`mup_multiplier`). The embedding and the final gain each carry the
 square root of the first factor; the embedding's also compensates sqrt(d) at the start of the
 stream. The query gain (without N_q the query matrix) carries the square root of the attention
-factor, as attention is already divided by the square root of the head width. An output of its own
-has its role say so, as in any other model.
+factor, as attention is already divided by the square root of the head width. An untied output is
+recognised by its role, as in any other model.
 """
 
 from __future__ import annotations
@@ -76,14 +76,16 @@ class LmSizes(Frozen):
     norm: Literal["rms", "layer"] = "rms"
     placement: Literal["pre", "post", "parallel"] = "pre"
     query_norm: bool = True
-    tied: bool = True
+    is_tied: bool = True
     init_scale: Positive = 1.0
     base_width: Count = 128
 
     @model_validator(mode="after")
     def _heads_are_even_parts(self) -> Self:
         if self.width % (2 * self.heads):
-            raise ValueError(f"width {self.width} is no multiple of 2 x heads = {2 * self.heads}")
+            raise ValueError(
+                f"width is {self.width}; allowed: multiples of 2 * heads = {2 * self.heads}"
+            )
         return self
 
     @property
@@ -140,7 +142,7 @@ def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
     network = validate(sizes)
     blocks = [spec for name in network.blocks for spec in _block(network, name)]
     last = [_gain(network, "final_norm", network.width)] if network.has_final_norm else []
-    output = [] if network.tied else [_output(network)]
+    output = [] if network.is_tied else [_output(network)]
     return (_embedding(network), *blocks, *last, *output)
 
 
@@ -170,13 +172,13 @@ def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:
     names = [f"{block}.{name}" for block in network.blocks for name, _, _ in network.matrices]
     return tuple(
         LayerSpec(name=name, kind="linear", weight=f"{name}.weight", shared_over="sequence")
-        for name in (*names, *(() if network.tied else ("output",)))
+        for name in (*names, *(() if network.is_tied else ("output",)))
     )
 
 
 def _embedding(sizes: LmSizes) -> ParameterSpec:
     """If tied, its multiplier follows the width, its fan-in as the output layer."""
-    scale = _root_of(sizes.width, sizes.base_width) if sizes.tied else WidthScale()
+    scale = _root_of(sizes.width, sizes.base_width) if sizes.is_tied else WidthScale()
     return ParameterSpec(
         name="embedding.weight",
         shape=(sizes.classes, sizes.width),
@@ -184,7 +186,7 @@ def _embedding(sizes: LmSizes) -> ParameterSpec:
         fan_in=sizes.classes,
         fan_out=sizes.width,
         init=Init("normal", EMBEDDING_DEVIATION * sizes.init_scale),
-        width_multiplier=sizes.width / sizes.base_width if sizes.tied else 1.0,
+        width_multiplier=sizes.width / sizes.base_width if sizes.is_tied else 1.0,
         mup_multiplier=scale,
     )
 
@@ -230,7 +232,7 @@ def _matrix(sizes: LmSizes, name: str, fan_in: int, fan_out: int) -> ParameterSp
         fan_out=fan_out,
         init=Init("normal", sizes.init_scale / (shrink * math.sqrt(fan_in))),
         width_multiplier=sizes.width / sizes.base_width,
-        normalised=kind in ("query", "key") and sizes.query_norm,
+        is_normalised=kind in ("query", "key") and sizes.query_norm,
         mup_multiplier=(
             _attention_scale(sizes) if kind == "query" and not sizes.query_norm else WidthScale()
         ),
@@ -253,7 +255,7 @@ def _gain(sizes: LmSizes, name: str, width: int) -> ParameterSpec:
 
 def _gain_scale(sizes: LmSizes, name: str) -> WidthScale:
     last = "final_norm" if sizes.has_final_norm else f"{sizes.blocks[-1]}.mlp_norm"
-    if name == last and sizes.tied:
+    if name == last and sizes.is_tied:
         return _root_of(sizes.width, sizes.base_width)
     return _attention_scale(sizes) if name.endswith(".query_norm") else WidthScale()
 

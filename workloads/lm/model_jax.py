@@ -43,7 +43,7 @@ def _logits(run: Run) -> Array:
         values = _block(run, block, values)
     if sizes.has_final_norm:
         values = run.norm("final_norm", values, sizes.norm)
-    if sizes.tied:
+    if sizes.is_tied:
         return values.astype(embedding.dtype) @ embedding.T
     return run.call.linear("output", values)
 

@@ -90,7 +90,7 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(Block(sizes) for _ in range(sizes.depth))
         if sizes.has_final_norm:
             self.final_norm = Norm(sizes.width, sizes.norm, EPSILON)
-        if not sizes.tied:
+        if not sizes.is_tied:
             self.output = linear(sizes.width, sizes.classes)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ class Transformer(nn.Module):
             values = block(values, rotation)
         if self.sizes.has_final_norm:
             values = self.final_norm(values)
-        if self.sizes.tied:
+        if self.sizes.is_tied:
             return functional.linear(values, self.embedding.weight)
         logits: Tensor = self.output(values)
         return logits

@@ -3,8 +3,8 @@
     h_0 = x,   h_l = act(W_l h_{l-1} + b_l),   logits = W_out h_L + b_out
 
 With `norm` rms (Zhang and Sennrich, 2019) or layer (Ba et al., 2016), both without a bias, and
-`placement` pre every layer, the output included, takes N(h) for h; with post a hidden one is
-h_l = act(N(W_l h_{l-1} + b_l)). If `residual`, h_{l-1} is added to h_l wherever the widths agree.
+`placement` pre, every layer including the output gets N(h) instead of h; with post, a hidden layer
+is h_l = act(N(W_l h_{l-1} + b_l)). If `residual`, h_{l-1} is added to h_l wherever widths agree.
 
 Weights and biases are initialised as in `torch.nn.Linear`: uniform in +-1/sqrt(fan_in), a standard
 deviation of 1/sqrt(3 fan_in); `init_scale` multiplies that of the weights. Sizes:
@@ -14,7 +14,7 @@ deviation of 1/sqrt(3 fan_in); `init_scale` multiplies that of the weights. Size
     classes      the number of logits
     activation   relu, tanh, gelu (exact, with the error function), silu or squared_relu
     norm         none, rms or layer
-    placement    where a norm stands: pre or post
+    placement    where the norms are: pre or post
     residual     whether hidden layers have a residual connection
     init_scale   a factor on the weights' initial standard deviation
     base_width   the hidden width at which `width_multiplier` is 1
@@ -39,7 +39,7 @@ EPSILON = 1e-6
 
 @dataclass(frozen=True)
 class Layer:
-    """A linear layer, what stands around it, and its widths."""
+    """A linear layer with its widths, its norm and its residual connection."""
 
     name: str
     fan_in: int
@@ -91,7 +91,10 @@ class MlpSizes(Frozen):
     @model_validator(mode="after")
     def _residual_connections_exist(self) -> Self:
         if self.residual and not any(layer.is_residual for layer in self.layers):
-            raise ValueError("no hidden layer is as wide as what enters it; leave out residual")
+            raise ValueError(
+                "residual is set, but no hidden layer is as wide as its input; leave residual out, "
+                "or give two neighbours the same width"
+            )
         return self
 
 

@@ -26,7 +26,7 @@ class Mlp(nn.Sequential):
                 self.add_module(name, module)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Pass the chain, with the residual connections around its layers."""
+        """Apply the chain, with the residual connections around its layers."""
         values = inputs
         for layer, names in self.chains:
             entering = values

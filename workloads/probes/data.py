@@ -1,15 +1,15 @@
-"""The probes' data: examples of a teacher, and what goes wrong with them on the way to training.
+"""The probes' data: examples of a teacher, and the disturbances of the training examples.
 
-    regression   x ~ N(0, I), or one 1 among zeros;  y = T x,  T_ij ~ N(0, 1/inputs)
+    regression   x ~ N(0, I), or one-hot;  y = T x,  T_ij ~ N(0, 1/inputs)
     clusters     x ~ N(c_k, I), c_k ~ N(0, separation^2 I), the class k falling in frequency
 
-Held-out examples are as written here. Training examples pass `disturbances.py`, which knows at
-which step each is drawn: an instance's first epoch is as long as the budget, and its order follows
-from the instance seed. A submission that draws more than a batch a step meets everything earlier,
-and all of it again, in another order, in the epochs that follow.
+Held-out examples are as written here. Training examples go through `disturbances.py`, which knows
+the step at which each is drawn: an instance's first epoch is as long as the budget, and its order
+follows from the instance seed. A submission that draws more than one batch per step meets
+everything earlier, and meets it again, in another order, in the epochs that follow.
 
-Under `condition` training inputs are anisotropic and held-out ones are not, so that the held-out
-loss is the distance from the teacher, to which every direction contributes alike.
+With `condition` training inputs are anisotropic and held-out ones are not, so the held-out loss is
+the distance from the teacher, with the same weight on every direction.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from workloads.sizes import validate_settings
 from workloads.spec import Count, Data, Frozen, Positive
 
 VALIDATION = 1024
-"""How many examples are held out."""
+"""Number of held-out examples."""
 
 
 class Regression(Disturbances):
@@ -37,13 +37,13 @@ class Regression(Disturbances):
     inputs: Count
     outputs: Count
     condition: Annotated[float, Field(ge=1.0)] = 1.0
-    """Of the training inputs' covariance, whose eigenvalues fall geometrically from 1."""
+    """Condition number of the training inputs' covariance; eigenvalues are geometric, from 1."""
     is_rotated: bool = False
-    """Whether the eigenvectors are random and not the axes."""
+    """Whether the eigenvectors are random instead of the axes."""
     mean: float = 0.0
-    """Of each training input."""
+    """Mean of each training input."""
     rarity: Positive | None = None
-    """Inputs are one 1 among zeros, at place i with a frequency of i^-rarity; evenly, held out."""
+    """Inputs are one-hot, the i-th with a frequency of i^-rarity; held out, all are as frequent."""
 
 
 class Clusters(Frozen):
@@ -55,7 +55,8 @@ class Clusters(Frozen):
     classes: Count
     separation: Positive
     rarity: float
-    """Class k, from 1, has a frequency of k^-rarity; all have the same if held out."""
+    """Class k, from 1, has a frequency proportional to k^-rarity, or equal to the others' if held
+    out."""
 
 
 def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None) -> None:
@@ -73,7 +74,7 @@ def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None)
         train, validation = _clusters(validate_settings(Clusters, data.settings, "probes"), random)
     else:
         raise HarnessError(
-            f"probes: data source '{data.source}' is not known", "known: regression, clusters"
+            f"probes: unknown data source '{data.source}'", "known: regression, clusters"
         )
     order = permutation(worker_seed(instance_seed), 0, len(train.inputs))
     places = np.argsort(order)
@@ -82,13 +83,13 @@ def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None)
 
 
 def source_files(data: Data, data_dir: Path | None) -> tuple[Path, ...]:
-    """None: all is drawn."""
+    """None: the examples are generated."""
     del data, data_dir
     return ()
 
 
 def _regression(settings: Regression, random: np.random.Generator) -> tuple[Sample, Sample]:
-    """Training examples in the order in which they are drawn, and held-out ones."""
+    """Training examples, in the order of the steps at which they are drawn, and held-out ones."""
     size = (settings.outputs, settings.inputs)
     teacher, other = random.standard_normal((2, *size)) / np.sqrt(settings.inputs)
     count = settings.steps * settings.batch

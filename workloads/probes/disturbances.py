@@ -1,4 +1,4 @@
-"""What goes wrong with a probe's training examples, each at its steps of the budget.
+"""The disturbances of a probe's training examples, each at certain steps of the budget.
 
 Scaling an example by s, inputs and targets alike, leaves its solution where it is and multiplies
 the gradient and the curvature of its squared error by s^2.
@@ -25,7 +25,7 @@ class Sample(NamedTuple):
     targets: npt.NDArray[Any]
 
     def as_float32(self) -> Sample:
-        """The same as a model takes them."""
+        """The sample in the precision of a model's inputs."""
         return Sample(self.inputs.astype(np.float32), self.targets.astype(np.float32))
 
     def scale(self, scales: Matrix) -> Sample:
@@ -34,34 +34,34 @@ class Sample(NamedTuple):
 
 
 class Disturbances(Frozen):
-    """What goes wrong; by default nothing."""
+    """The disturbances of a probe; none by default."""
 
     steps: Count
-    """How long the budget is."""
+    """Length of the budget."""
     batch: Count
     noise: Annotated[float, Field(ge=0.0)] = 0.0
-    """The scale of what is added to the targets: normal, or with `degrees` Student's t."""
+    """Scale of the noise added to the targets: normal, or Student's t with `degrees`."""
     degrees: Positive | None = None
     """Degrees of freedom; up to 2 the noise has no variance."""
     scales: tuple[Positive, Positive] = (1.0, 1.0)
-    """Of the examples of the first and of the last step; between them it moves geometrically."""
+    """Scales of the examples of the first and the last step, interpolated geometrically."""
     spike: tuple[int, float] | None = None
-    """A step whose examples are scaled, with targets of the opposite sign, and the scale."""
+    """(step, scale): that step's examples are scaled, and their targets have the opposite sign."""
     nan_step: int | None = None
     """A step at which one target is NaN."""
     silent_until: Fraction | None = None
     """The first half of the inputs is 0 up to this fraction of the steps."""
     other_teacher_until: Fraction | None = None
-    """Another teacher's targets are given up to this fraction of the steps."""
+    """The targets are another teacher's up to this fraction of the steps."""
     contrary: tuple[int, float] | None = None
-    """Of so many steps all but one have targets of the opposite sign; that one's examples are
-    scaled."""
+    """(period, scale): in each period of steps, the last has its examples scaled and all others
+    have targets of the opposite sign."""
 
 
 def disturb(
     settings: Disturbances, sample: Sample, steps: Steps, random: np.random.Generator
 ) -> Sample:
-    """The examples as a submission meets them; `steps` says of each at which step, (n,)."""
+    """The examples as a submission meets them; `steps`, (n,), is the step of each."""
     for change in (_silence, _add_noise, _contradict, _rescale, _spike, _add_nan):
         sample = change(settings, sample, steps, random)
     return sample
@@ -73,7 +73,7 @@ def _silence(settings: Disturbances, sample: Sample, steps: Steps, _: Any) -> Sa
     inputs = sample.inputs.copy()
     is_silent = steps < settings.silent_until * settings.steps
     half = inputs.shape[1] // 2
-    # Targets keep the silent inputs' part: until then it is noise that nothing explains.
+    # Targets keep the part of the silent inputs, which until then is unexplained noise.
     inputs[is_silent, :half] = 0.0
     return Sample(inputs, sample.targets)
 

@@ -1,9 +1,9 @@
-"""The probes' model: a chain of linear layers with what can be wrong with one.
+"""The probes' model: a chain of linear layers, with settings that make it hard to train.
 
     h_0 = x,   h_i = f(m_i (W_i h_{i-1} + b_i)),   z = m_n W_n h_{n-1}
 
-W_i begins at N(0, (gain_i / m_i)^2 / fan_in), so that the multipliers m_i do not change the
-function at the start, only how far each weight has to go and how large its gradient is. Sizes:
+W_i starts as N(0, (gain_i / m_i)^2 / fan_in), so the multipliers m_i do not change the initial
+function, only the distance that each weight has to move and the size of its gradient. Sizes:
 
     inputs          the length of x
     hidden          the widths of the hidden layers, from the first on; none: z is linear in x
@@ -12,7 +12,7 @@ function at the start, only how far each weight has to go and how large its grad
     activation      f
     gains           gain_i, one for each layer, or one for all
     multipliers     m_i, likewise
-    bias            where hidden biases begin; without it there are none
+    bias            the initial hidden biases; none if it is left out
     is_tied         whether the hidden layers after the first have one weight, as unrolled in time
     has_idle_layer  whether another weight from x to z is multiplied by 0: its gradient is always 0
 """
@@ -61,13 +61,16 @@ class ProbeSizes(Frozen):
     @model_validator(mode="after")
     def _values_fit(self) -> Self:
         if (self.outputs is None) == (self.classes is None):
-            raise ValueError("give either 'outputs' or 'classes'")
+            raise ValueError("give 'outputs' or 'classes', and not both")
         count = len(self.hidden) + 1
         for name, values in (("gains", self.gains), ("multipliers", self.multipliers)):
             if len(values) not in (1, count):
-                raise ValueError(f"'{name}' has {len(values)} values for {count} layers")
+                raise ValueError(
+                    f"'{name}' has {len(values)} values; allowed: one for all layers, or one for "
+                    f"each (there are {count})"
+                )
         if self.is_tied and len(set(self.hidden)) != 1:
-            raise ValueError("'is_tied' needs hidden layers of one width")
+            raise ValueError(f"'is_tied' needs equal hidden widths, not {self.hidden}")
         return self
 
     @property
@@ -77,7 +80,7 @@ class ProbeSizes(Frozen):
 
     @property
     def chain(self) -> tuple[Layer, ...]:
-        """All layers in the order in which x passes them."""
+        """All layers in the order in which they are applied."""
         widths = (self.inputs, *self.hidden, self.width_out)
         count = len(widths) - 1
         gains, multipliers = (
@@ -129,7 +132,7 @@ def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
 
 
 def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:
-    """The layers that x passes once: a tied one has several inputs."""
+    """The layers that are applied once; a tied one, with several inputs, is left out."""
     probe = validate(sizes)
     names = [layer.name for layer in probe.chain]
     return tuple(

@@ -29,7 +29,7 @@ class Chain(nn.Module):
             self.add_module(layer.name, linear)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Pass the chain, and the idle layer beside it."""
+        """Apply the chain and, if there is one, the idle layer."""
         values = inputs
         for layer in self.chain:
             values = layer.multiplier * self.get_submodule(layer.name)(values)

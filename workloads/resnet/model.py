@@ -66,13 +66,16 @@ class ResnetSizes(Frozen):
     @model_validator(mode="after")
     def _groups_divide_the_width(self) -> Self:
         if self.normalisation == "group" and self.width % self.groups:
-            raise ValueError(f"groups = {self.groups} must divide width = {self.width}")
+            raise ValueError(f"groups is {self.groups}; allowed: divisors of width = {self.width}")
         return self
 
     @model_validator(mode="after")
     def _something_passes_a_block(self) -> Self:
         if not self.residual and self.last_gain == 0.0:
-            raise ValueError("last_gain = 0.0 needs residual, for nothing else passes a block")
+            raise ValueError(
+                "last_gain = 0.0 without residual connections: each block's output would be 0; set "
+                "residual = true, or last_gain above 0"
+            )
         return self
 
     @property
@@ -249,7 +252,7 @@ def _unit_parameters(sizes: ResnetSizes, unit: Unit) -> Iterator[ParameterSpec]:
         fan_out=unit.channels_out * area,
         init=Init("normal", sizes.init_scale * math.sqrt(2.0 / (unit.channels_out * area))),
         width_multiplier=multiplier,
-        normalised=True,
+        is_normalised=True,
     )
     for name, value, role in (("weight", unit.gain, Role.NORM), ("bias", 0.0, Role.BIAS)):
         yield ParameterSpec(

@@ -101,9 +101,9 @@ def _standardised_groups(values: Array, groups: int) -> Array:
     """Normalise each image's groups of adjacent channels to mean 0 and variance 1, in float32."""
     batch, height, width, channels = values.shape
     wide = values.astype(jnp.float32).reshape(batch, height, width, groups, channels // groups)
-    centred = wide - wide.mean(axis=(1, 2, 4), keepdims=True)
-    variance = jnp.square(centred).mean(axis=(1, 2, 4), keepdims=True)
-    standard: Array = centred * lax.rsqrt(variance + EPSILON)
+    centred_values = wide - wide.mean(axis=(1, 2, 4), keepdims=True)
+    variance = jnp.square(centred_values).mean(axis=(1, 2, 4), keepdims=True)
+    standard: Array = centred_values * lax.rsqrt(variance + EPSILON)
     return standard.reshape(values.shape)
 
 

@@ -7,8 +7,8 @@
     logits_t = W_out D(h_t) + b_out
 
 h and c start at zero in each sequence. D is dropout, on connections between layers only (Zaremba et
-al., 2014). If `tied`, W_out is E (Press and Wolf, 2017), after a linear projection without a bias
-if hidden and embedding width differ. With `norm` "layer" (Ba et al., 2016)
+al., 2014). If `is_tied`, W_out is E (Press and Wolf, 2017), after a linear projection without a
+bias if hidden and embedding width differ. With `norm` "layer" (Ba et al., 2016)
 
     i, f, g, o = N_x(W_x x_t) + N_h(W_h h_{t-1}),    h_t = sigmoid(o) * tanh(N_c(c_t))
 
@@ -31,7 +31,7 @@ the embedding uniform in +-0.1; `init_scale` multiplies the matrices' standard d
     between      the norm of each layer's h: none, rms or layer
     residual     whether there are residual connections around layers
     dropout      the dropout rate of D
-    tied         whether input and output embedding are tied
+    is_tied      whether input and output embedding are tied
     init_scale   a factor on the matrices' initial standard deviation
     base_width   the width of h and of the embedding at which `width_multiplier` is 1
 
@@ -69,7 +69,7 @@ class RnnSizes(Frozen):
     between: Literal["none", "rms", "layer"] = "none"
     residual: bool = False
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    tied: bool = False
+    is_tied: bool = False
     init_scale: Positive = 1.0
     base_width: Count = 128
 
@@ -80,17 +80,20 @@ class RnnSizes(Frozen):
     @property
     def output_width(self) -> int:
         """The width of what the output layer receives."""
-        return self.embedding if self.tied else self.hidden
+        return self.embedding if self.is_tied else self.hidden
 
     @property
     def has_projection(self) -> bool:
         """Whether h must be projected to the embedding's width."""
-        return self.tied and self.embedding != self.hidden
+        return self.is_tied and self.embedding != self.hidden
 
     @model_validator(mode="after")
     def _residual_connections_exist(self) -> Self:
         if self.residual and not any(self.is_residual_at(width) for _, width in self.cells):
-            raise ValueError("residual needs a layer that is as wide as what enters it")
+            raise ValueError(
+                "residual is set, but no layer is as wide as its input; leave residual out, set "
+                "depth above 1, or embedding = hidden"
+            )
         return self
 
     @property
@@ -151,7 +154,7 @@ def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:
     specs = [layer for name, _ in network.cells for layer in _cell_layers(network, name)]
     if network.has_projection:
         specs.append(_linear("projection"))
-    if not network.tied:
+    if not network.is_tied:
         specs.append(_linear("output", "output.bias"))
     return tuple(specs)
 
@@ -177,7 +180,7 @@ def _spec(
     width: Width,
     init: Init,
     *,
-    normalised: bool = False,
+    is_normalised: bool = False,
     mup_multiplier: WidthScale = NO_SCALE,
 ) -> ParameterSpec:
     return ParameterSpec(
@@ -188,7 +191,7 @@ def _spec(
         fan_out=width.fan_out,
         init=init,
         width_multiplier=width.multiplier,
-        normalised=normalised,
+        is_normalised=is_normalised,
         mup_multiplier=mup_multiplier,
     )
 
@@ -198,7 +201,7 @@ def _mup_multiplier(sizes: RnnSizes, name: str) -> WidthScale:
     powers = {"embedding.weight": -1.0, "cells.0.input.weight": 1.0}
     if sizes.has_projection:
         powers = {"projection.weight": -1.0}
-    power = powers.get(name, 0.0) if sizes.tied else 0.0
+    power = powers.get(name, 0.0) if sizes.is_tied else 0.0
     return WidthScale(power, sizes.embedding, sizes.base_width)
 
 
@@ -208,7 +211,7 @@ def _uniform(bound: float) -> Init:
 
 def _embedding(sizes: RnnSizes) -> ParameterSpec:
     """If tied, its multiplier follows the embedding width, its fan-in as the output layer."""
-    multiplier = sizes.embedding / sizes.base_width if sizes.tied else 1.0
+    multiplier = sizes.embedding / sizes.base_width if sizes.is_tied else 1.0
     return _spec(
         "embedding.weight",
         (sizes.classes, sizes.embedding),
@@ -228,7 +231,7 @@ def _cell(sizes: RnnSizes, name: str, entering: int) -> tuple[ParameterSpec, ...
     def matrix(part: str, width: Width) -> ParameterSpec:
         shape, role, full = (gates, width.fan_in), Role.HIDDEN_MATRIX, f"{name}.{part}.weight"
         scale = _mup_multiplier(sizes, full)
-        return _spec(full, shape, role, width, init, normalised=has_norm, mup_multiplier=scale)
+        return _spec(full, shape, role, width, init, is_normalised=has_norm, mup_multiplier=scale)
 
     if has_norm:
         matrices = matrix("input", into), matrix("recurrent", around)
@@ -270,7 +273,7 @@ def _output(sizes: RnnSizes) -> tuple[ParameterSpec, ...]:
         name, shape = "projection.weight", (sizes.embedding, sizes.hidden)
         scale = _mup_multiplier(sizes, name)
         specs.append(_spec(name, shape, Role.HIDDEN_MATRIX, narrow, weight, mup_multiplier=scale))
-    if not sizes.tied:
+    if not sizes.is_tied:
         shape = (sizes.classes, sizes.hidden)
         specs.append(_spec("output.weight", shape, Role.OUTPUT, out, weight))
     bias = Init("constant", 0.0)

@@ -32,9 +32,9 @@ class Run(NamedTuple):
     def norm(self, name: str, values: Array) -> Array:
         """Layer normalisation over the last axis, in float32."""
         parameters, values = self.call.parameters, values.astype(jnp.float32)
-        centred = values - values.mean(-1, keepdims=True)
-        scale = jax.lax.rsqrt(jnp.square(centred).mean(-1, keepdims=True) + EPSILON)
-        result = centred * scale * parameters[f"{name}.weight"]
+        centred_values = values - values.mean(-1, keepdims=True)
+        scale = jax.lax.rsqrt(jnp.square(centred_values).mean(-1, keepdims=True) + EPSILON)
+        result = centred_values * scale * parameters[f"{name}.weight"]
         bias = f"{name}.bias"
         return result + parameters[bias] if bias in parameters else result
 
@@ -68,7 +68,7 @@ def _logits(run: Run) -> Array:
         values = _layer(run, index, values)
     if run.sizes.has_projection:
         values = call.linear("projection", values)
-    if run.sizes.tied:
+    if run.sizes.is_tied:
         values = values.astype(embedding.dtype)
         return with_bias(values @ embedding.T, call.parameters["output.bias"])
     return call.linear("output", values)

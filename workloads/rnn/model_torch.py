@@ -116,7 +116,7 @@ class Recurrent(nn.Module):
             )
         self.output = (
             TiedOutput(sizes.classes)
-            if sizes.tied
+            if sizes.is_tied
             else nn.Linear(sizes.hidden, sizes.classes, dtype=torch.float32)
         )
 
@@ -131,7 +131,7 @@ class Recurrent(nn.Module):
             values = values + hidden if self.sizes.is_residual_at(width) else hidden
         if self.sizes.has_projection:
             values = self.projection(values)
-        weights = (self.embedding.weight,) if self.sizes.tied else ()
+        weights = (self.embedding.weight,) if self.sizes.is_tied else ()
         logits: Tensor = self.output(values, *weights)
         return logits
 

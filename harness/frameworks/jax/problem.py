@@ -28,7 +28,7 @@ CaptureResult = tuple[Evaluation[Array], dict[str, Array], dict[str, Capture[Arr
 class JaxProblem(CountedProblem):
     """Model, parameters, loss and budget of one trial (`harness.submission.interface.Problem`).
 
-    Calls of `evaluate`, `value_and_grad` and `captured` on arrays are counted. Calls inside a
+    Calls of `evaluate`, `value_and_grad` and `capture` on arrays are counted. Calls inside a
     compiled function cannot be: a submission that compiles its own passes reports their number
     through `note_passes`.
 
@@ -36,7 +36,7 @@ class JaxProblem(CountedProblem):
         model: the pure function of `<package>.model_jax` (`workloads.functional_jax.Forward`).
         parameters: the initial values by name, in the declared order. A submission class without
             `eval_parameters` keeps its live parameters here.
-        buffers: the model's running statistics by name; `value_and_grad` and `captured` update
+        buffers: the model's running statistics by name; `value_and_grad` and `capture` update
             them, `evaluate` does not.
         key: a key for the submission's own draws, made from `seed`.
         device: the device of all arrays, or the first of several devices.
@@ -162,7 +162,7 @@ class JaxProblem(CountedProblem):
         with differentiable_once():
             return self.model(self._cast(parameters), self._cast(inputs), buffers=buffers).logits
 
-    def captured(
+    def capture(
         self,
         parameters: Tree,
         batch: Batch[Array],

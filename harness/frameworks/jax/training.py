@@ -54,7 +54,7 @@ class JaxTrainingBackend(JaxDevice):
 
     def passes(self, problem: Problem[Array]) -> Sequence[tuple[object, str]]:
         """The methods that a submission may call; an optax step contains its passes, compiled."""
-        return (problem, "evaluate"), (problem, "value_and_grad"), (problem, "captured")
+        return (problem, "evaluate"), (problem, "value_and_grad"), (problem, "capture")
 
     def pace(self, earlier: SupportsFloat | None) -> None:
         """Wait for the step before the last: jax would queue up to 32 steps, and does not say how

@@ -4,7 +4,7 @@
 
 So the gradient's noise has the covariance noise * diag(h): the Hessian's shape, as near a minimum
 of a network. With d dimensions the model returns r_i = sqrt(d h_i / 2) (x_i - c_i), whose mean
-square is l. The inputs are standard normal draws, whose sample mean is taken off, so that the
+square is l. The inputs are standard normal draws minus their sample mean, so that the
 training loss has its minimum at 0; the held-out example has c = 0, so that the held-out loss is the
 excess 1/2 sum_i h_i x_i^2 itself. Sizes:
 
@@ -69,12 +69,12 @@ def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
 
 
 def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
-    """None: what torch holds of the spectrum is no state."""
+    """None: the spectrum, a buffer in torch, does not change."""
     del sizes
     return ()
 
 
 def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:
-    """None: the parameter is no layer's weight."""
+    """None: the parameter is not the weight of a layer."""
     del sizes
     return ()

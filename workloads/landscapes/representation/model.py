@@ -48,13 +48,14 @@ class RepresentationSizes(Frozen):
     @model_validator(mode="after")
     def _has_room_for_the_features(self) -> Self:
         if self.rank > min(self.inputs, self.outputs):
-            raise ValueError("rank must be at most inputs and outputs")
+            least = min(self.inputs, self.outputs)
+            raise ValueError(f"rank is {self.rank}; allowed: at most {least}, inputs and outputs")
         return self
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What the model is to find.
+    """What the model has to learn.
 
     Args:
         mixing: Q diag(lambda)^(1/2), (inputs, inputs): x = mixing w.
@@ -106,7 +107,7 @@ def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
 
 
 def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
-    """None: what torch holds of the teacher is no state."""
+    """None: the teacher, a buffer in torch, does not change."""
     del sizes
     return ()
 

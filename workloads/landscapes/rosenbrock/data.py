@@ -1,4 +1,4 @@
-"""Empty inputs and two targets of zero for each example: the loss is of the parameters alone."""
+"""Empty inputs and two targets of zero for each example: the loss depends on parameters alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from workloads.data.split import write_split
 from workloads.spec import Data
 
 EXAMPLES = {"train": 1024, "validation": 1}
-"""All are the same. An epoch of one would draw a permutation in every step."""
+"""All are identical. An epoch of one example would draw a permutation at every step."""
 
 
 def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None) -> None:

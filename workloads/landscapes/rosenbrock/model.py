@@ -10,7 +10,7 @@ Gauss-Newton matrix is that of the residuals. Sizes:
     steepness   b
 
 The parameter is the displacement from the start, (1, 2), zero at first. Weight decay, where a
-submission has it, pulls towards the start. It is a matrix for methods that treat matrices apart.
+submission has it, pulls towards the start. It is a matrix, so that methods for matrices apply.
 """
 
 from __future__ import annotations
@@ -50,6 +50,6 @@ def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
 
 
 def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:
-    """None: the parameter is no layer's weight."""
+    """None: the parameter is not the weight of a layer."""
     del sizes
     return ()

@@ -1,1 +1,1 @@
-"""Wilson's separable problem, on which adaptive methods fit and do not generalise."""
+"""Wilson's separable problem, which adaptive methods fit without generalising."""

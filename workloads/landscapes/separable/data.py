@@ -16,7 +16,7 @@ from workloads.spec import Count, Data, Frozen
 
 SHARED = 3
 OWN = 5
-"""Features of an example's own."""
+"""Number of features that belong to one example alone."""
 
 
 class SeparableSettings(Frozen):
@@ -45,12 +45,12 @@ def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None)
 
 
 def source_files(data: Data, data_dir: Path | None) -> tuple[Path, ...]:
-    """None: the examples are made."""
+    """None: the examples are generated."""
     del data, data_dir
     return ()
 
 
 def _set_own(own: npt.NDArray[np.float32], targets: npt.NDArray[np.int64]) -> None:
-    """Set the features of its own of each example, in place; own is (n, n, 5)."""
+    """Set each example's own features, in place; own is (n, n, 5)."""
     for example, target in enumerate(targets):
         own[example, example, : 1 if target else OWN] = 1.0

@@ -4,10 +4,10 @@
 
 An example of class y = +-1 has the features
 
-    x_1 = y,   x_2 = x_3 = 1,   and of five features of its own one (y = 1) or all (y = -1) are 1
+    x_1 = y,   x_2 = x_3 = 1,   and one (y = 1) or all (y = -1) of its own five features are 1
 
 With s = sign(X^T y), X s = 4 y. So the gradient at every multiple of s is a multiple of X^T y with
-equal signs, and a method whose first step is s stays on s, which takes every unseen example for
+equal signs, and a method whose first step is s stays on s, which assigns every unseen example to
 y = 1: w_1 y + w_2 + w_3 = y + 2 > 0. Gradient descent stays in the span of the examples, where
 |w_1| > w_2 + w_3 for these sample sizes. Weights of features that no training example has stay 0;
 held-out examples have none of them. Sizes:

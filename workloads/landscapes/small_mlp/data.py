@@ -78,6 +78,6 @@ def _labels(settings: TeacherSettings, draws: Matrix) -> npt.NDArray[np.int64]:
     second = random.standard_normal((settings.classes, settings.units)) / math.sqrt(settings.units)
     middle = np.tanh(settings.gain * random.standard_normal((4096, settings.inputs)) @ first.T)
     scores = np.tanh(settings.gain * draws @ first.T) @ second.T
-    centred = scores - (middle @ second.T).mean(axis=0)
-    labels: npt.NDArray[np.int64] = centred.argmax(axis=1)
+    centred_scores = scores - (middle @ second.T).mean(axis=0)
+    labels: npt.NDArray[np.int64] = centred_scores.argmax(axis=1)
     return labels

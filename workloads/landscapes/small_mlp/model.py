@@ -3,18 +3,18 @@
     h_0 = x,   s_l = c_l (W_l h_{l-1} + b_l),   h_l = act(s_l / rms(s_l)) or act(s_l)
     logits = c_out (W_out h_L + b_out)
 
-Weights and biases start uniform in +-1/(c_l sqrt(fan_in)), so that the scales c leave the function
-at the start as it is and multiply the Hessian's block of layer l by c_l^2. (Zhang et al., 2024,
-scale layers' outputs to make blocks heterogeneous.) With `normalised`, rms(s)^2 = mean(s^2) + 1e-6,
-and the hidden layers have no biases: their weights' norms do not matter. Sizes:
+Weights and biases start uniform in +-1/(c_l sqrt(fan_in)), so that the scales c leave the initial
+function as it is and multiply the Hessian's block of layer l by c_l^2. (Zhang et al., 2024,
+scale layers' outputs to make blocks heterogeneous.) With `is_normalised`, rms(s)^2 is
+mean(s^2) + 1e-6, and the hidden layers have no biases: their weights' norms do not matter. Sizes:
 
-    inputs       the width of an example
-    hidden       the widths of the hidden layers, at least one
-    classes      the number of logits
-    activation   relu or tanh
-    normalised   whether hidden layers are normalised
-    scales       c of each layer, the output included; none for ones
-    base_width   the hidden width at which `width_multiplier` is 1
+    inputs          the width of an example
+    hidden          the widths of the hidden layers, at least one
+    classes         the number of logits
+    activation      relu or tanh
+    is_normalised   whether hidden layers are normalised
+    scales          c of each layer, the output included; none for ones
+    base_width      the hidden width at which `width_multiplier` is 1
 """
 
 from __future__ import annotations
@@ -38,14 +38,17 @@ class SmallMlpSizes(Frozen):
     hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (64, 64)
     classes: Count = 10
     activation: Literal["relu", "tanh"] = "relu"
-    normalised: bool = False
+    is_normalised: bool = False
     scales: tuple[Positive, ...] = ()
     base_width: Count = 64
 
     @model_validator(mode="after")
     def _has_a_scale_for_each_layer(self) -> Self:
         if self.scales and len(self.scales) != len(self.hidden) + 1:
-            raise ValueError(f"scales must be {len(self.hidden) + 1} numbers, one for each layer")
+            raise ValueError(
+                f"scales has {len(self.scales)} numbers; allowed: none, or one for each of the "
+                f"{len(self.hidden) + 1} layers"
+            )
         return self
 
     @property
@@ -58,7 +61,7 @@ class SmallMlpSizes(Frozen):
 
     def has_bias(self, layer: str) -> bool:
         """Whether a layer has one."""
-        return layer == "output" or not self.normalised
+        return layer == "output" or not self.is_normalised
 
 
 def validate(sizes: Sizes) -> SmallMlpSizes:
@@ -77,7 +80,7 @@ def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
 
 
 def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
-    """None: what is normalised is an example by itself."""
+    """None: each example is normalised by itself."""
     del sizes
     return ()
 
@@ -106,7 +109,7 @@ def _layer_parameters(
         fan_out=fan_out,
         init=init,
         width_multiplier=multiplier,
-        normalised=sizes.normalised and not is_output,
+        is_normalised=sizes.is_normalised and not is_output,
     )
     if not sizes.has_bias(name):
         return (weight,)

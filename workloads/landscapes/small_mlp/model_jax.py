@@ -22,7 +22,7 @@ def _forward(sizes: SmallMlpSizes, call: Call) -> Pass:
     for name, _, _, scale in sizes.layers:
         values = scale * call.linear(name, values)
         if name != "output":
-            if sizes.normalised:
+            if sizes.is_normalised:
                 mean = jnp.square(values).mean(axis=-1, keepdims=True)
                 values = values * jax.lax.rsqrt(mean + EPSILON)
             values = jax.nn.relu(values) if sizes.activation == "relu" else jnp.tanh(values)

@@ -27,7 +27,7 @@ class SmallMlp(nn.Module):
             values = self.get_submodule(name)(values)
             values = values if scale == 1.0 else scale * values
             if name != "output":
-                if self.sizes.normalised:
+                if self.sizes.is_normalised:
                     values = functional.rms_norm(values, (width,), eps=EPSILON)
                 values = values.relu() if self.sizes.activation == "relu" else values.tanh()
         return values
