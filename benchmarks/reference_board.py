@@ -73,7 +73,7 @@ class Board:
     def __init__(self, runs: LimitedRuns) -> None:
         self._runs = runs
         self.remaining: list[Part] = []
-        self.refused: list[str] = []
+        self.refusals: list[str] = []
 
     def run(self, part: Part) -> None:
         """Run a part, or note that it is left or refused."""
@@ -86,7 +86,7 @@ class Board:
                 return
             rehearse_plan(plan, self._runs.store, self._runs.options)
         except HarnessError as error:
-            self.refused.append(f"{name} on {workload}: {error.message}")
+            self.refusals.append(f"{name} on {workload}: {error.message}")
             return
         records = self._runs.run(plan)
         if self._open_flagged(records) and self._runs.fits(plan):
@@ -114,7 +114,7 @@ def main() -> None:
     board = Board(runs)
     for part in parts():
         board.run(part)
-    for text in board.refused:
+    for text in board.refusals:
         print(f"refused: {text}")
     if board.remaining:
         print(f"{len(board.remaining)} parts are left; the same command goes on")

@@ -78,7 +78,7 @@ SPLITS = 15
 class Adding:
     """What comes of adding studies until a pair is settled."""
 
-    settled: float
+    settled_fraction: float
     """Fraction of pairs settled in favour of the faster one; of equal pairs, of either."""
     wrong: float
     """Fraction settled in favour of the slower one."""
@@ -97,10 +97,10 @@ def add_studies(source: Source, ratio: float, pairs: int, most: int) -> Adding:
         signs.append(0.0 if decision is None else np.sign(decision.mean))
         counts.append(most if decision is None else decision.studies)
     sign = np.array(signs)
-    settled, wrong = float((sign > 0).mean()), float((sign < 0).mean())
+    in_favour, wrong = float((sign > 0).mean()), float((sign < 0).mean())
     if ratio == 1.0:
-        settled, wrong = settled + wrong, 0.0
-    return Adding(settled, wrong, float(np.mean(counts)))
+        in_favour, wrong = in_favour + wrong, 0.0
+    return Adding(in_favour, wrong, float(np.mean(counts)))
 
 
 def naive_error(source: Source, pairs: int, most: int) -> float:
@@ -130,11 +130,11 @@ def screening_errors(source: Source, ratio: float, pairs: int) -> float:
 class ScoreCoverage:
     """How often score intervals and ranks are right, over entries of simulated boards."""
 
-    covered: float
+    score_coverage: float
     """Fraction of 90 % score intervals that hold the score of the true medians."""
     speedups: float
     """Fraction of 90 % intervals of the speed-up over the first entry that hold the truth."""
-    stated: float
+    stated_probability: float
     """Mean stated probability of the rank that has the most draws."""
     right: float
     """Fraction of entries that have that rank."""
@@ -156,8 +156,8 @@ def score_coverage(
         limits = 20 * np.exp(log_median.max(axis=0) + 0.07) if has_misses else source.limits
         times = as_times(np.where(hit > limits[:, None], np.inf, hit), limits)
         rows.append(_scores(times, np.exp(log_median), number))
-    covered, speedups, stated, right = np.mean(rows, axis=0)
-    return ScoreCoverage(covered, speedups, stated, right)
+    score_coverage, speedups, stated_probability, right = np.mean(rows, axis=0)
+    return ScoreCoverage(score_coverage, speedups, stated_probability, right)
 
 
 def _scores(times: Times, medians: Array, seed: int) -> Array:

@@ -35,7 +35,7 @@ class Plan:
     """How tables are made: log-normal study times around known medians."""
 
     studies: int
-    censored: bool
+    has_misses: bool
     entries: int = 4
     workloads: int = 4
     noise: float = 0.15
@@ -46,7 +46,7 @@ class Plan:
     def table(self, random: np.random.Generator) -> tuple[Times, Array]:
         """Study times, and the logarithms of their medians (S, W).
 
-        Censored, the limit of a workload lies where the slowest entry misses it in about a third
+        With misses, the limit of a workload lies where the slowest entry misses it in about a third
         of its studies: its median is still within.
         """
         shape = (self.entries, self.workloads, self.studies)
@@ -55,7 +55,7 @@ class Plan:
         own = self.noise * random.standard_normal(shape)
         times = np.exp(log_median[..., None] + instance + own)
         limit = np.full(shape[:2], 1e6)
-        if self.censored:
+        if self.has_misses:
             deviation = np.hypot(self.noise, self.instance_noise)
             limit[:] = np.exp(log_median.max(axis=0) + 0.4 * deviation)
         hit = np.where(times > limit[..., None], np.inf, times)
@@ -74,7 +74,7 @@ class Coverage:
     at_95: float
     single_at_95: float
     """That of the 95 % intervals of single workloads."""
-    stated: float
+    stated_probability: float
     """Mean probability that the one is faster which more likely is."""
     right: float
     """Fraction of tables in which it is."""
@@ -202,9 +202,9 @@ def _trials(steps: Times, cost: Array) -> pd.DataFrame:
 class FamilyError:
     """On boards of equal entries: how often any two of them are told apart."""
 
-    settled: float
+    by_site_ranks: float
     """By the site's ranks, which settle each pair as `harness compare` does."""
-    nemenyi: float
+    by_critical_difference: float
     """By the critical difference of the report."""
 
 
@@ -218,5 +218,5 @@ def family_error(plan: Plan, boards: int, draws: int = DRAWS) -> FamilyError:
         assert ranking is not None
         assert difference is not None
         gaps = [abs(a - b) for a, b in combinations(difference.mean_ranks, 2)]
-        rows.append((ranking.settled.any(), max(gaps) > difference.difference))
+        rows.append((ranking.is_settled.any(), max(gaps) > difference.difference))
     return FamilyError(*np.mean(rows, axis=0).tolist())

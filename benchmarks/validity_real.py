@@ -137,9 +137,10 @@ def lines(runs: EqualRuns) -> Iterator[str]:
     yield ""
     head = ["submission", "first name, s", "second name, s", "factor", "compare", "adding studies"]
     yield from markdown(head, [_row(pair) for pair in pairs])
-    settled = sum(pair.is_settled for pair in pairs)
+    by_compare = sum(pair.is_settled for pair in pairs)
     by_adding = sum(pair.is_settled_by_adding for pair in pairs)
-    yield f"`harness compare` settles {settled} of {len(pairs)} pairs, the rule for adding studies"
+    counts = f"{by_compare} of {len(pairs)} pairs"
+    yield f"`harness compare` settles {counts}, the rule for adding studies"
     yield f"{by_adding}. {_noise([trial for pair in pairs for trial in pair.trials])}"
 
 

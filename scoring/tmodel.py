@@ -115,7 +115,7 @@ class _Chain:
         self.variance = np.full(chains, 0.01)
         self.instance_variance = np.full(chains, 0.01)
         # With a single entry its noise cannot be separated from the instance effect.
-        self.paired = bool((data.per_study > 1).any())
+        self.is_paired = bool((data.per_study > 1).any())
 
     def step(self) -> None:
         """Run one Gibbs sweep."""
@@ -124,7 +124,7 @@ class _Chain:
         if self.data.is_censored.any():
             self._draw_censored()
         self._draw_mu()
-        if self.paired:
+        if self.is_paired:
             self._draw_instance()
         self._draw_variance()
 

@@ -83,8 +83,8 @@ def _speedup_json(board: Scoreboard, item: Speedup) -> dict[str, object]:
         "mark": item.factor.mark,
         "interval_mark": item.comparison.mark,
         "probability_faster": item.comparison.probability,
-        "undecided": item.comparison.hidden,
-        "undecided_workloads": item.factor.undecided,
+        "undecided": item.comparison.undecided_fraction,
+        "undecided_workloads": item.factor.undecided_workloads,
         "by_workload": dict(zip(board.base, item.factor.by_workload.tolist(), strict=True)),
         "marks": dict(zip(board.base, item.factor.marks, strict=True)),
     }

@@ -183,7 +183,7 @@ def complete_class(kind: type[object], place: str) -> type[BareSubmission[ArrayT
     return cast("type[BareSubmission[ArrayT]]", kind)
 
 
-def returned(value: object) -> str:
+def describe_return(value: object) -> str:
     """What a function returned that should return something else, in words."""
     if value is None:
         return "returned nothing"

@@ -36,13 +36,13 @@ def own_places(contents: Contents, is_elsewhere: Callable[[str], bool]) -> dict[
         is_elsewhere: whether a module of a name is to be had from elsewhere, which goes first.
     """
     places: dict[str, str] = {}
-    seen: set[str] = set()
+    handled_names: set[str] = set()
     for file in sorted(contents, key=lambda file: (file.count("/"), file)):
         for name in sorted(imported_names({file: contents[file]})):  # a module before what it holds
-            if name in seen or name.rpartition(".")[0] in seen:
-                seen.add(name)
+            if name in handled_names or name.rpartition(".")[0] in handled_names:
+                handled_names.add(name)
             elif place := _own_place(contents, name, file):
-                seen.add(name)
+                handled_names.add(name)
                 if not is_elsewhere(name):
                     places |= (place,)
     return places
@@ -78,17 +78,17 @@ def with_neighbours(contents: Contents, folder: Path) -> Contents:
     """
     copies: dict[str, bytes] = {}
     own = own_places(contents, partial(is_outside, folder))
-    waiting, seen = sorted(imported_names(contents)), set[str]()
+    waiting, handled_names = sorted(imported_names(contents)), set[str]()
     while waiting:
         name = waiting.pop()
-        if name in seen or name.partition(".")[0] in PACKAGES or _is_below(name, own):
+        if name in handled_names or name.partition(".")[0] in PACKAGES or _is_below(name, own):
             continue
-        seen.add(name)
+        handled_names.add(name)
         if _is_brought(contents, name) or is_provided(name):
             continue
-        found = _read_beside(name, folder)
-        waiting += sorted(imported_names(found))
-        copies |= found
+        neighbours = _read_beside(name, folder)
+        waiting += sorted(imported_names(neighbours))
+        copies |= neighbours
     return {**contents, **copies}
 
 
@@ -107,9 +107,9 @@ def _read_beside(name: str, folder: Path) -> Contents:
         files = list(files_run_by_import(root, parts))
         leads_there = _leads_to(root.joinpath(*parts), files)
         if leads_there and _file_of(name) in (None, files[-1].resolve()):
-            reached = sorted(reachable_files(root / parts[0], files))
-            read = read_files(root, [f for f in reached if not f.is_relative_to(folder)])
-            return {f"{BESIDE}/{path}": content for path, content in read.items()}
+            package_files = sorted(reachable_files(root / parts[0], files))
+            contents = read_files(root, [f for f in package_files if not f.is_relative_to(folder)])
+            return {f"{BESIDE}/{path}": content for path, content in contents.items()}
     return {}
 
 
