@@ -142,9 +142,7 @@ class SnapshotCollector:
         self._is_stop_sent = False
         self._wait_for_answer()
         most_bytes = self._checkpoints.state_bytes + model_bytes(self._shapes)
-        snapshot, tensors = self._talk.expect_in_time(
-            Snapshot, "hand over its snapshot", most_bytes
-        )
+        snapshot, tensors = self._talk.expect_in_time(Snapshot, "submit its snapshot", most_bytes)
         message, _ = self._talk.expect_in_time(Stopped, "say that it stopped", most_bytes)
         return StoppedWorker(snapshot, message, tensors, self._clock.stop())
 
