@@ -91,7 +91,7 @@ def days(begun_at: Iterable[str]) -> str:
     """The days on which trials began, from the first to the last, in words.
 
     Args:
-        begun_at: ISO 8601.
+        begun_at: the times at which trials began, ISO 8601.
     """
     dates = {datetime.date.fromisoformat(text[:10]) for text in begun_at}
     first, last = (f"{day:%d %B %Y}" for day in (min(dates), max(dates)))

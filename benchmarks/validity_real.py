@@ -75,7 +75,7 @@ def read_pair(pair: Pair, store: Path, submission: str, round_seed: str) -> Real
         pair: the plans of both names.
         store: the folder of their records.
         submission: what both are copies of.
-        round_seed: that of the pair.
+        round_seed: the seed of the instances on which both ran.
     """
     identities = [t.identity for plan in (*pair.mine, *pair.theirs) for t in plan.trials]
     frame = results_frame(store)

@@ -14,7 +14,7 @@ class Job:
 
     Args:
         name: the experiment's.
-        experiment: its file.
+        experiment: the parsed `experiments/NAME.toml`.
         form: the full or the quick one.
         folder: gets figure, tables and findings.
     """

@@ -136,7 +136,7 @@ def compare_entries(
         b: name of the second entry.
         rules: the scoring rules, for missing studies and held-out workloads.
         draws: number of resamples, or of draws from the model.
-        seed: random seed.
+        seed: seed of the draws.
     """
     both = times.take([a, b])
     in_both = (np.isfinite(both.hit) | np.isposinf(both.hit)).any(axis=2).min(axis=0)

@@ -73,8 +73,8 @@ def model_medians(
     Args:
         times: study times, (S, W, K); infinite if not reached, NaN if there is no study.
         limit: finite censoring time of studies that did not reach, (S, W).
-        draws: number of draws.
-        seed: random seed.
+        draws: number of posterior draws.
+        seed: seed of the Gibbs sampler.
         ends: the interval of each time, finite where the time is; every sweep draws times uniformly
             from it. None if times are exact.
     """

@@ -96,10 +96,10 @@ def assess(
     """Compute the uncertainty from draws of median times; None for a screening of one study.
 
     Args:
-        board: the scoreboard.
+        board: scores and study times of all entries.
         reference: the frozen reference submission; None for no speed-ups.
         draws: number of resamples, or of draws from the model.
-        seed: random seed.
+        seed: seed of the draws.
     """
     if board.is_screening:
         return None

@@ -40,7 +40,7 @@ class Drawing:
     """What a figure is drawn from.
 
     Args:
-        experiment: declares it.
+        experiment: the file that declares entries, measure and figure.
         evaluations: see `experiments.frame`.
         trials: one row a trial with its measure, see `experiments.measures`.
         best: those of each entry and variant at its best point.

@@ -42,7 +42,7 @@ class _Axis:
     """The horizontal axis: what is swept, and where its values are.
 
     Args:
-        over: the column.
+        over: the column of the frame with the swept values.
         places: by value; of texts their numbers.
         is_ordered: whether a line through the values says anything.
         names: what variants are called.

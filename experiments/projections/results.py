@@ -22,7 +22,7 @@ def run_projection(
     """Measure, write `errors.csv`, `distances.csv`, `figure.*` and `findings.md`; the verdict.
 
     Args:
-        experiment: its file.
+        experiment: the parsed file: image sets, dimensions, and the error that the thesis states.
         image_set: the images of the form.
         folder: gets the files.
         data_dir: folder of CIFAR-10; None for the default location.

@@ -59,7 +59,7 @@ def read_shares(store: Path, make_gatherer: Callable[[], G]) -> tuple[Rows[G], S
     """Read and check all trials of a folder.
 
     Args:
-        store: the folder.
+        store: the folder of the records.
         make_gatherer: makes the gatherer of everything beside results.
 
     Raises:

@@ -31,7 +31,7 @@ def write_through(file: int | Path, content: bytes) -> None:
 
     Args:
         file: its path, or its open descriptor, which is then closed.
-        content: its bytes.
+        content: all of its bytes.
 
     Raises:
         OSError: it cannot be written.

@@ -17,7 +17,7 @@ class HostMonitor:
     """Takes the two readings of an attempt and compares them.
 
     Args:
-        reading: takes a reading.
+        reading: reads the machine's times, load and throttling.
     """
 
     def __init__(self, reading: Reading) -> None:

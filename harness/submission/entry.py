@@ -204,7 +204,7 @@ def arguments(
 
     Args:
         function: creates an optimizer.
-        hyperparameters: the point.
+        hyperparameters: a value for each hyperparameter of the point.
         rate_name: the framework's usual name for the learning rate, under which a function with
             `**kwargs` gets it.
 

@@ -106,7 +106,7 @@ def check_rule(hyperparameters: Hyperparameters, fitting: Collection[str]) -> No
     """Refuse a parametrisation whose rule the submission does not support.
 
     Args:
-        hyperparameters: `parametrisation`.
+        hyperparameters: a point, of which only `parametrisation` is read.
         fitting: the rules that the submission supports.
 
     Raises:

@@ -41,9 +41,9 @@ class Replay:
     """Replays one ended attempt.
 
     Args:
-        trial: the trial.
+        trial: gives grid, target and budget.
         attempt: its events from `begin` to `end`.
-        end: its end event.
+        end: the event whose result is recomputed.
     """
 
     def __init__(self, trial: Trial, attempt: Attempt, end: End) -> None:
