@@ -176,7 +176,7 @@ def show_card(name: str) -> None:
     suite = registry.suite("standard")
     device, _ = choose_device(name, suite.hardware, "suite standard")
     if device == "cpu":
-        raise HarnessError("--device cpu is no card", "on a processor: --small")
+        raise HarnessError("--device cpu is not a GPU", "to try it on a CPU: --small")
     sizes = [registry.workload(one).at(suite.name) for one in list_gpu_workloads(suite.name)]
     ready_device(device, "torch", sizes, print)
     ready_device("cuda", "jax", sizes, lambda _: None)

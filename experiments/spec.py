@@ -98,7 +98,7 @@ class Measure(Frozen):
     @model_validator(mode="after")
     def _has_a_target(self) -> Self:
         if (self.at == "target") != (self.target is not None):
-            raise ValueError("'target' is given with at = 'target' alone")
+            raise ValueError("'target' is required with at = 'target', and not allowed otherwise")
         return self
 
 
@@ -122,7 +122,7 @@ class Figure(Frozen):
     @model_validator(mode="after")
     def _sweep_has_an_axis(self) -> Self:
         if (self.kind == "sweep") != bool(self.over):
-            raise ValueError("'over' names the swept hyperparameter of kind 'sweep' alone")
+            raise ValueError("'over' is required with kind = 'sweep', and not allowed otherwise")
         if self.panels == self.lines:
             raise ValueError(f"lines and panels are both '{self.lines}'")
         return self
@@ -174,7 +174,7 @@ class Claim(Frozen):
         if self.entry and (self.bound is None) == (not self.other):
             raise ValueError("give either 'bound' or 'than'")
         if (self.is_ == "near") != (self.margin is not None):
-            raise ValueError("'margin' is given with is = 'near' alone")
+            raise ValueError("'margin' is required with is = 'near', and not allowed otherwise")
         return self
 
 
@@ -205,7 +205,7 @@ class Experiment(Frozen):
     def _names_fit(self) -> Self:
         names = [entry.name for entry in self.entries]
         if len(set(names)) < len(names):
-            raise ValueError("two entries have one name; give them labels")
+            raise ValueError("two entries have the same name; give them labels")
         for claim in self.claims:
             for name in filter(None, (claim.entry, claim.than)):
                 if name not in names:
@@ -220,10 +220,12 @@ class Experiment(Frozen):
     def _trunk_fits(self) -> Self:
         for form in (self.full, self.quick):
             if (form.trunk_steps is None) != (self.trunk is None):
-                raise ValueError("'trunk_steps' is given in both forms with [trunk] alone")
+                raise ValueError(
+                    "'trunk_steps' is required in both forms with [trunk], and refused without it"
+                )
             if form.orders > 1 and self.trunk is None:
                 raise ValueError(
-                    f"orders is {form.orders}, and only branches of a [trunk] have any"
+                    f"orders is {form.orders}, but only branches of a [trunk] have orders"
                 )
         for entry in self.entries:
             is_own = self.trunk is None or entry.submission == self.trunk.submission
@@ -233,7 +235,7 @@ class Experiment(Frozen):
                     'submission; give it keeps = "weights"'
                 )
         if self.reference and self.reference not in [entry.name for entry in self.entries]:
-            raise ValueError(f"reference is '{self.reference}', which is no entry")
+            raise ValueError(f"reference is '{self.reference}', which is not an entry")
         return self
 
     def _check_held(self, claim: Claim) -> None:

@@ -70,7 +70,7 @@ Rerun = Annotated[
     ),
 ]
 Check = Annotated[
-    int, typer.Option(help="Instead, run so many whole studies of the first as a check.")
+    int, typer.Option(help="Instead, run this many whole studies of the first baseline as a check.")
 ]
 
 

@@ -125,8 +125,8 @@ def group_of(
     except (OSError, KeyError, ValueError, StopIteration) as error:
         raise HarnessError(
             f"the control group of the container's process {pid} cannot be read: {error}",
-            "the referee must run beside the engine: on the same Linux machine, in no container "
-            "and no virtual machine of its own",
+            "run the referee on the engine's own Linux machine, not in a container and not in a "
+            "virtual machine of its own",
         ) from error
     return group if os.access(file, os.W_OK) else ByEngine(group, pause, unpause)
 
