@@ -70,7 +70,7 @@ def _check_beginning(trial: Trial, begin: AnyBegin, before: int) -> None:
     if begin.identity != trial.identity:
         raise MismatchError(f"attempt {begin.attempt} belongs to another trial")
     if begin.attempt <= before:
-        raise MismatchError(f"attempt {before} is followed by attempt {begin.attempt}")
+        raise MismatchError(f"an attempt is numbered {begin.attempt}; at least {before + 1} is due")
     if begin.fingerprint != begin.hardware.fingerprint:
         raise MismatchError(
             f"attempt {begin.attempt}: the fingerprint is not the hash of the hardware"

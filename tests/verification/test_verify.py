@@ -101,8 +101,8 @@ def test_every_byte_of_a_record_counts(shared_sample: SampleStore, name: str) ->
         ("snapshot", ("is_look",), False, "a look was due there"),
         ("end", ("result", "last_miss_s"), 0.5, "last_miss_s is 0.5"),
         ("begin", ("attempt",), 2, "lacks the line 'begun' of attempt 2"),
-        ("begin", ("attempt",), 0, "is followed by attempt 0"),
-        ("begin", ("identity",), "0", "of another trial"),
+        ("begin", ("attempt",), 0, "an attempt is numbered 0"),
+        ("begin", ("identity",), "0", "to another trial"),
         ("begin", ("fingerprint",), "0", "the fingerprint"),
     ],
 )
