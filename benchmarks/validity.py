@@ -2,9 +2,9 @@
 
     python benchmarks/validity.py [--logs LOGS/external_tuning] [--write docs/SCORING.md] [--quick]
 
-Everything runs the code that `harness compare`, `score` and `run --until-settled` run. LOGS is the
+All of it runs the code of `harness compare`, `score` and `run --until-settled`. LOGS is the
 unpacked folder of AlgoPerf's published v0.5 logs; without it the rows from published studies are
-left out. `--write` puts the tables between the page's two marks, with the day.
+left out. `--write` puts the tables between the page's two marks, with the date.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ BOARDS = ((4, 4, False), (8, 4, False), (8, 8, False), (8, 8, True))
 
 
 class Validity:
-    """The tables, each from a number of pairs."""
+    """The tables, each computed from a number of pairs."""
 
     def __init__(self, pairs: int, logs: Path | None) -> None:
         self.pairs = pairs

@@ -1,9 +1,9 @@
-"""How often each interval that `score`, `compare` and the site print holds the truth.
+"""How often each interval that `score`, `compare` and the site print contains the truth.
 
     python benchmarks/validity_coverage.py --write docs/SCORING.md
 
-The tables of times are simulated (`validity_intervals`), so load does not matter. It takes some ten
-minutes of one processor.
+The tables of times are simulated (`validity_intervals`), so load on the machine does not matter. It
+takes about ten minutes on one processor.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from validity_sources import LogNormal, Source, recorded_screenings
 
 TABLES = 1500
 MOST = 20
-"""Studies at most that are added to a pair."""
+"""The maximum number of studies that are added to a pair."""
 ROWS = (
     Plan(2, False, entries=2, workloads=1),
     Plan(3, False, entries=2, workloads=1),
@@ -41,7 +41,7 @@ ROWS = (
     Plan(5, False, entries=2, workloads=8),
     Plan(10, False, entries=2, workloads=8),
 )
-"""What the page has a row of, once without and once with times beyond the limit."""
+"""The settings of the page's rows, each once without and once with times beyond the limit."""
 BOARDS = (
     Plan(3, False, entries=4, workloads=4, spread=0.0),
     Plan(5, False, entries=4, workloads=4, spread=0.0),
