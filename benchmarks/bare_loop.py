@@ -1,9 +1,9 @@
-"""The training that `overhead.py` compares with: a loop as one writes it by hand, timed.
+"""The hand-written training loop that `overhead.py` compares the harness with.
 
-Examples are resident, each epoch's permutation is sliced, the optimizer is torch's fused AdamW and
-the learning rate falls by a cosine. It runs in its own process, which `overhead.py` starts: the
-first line of its input is a `Training` as JSON, every further one a number of steps to make now;
-each is answered by a line, `ready` and then the seconds.
+Examples are resident in memory, each epoch's permutation is sliced, the optimizer is torch's fused
+AdamW, and the learning rate falls by a cosine. `overhead.py` starts it in a process of its own: the
+first line of its input is a `Training` as JSON, and every further line is a number of steps to
+make. It answers each line with one of its own: first `ready`, then seconds.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WARM_UP_STEPS = 3
 
 @dataclass(frozen=True)
 class Training:
-    """What the loop is given: the same values as the harness's trial has."""
+    """The settings of the loop, with the values of the harness's trial."""
 
     package: str
     folder: str
@@ -62,7 +62,7 @@ def model_of(training: Training) -> nn.Module:
 
 
 def rate(training: Training, step: int) -> float:
-    """The learning rate of a step: a linear rise, then a cosine to zero at the horizon."""
+    """The learning rate of a step: a linear warm-up, then a cosine to zero at the horizon."""
     fraction = min(1.0, step / training.horizon_steps)
     if fraction < training.warmup_fraction:
         return training.learning_rate * fraction / training.warmup_fraction
@@ -71,7 +71,7 @@ def rate(training: Training, step: int) -> float:
 
 
 class Loop:
-    """The loop, some steps at a time."""
+    """The training loop, run a few steps at a time."""
 
     def __init__(self, training: Training) -> None:
         self._training = training
@@ -93,7 +93,7 @@ class Loop:
         self._step, self._offset = 0, len(self._targets)
 
     def run(self, steps: int) -> float:
-        """Make so many steps; returns their seconds."""
+        """Make this many steps; returns their seconds."""
         size, optimizer = self._training.batch_size, self._optimizer
         start_s = time.monotonic()
         for _ in range(steps):
@@ -115,7 +115,7 @@ class Loop:
 
 
 def main() -> None:
-    """Read what to train, then make steps as they are asked for."""
+    """Read the settings, then make steps on request."""
     training = Training(**json.loads(sys.stdin.readline()))
     torch.set_num_threads(training.threads)
     torch.manual_seed(0)

@@ -5,8 +5,8 @@
     python benchmarks/classes.py --write --only heavyball
 
 Each class makes its first steps on the model of `mlp`, as `harness run --submission module:Class`
-has it do before any trial is planned; one that wraps another optimizer is tried around SGD.
-Of packages that are not asked for, or not installed, the page keeps what it has.
+tests them before any trial is planned; one that wraps another optimizer is tried around SGD. For
+packages that are not requested, or not installed, the page keeps its old rows.
 """
 
 from __future__ import annotations
@@ -40,31 +40,31 @@ of a few lines ([Writing a submission](SUBMISSIONS.md)).
 LONGEST_REASON = 110
 WRAPS = re.compile(r"wraps another optimizer, its (\w+)")
 BASE = "torch.optim:SGD"
-"""What a class that wraps another is tried around."""
+"""The optimizer that a wrapping class is tried with."""
 
 
 class Package(NamedTuple):
-    """One package, and which of its names are optimizers."""
+    """A package, and which of its names are optimizers."""
 
     module: str
     framework: str
     is_optimizer: Callable[[str, object], bool]
     tried_as: str = ""
-    """A module that stands for it here, if one does."""
+    """A module here that is used in its place, if there is one."""
 
 
 class Row(NamedTuple):
-    """What came of one class."""
+    """The result for one class."""
 
     location: str
     runs: bool
     reason: str = ""
     wraps: str = ""
-    """The argument by which it is given another optimizer."""
+    """The argument through which it gets another optimizer."""
 
 
 def is_torch_class(name: str, value: object) -> bool:
-    """Whether a name is that of a class that steps."""
+    """Whether a name is an optimizer class of torch."""
     from torch.optim import Optimizer
 
     is_kind = inspect.isclass(value) and issubclass(value, Optimizer)
@@ -72,7 +72,7 @@ def is_torch_class(name: str, value: object) -> bool:
 
 
 def is_optax_function(name: str, value: object) -> bool:
-    """Whether a name is that of a function that makes a whole optimizer."""
+    """Whether a name is a function that makes a complete optimizer."""
     if not inspect.isfunction(value) or name.startswith("_"):
         return False
     with suppress(ValueError):
@@ -95,7 +95,7 @@ PACKAGES = (
 
 
 def names_of(package: Package) -> list[str]:
-    """The optimizers of a package, one name for each.
+    """The optimizers of a package, each under one name.
 
     Raises:
         ModuleNotFoundError: it is not installed.
@@ -108,7 +108,7 @@ def names_of(package: Package) -> list[str]:
 
 
 def row_of(package: Package, name: str, options: RunOptions, wraps: str = "") -> Row:
-    """Let a class make its first steps, around another optimizer if it is given one."""
+    """Let a class make its first steps, around another optimizer if it wraps one."""
     location = f"{package.tried_as or package.module}:{name}"
     settings: dict[str, Scalar] = {wraps: BASE} if wraps else {}
     request = PlanRequest(
@@ -124,7 +124,7 @@ def row_of(package: Package, name: str, options: RunOptions, wraps: str = "") ->
 
 
 def shorten(message: str) -> str:
-    """The reason alone, in one line."""
+    """Only the reason, on one line."""
     reason = re.sub(r"^.*? cannot train mlp \(\w+\) at .*?: ", "", message)
     reason = re.sub(r" \([^()]*\.py:\d+ in [\s\S]*$", "", reason)
     line = " ".join(reason.split()).replace("|", "\\|")
@@ -132,7 +132,7 @@ def shorten(message: str) -> str:
 
 
 def rows(only: Collection[str], options: RunOptions) -> Iterator[tuple[Package, list[Row]]]:
-    """The rows of each package that is installed."""
+    """The rows of each installed package."""
     for package in PACKAGES:
         if package.module not in only:
             continue
@@ -145,7 +145,7 @@ def rows(only: Collection[str], options: RunOptions) -> Iterator[tuple[Package, 
 
 
 def text_of(package: Package, class_rows: list[Row]) -> str:
-    """One package's part of the page."""
+    """The page's section on one package."""
     top = package.module.partition(".")[0]
     (name, *_) = packages_distributions().get(top, [top])
     own = f"{name} {version(name)}"
@@ -185,7 +185,7 @@ def main() -> None:
 
 
 def parts_of(page: str) -> dict[str, str]:
-    """The parts of a page by module."""
+    """The sections of a page by module."""
     parts = re.split(r"^(?=\n## )", page, flags=re.MULTILINE)
     return {match[1]: part for part in parts if (match := re.match(r"\n## ([\w.]+):", part))}
 

@@ -1,13 +1,13 @@
-"""What an optimizer's state takes on each rank, and a step, by the number of ranks.
+"""The memory of an optimizer's state and the time of a step, by the number of ranks.
 
     python benchmarks/devices.py                                    # adamw, muon and shampoo on mlp
     python benchmarks/devices.py --workload lm --names shampoo --ranks 1 2 4 --threads 1
 
-Each number of ranks trains the workload's model of a suite in PyTorch on its first instance, on
-slices of the workload's batch, in processes that meet by gloo on the loopback; nothing of a trial
-is around them. Printed are the largest state of a rank in MiB, that of all ranks, the median
-milliseconds of a step over rounds (a round ends when it has ended on every rank), and one rank's
-time over it. Give every rank cores of its own, and let the machine be idle.
+For each number of ranks, the workload's model trains in PyTorch on its first instance, on slices of
+the workload's batch, in processes connected by gloo over the loopback, without referee or sandbox.
+It prints the largest state of a rank in MiB, the state of all ranks together, the median
+milliseconds of a step over rounds (a round ends when it has ended on every rank), and the time on
+one rank divided by it. Give every rank cores of its own, and leave the machine otherwise idle.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Setting:
-    """What is trained."""
+    """The settings of the training."""
 
     workload: str
     suite: str
@@ -54,19 +54,19 @@ class Setting:
     warm_up: int
     rounds: int
     steps: int
-    """Of a round."""
+    """The number of steps of a round."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One rank's state and its times."""
+    """The state and the times of one rank."""
 
     state_bytes: int
     step_s: float
 
 
 def measure(setting: Setting, place: Place) -> Measurement:
-    """Train on one rank, beside the others."""
+    """Train on one rank, together with the others."""
     definition = workload(setting.workload)
     size = definition.at(setting.suite)
     seed = instance_seed(PUBLIC_ROUND_SEED, setting.suite, setting.workload, 1, 1)
@@ -99,13 +99,13 @@ def measure(setting: Setting, place: Place) -> Measurement:
 
 
 def optimizers(submission: object) -> Iterator[torch.optim.Optimizer]:
-    """The optimizers of a submission that `build` has made."""
+    """The optimizers that a submission's `build` has made."""
     optimizer: torch.optim.Optimizer = vars(submission)["_optimizer"]
     yield from getattr(optimizer, "parts", (optimizer,))
 
 
 def bytes_of(state: object) -> int:
-    """What the tensors of a state hold."""
+    """The bytes of a state's tensors."""
     if isinstance(state, torch.Tensor):
         return state.nbytes
     if isinstance(state, Mapping):
@@ -114,7 +114,7 @@ def bytes_of(state: object) -> int:
 
 
 def on_ranks(setting: Setting, world_size: int) -> list[Measurement]:
-    """Each rank's measurement, in a fresh process of its own."""
+    """The measurement of each rank, in a fresh process each."""
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(world_size, context) as pool:
         file = str(Path(folder) / "ranks")
@@ -123,7 +123,7 @@ def on_ranks(setting: Setting, world_size: int) -> list[Measurement]:
 
 
 def row(name: str, world_size: int, ranks: Sequence[Measurement], alone_s: float) -> list[str]:
-    """The table's row of a submission on so many ranks."""
+    """The table's row of a submission on this many ranks."""
     states, step_s = [one.state_bytes for one in ranks], max(one.step_s for one in ranks)
     return [
         name,
@@ -136,7 +136,7 @@ def row(name: str, world_size: int, ranks: Sequence[Measurement], alone_s: float
 
 
 def main() -> None:
-    """Measure what the command line names, and print a table."""
+    """Measure what the command line requests, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--workload", default="mlp")
     parser.add_argument("--suite", default="quick")

@@ -1,17 +1,16 @@
-"""Whether a trial's time depends on what places it and on what confines it: it must not.
+"""Whether a trial's time depends on its executor and its sandbox: it must not.
 
     python benchmarks/engines.py                                        # local, kernel and pool
     python benchmarks/engines.py --ways docker slurm ray --profile slurm=site.toml ray=ray.toml
 
-In every round each way runs the same trial, in an order that is drawn: adamw's default point on the
-workload, with this machine's budget. Printed are, for each way, the median seconds to the target
-and the ratio to `local` in the same round, as the mean of its logarithm with an interval. All
-intervals hold together in 95 % of cases, so that of many ways none differs by chance alone.
-`local` runs twice a round: the ratio of the two is the noise that the others are to be held
-against. A round of all ways takes some two minutes; with `--time-limit` no further round begins
-that might not end in time, but two are made in any case. An engine must be one of this machine:
-`python tests/slurm/cluster.py FOLDER` starts a Slurm, `ray start --head --num-cpus 2` a Ray. Let
-the machine be idle.
+In every round each way runs the same trial, in a random order: adamw's default point on the
+workload, with this machine's budget. It prints, for each way, the median seconds to the target and
+the ratio to `local` in the same round: the mean of its logarithm, with an interval. All intervals
+hold together in 95 % of cases, so that among many ways none differs by chance alone. `local` runs
+twice per round: the ratio of the two is the noise against which the others are compared. A round of
+all ways takes about two minutes; with `--time-limit` no further round starts that might not end in
+time, but at least two are made. An engine must be on this machine: `python tests/slurm/cluster.py
+FOLDER` starts Slurm, `ray start --head --num-cpus 2` starts Ray. Leave the machine otherwise idle.
 """
 
 from __future__ import annotations
@@ -43,12 +42,12 @@ from harness.runs.run import plan_here
 
 BASE, AGAIN = "local", "local again"
 FEWEST_ROUNDS = 2
-"""An interval needs a scatter."""
+"""An interval needs a standard deviation."""
 LEVEL = 0.95
 
 
 class Way(NamedTuple):
-    """What places a trial and what confines it."""
+    """An executor and a sandbox."""
 
     executor: str
     sandbox: str = "plain"
@@ -67,7 +66,7 @@ WAYS: Mapping[str, Way] = {
 
 @dataclass(frozen=True)
 class Ratio:
-    """A way's times over those of `local` in the same rounds."""
+    """The times of a way over those of `local` in the same rounds."""
 
     mean: float
     low: float
@@ -83,9 +82,9 @@ def ratio(times: Sequence[float], base: Sequence[float], comparisons: int = 1) -
     """The geometric mean of the ratios, with Student's interval of their logarithms.
 
     Args:
-        times: seconds, a value a round.
-        base: those that they are compared with, of the same rounds; two at least.
-        comparisons: how many such intervals are to hold together (Bonferroni).
+        times: seconds, one value per round.
+        base: the seconds to compare with, in the same rounds; at least two.
+        comparisons: the number of such intervals that are to hold together (Bonferroni).
     """
     logs = np.log(np.asarray(times) / np.asarray(base))
     tail = (1.0 - LEVEL) / comparisons / 2
@@ -116,15 +115,15 @@ def measure(
     *,
     until_s: float,
 ) -> dict[str, list[float]]:
-    """The times of each way, a value a round; each round in an order of its own.
+    """The times of each way, one value per round; the order differs from round to round.
 
     Args:
         ways: their names.
-        rounds: at most.
-        trial: what each way runs.
-        options: the trial's.
-        profiles: of the executors, by way.
-        until_s: when the last round must have ended, by `time.monotonic`; not for the first two.
+        rounds: the maximum number of rounds.
+        trial: the trial that each way runs.
+        options: the trial's options.
+        profiles: the profiles of executors, by way.
+        until_s: when the last round must have ended, by `time.monotonic`; the first two are exempt.
     """
     times: dict[str, list[float]] = {name: [] for name in ways}
     generator, longest_s = random.Random(0), 0.0
@@ -141,7 +140,7 @@ def measure(
 
 
 def table(times: Mapping[str, Sequence[float]]) -> Table:
-    """A row a way."""
+    """One row per way."""
     comparison = Table("way", "s to target (median)", "over local", "interval", "differs")
     for name, values in times.items():
         row = [name, f"{statistics.median(values):.3f}"]

@@ -3,11 +3,11 @@
     python benchmarks/equal_steps.py --workload rnn --names ggt sophia_g --steps 100
 
 The clock counts steps, so the schedules do not depend on the machine's speed: `steps` are the whole
-budget, as in `harness calibrate`. All start from the same parameters and see the same order of
-examples. `sgd` comes first; a submission is wanted at or below its loss. Printed are the loss on
-the validation split after the last step, its difference from sgd's, and the seconds of a step.
-`--seconds` ends a submission early; its row then says after how many steps, and its loss is not
-comparable. `--set NAME=VALUE` changes a hyperparameter of all but sgd.
+budget, as in `harness calibrate`. All start from the same parameters and see the examples in the
+same order. `sgd` comes first; every other submission should end at or below its loss. It prints the
+loss on the validation split after the last step, its difference from sgd's, and the seconds of a
+step. `--seconds` ends a submission early; its row then shows after how many steps, and its loss is
+not comparable. `--set NAME=VALUE` changes a hyperparameter of all submissions except sgd.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ from workloads.spec import SuiteWorkload
 
 BASELINE = "sgd"
 HELD_OUT = 1024
-"""So many validation examples are evaluated; the rest cost more than they tell here."""
+"""The number of validation examples that are evaluated; more would take longer and add little."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One instance of a workload, and how long it is trained."""
+    """One instance of a workload, and the length of training."""
 
     framework: TrainingBackend[Any]
     size: SuiteWorkload
@@ -60,7 +60,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of one training run."""
+    """The result of one training run."""
 
     loss: float
     steps: int
@@ -68,7 +68,7 @@ class Outcome:
 
 
 def setting(args: argparse.Namespace) -> Setting:
-    """The instance that a public round's first trial has."""
+    """The instance of a public round's first trial."""
     definition = workload(args.workload)
     size = definition.at(args.suite)
     seed = instance_seed(PUBLIC_ROUND_SEED, args.suite, args.workload, 1, 1)
@@ -87,13 +87,15 @@ def setting(args: argparse.Namespace) -> Setting:
 
 
 def first(examples: Examples) -> Examples:
-    """The first `HELD_OUT` targets' examples."""
+    """The examples of the first `HELD_OUT` targets."""
     count = max(1, HELD_OUT // math.prod(examples.targets.shape[1:]))
     return Examples(examples.inputs[:count], examples.targets[:count])
 
 
 def run(at: Setting, folder: Path, point: Hyperparameters) -> Outcome:
-    """Train from the instance's own start and evaluate what the submission wants evaluated."""
+    """Train from the instance's initial parameters and evaluate the submission's evaluation
+    parameters.
+    """
     budget, size = WorkerBudget(1.0, at.steps), at.size
     examples = len(at.train.targets)
     seed = worker_seed(at.seed)
@@ -124,7 +126,7 @@ def run(at: Setting, folder: Path, point: Hyperparameters) -> Outcome:
 
 
 def changes(texts: list[str]) -> dict[str, object]:
-    """`NAME=VALUE` pairs; a value that is no JSON is a word."""
+    """`NAME=VALUE` pairs; a value that is not JSON is a text."""
 
     def value(text: str) -> object:
         try:
@@ -145,7 +147,7 @@ def row(name: str, outcome: Outcome, baseline: Outcome, steps: int) -> list[str]
 
 
 def main() -> None:
-    """Train one after the other, and print the table as it grows."""
+    """Train one submission after another, and print the table row by row."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--workload", default="mlp")
     parser.add_argument("--suite", default="quick")

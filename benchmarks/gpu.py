@@ -1,13 +1,13 @@
-"""Everything that only a card can settle, in pieces that are resumed: `make gpu`.
+"""Everything that only a GPU can settle, in pieces that can be resumed: `make gpu`.
 
     python benchmarks/gpu.py [--out gpu] [--time-limit 3600] [--data-dir FOLDER] [--only NAME ...]
-    python benchmarks/gpu.py --small       # the same pieces, in small, on a processor
+    python benchmarks/gpu.py --small       # small versions of the same pieces, on a CPU
 
-Each piece leaves OUT/NAME.json: how it ended, how long it took, and what its commands said last. A
-piece that is done is not repeated; one that failed, or whose time was over, is begun again or goes
-on. No piece is begun that would not end within the limit. None takes more than nine minutes at a
-time: a calibration is called again until it is done, and leaves its summary each time. A card on
-which nothing could run is refused in a line before the first piece, as by `harness run`.
+Each piece writes OUT/NAME.json: how it ended, how long it took, and the last lines of its commands.
+A finished piece is not repeated; one that failed, or ran out of time, is started again or
+continued. No piece starts that would not end within the limit. None takes more than nine minutes at
+a time: a calibration is called again until it is finished, and writes its summary each time. A GPU
+on which nothing could run is refused before the first piece, as by `harness run`.
 """
 
 from __future__ import annotations
@@ -30,56 +30,56 @@ from harness.providers import registry
 from harness.runs.device import ready_device
 
 MOST_S = 540.0
-"""What a piece may take."""
+"""The maximum duration of one call of a piece."""
 GRACE_S = 20.0
-"""What an interrupted command has to write down what it has."""
+"""The time that an interrupted command gets for writing its results."""
 LINES = 60
 """How many of a command's last lines its summary keeps."""
 DONE, FAILED, INTERRUPTED = "done", "failed", "interrupted"
 
 
 @dataclass(frozen=True)
-class Ran:
-    """One command, as it ended."""
+class EndedCommand:
+    """A command that has ended."""
 
     command: str
     code: int | None
-    """Its exit code; None if its time was over."""
+    """Its exit code; None if it ran out of time."""
     seconds: float
     lines: list[str]
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What is written of a piece."""
+    """The summary of a piece, as it is written."""
 
     piece: str
     state: str
     seconds: float
-    """Of all calls together."""
-    commands: list[Ran]
+    """The duration of all calls together."""
+    commands: list[EndedCommand]
 
 
 def run_piece(piece: Piece, limit_s: float, earlier_s: float = 0.0) -> Summary:
-    """Run a piece's commands until one fails or its time is over.
+    """Run a piece's commands until one fails or the time is over.
 
     Args:
-        piece: what to run.
-        limit_s: the time it has.
-        earlier_s: what earlier calls of it have taken.
+        piece: the piece.
+        limit_s: the time that it has.
+        earlier_s: the duration of its earlier calls.
     """
-    start_s, ran, state = time.monotonic(), list[Ran](), DONE
+    start_s, commands, state = time.monotonic(), list[EndedCommand](), DONE
     for command in piece.commands:
-        ran.append(run_command(command, limit_s - (time.monotonic() - start_s)))
-        if ran[-1].code != 0:
-            state = INTERRUPTED if ran[-1].code is None else FAILED
+        commands.append(run_command(command, limit_s - (time.monotonic() - start_s)))
+        if commands[-1].code != 0:
+            state = INTERRUPTED if commands[-1].code is None else FAILED
             break
     seconds = round(earlier_s + time.monotonic() - start_s, 1)
-    return Summary(piece.name, state, seconds, ran)
+    return Summary(piece.name, state, seconds, commands)
 
 
-def run_command(command: Command, limit_s: float) -> Ran:
-    """Run one command in a process group of its own; interrupt it when its time is over."""
+def run_command(command: Command, limit_s: float) -> EndedCommand:
+    """Run a command in a process group of its own; interrupt it when its time is over."""
     start_s, code = time.monotonic(), None
     variables = {**os.environ, "JAX_PLATFORMS": os.environ.get("JAX_PLATFORMS", "")}
     process = subprocess.Popen(
@@ -101,7 +101,7 @@ def run_command(command: Command, limit_s: float) -> Ran:
         raise
     command_text = " ".join(Path(part).name if part.startswith("/") else part for part in command)
     seconds = round(time.monotonic() - start_s, 1)
-    return Ran(command_text, code, seconds, output.splitlines()[-LINES:])
+    return EndedCommand(command_text, code, seconds, output.splitlines()[-LINES:])
 
 
 def _interrupt(process: subprocess.Popen[str]) -> str:
@@ -113,16 +113,16 @@ def _interrupt(process: subprocess.Popen[str]) -> str:
         return process.communicate()[0]
 
 
-def earlier(path: Path) -> Summary | None:
-    """What an earlier call has written of a piece."""
+def read_summary(path: Path) -> Summary | None:
+    """The summary that an earlier call of a piece has written."""
     if not path.is_file():
         return None
     text = json.loads(path.read_text(encoding="utf-8"))
-    return Summary(**{**text, "commands": [Ran(**one) for one in text["commands"]]})
+    return Summary(**{**text, "commands": [EndedCommand(**one) for one in text["commands"]]})
 
 
 def write(path: Path, summary: Summary) -> None:
-    """Put a summary in the place of an earlier one, whole or not at all."""
+    """Replace an earlier summary atomically."""
     text = json.dumps(asdict(summary), indent=1, ensure_ascii=False) + "\n"
     new = path.with_suffix(".new")
     new.write_text(text, encoding="utf-8")
@@ -130,22 +130,24 @@ def write(path: Path, summary: Summary) -> None:
 
 
 def run_all(pieces: tuple[Piece, ...], out: Path, limit_s: float) -> dict[str, str]:
-    """Run what is not done, in order, as far as time goes; returns how each piece stands."""
+    """Run the unfinished pieces in order, as far as time permits; returns the state of each."""
     end_s, states = time.monotonic() + limit_s, dict[str, str]()
     for piece in pieces:
-        summary = _run_while_it_goes_on(piece, out / f"{piece.name}.json", end_s)
+        summary = _run_until_finished(piece, out / f"{piece.name}.json", end_s)
         states[piece.name] = summary.state if summary else "not begun"
     return states
 
 
-def _run_while_it_goes_on(piece: Piece, path: Path, end_s: float) -> Summary | None:
-    """Call a piece until it is done, fails, or there is no time for another call."""
-    summary, state = earlier(path), ""
+def _run_until_finished(piece: Piece, path: Path, end_s: float) -> Summary | None:
+    """Call a piece until it is finished, fails, or there is no time for another call."""
+    summary, state = read_summary(path), ""
     while summary is None or summary.state != DONE:
         limit_s = min(MOST_S, end_s - time.monotonic()) - GRACE_S
-        if limit_s < piece.least_s or state == FAILED or (state and not piece.goes_on):
+        if limit_s < piece.least_s or state == FAILED or (state and not piece.can_continue):
             break
-        summary = run_piece(piece, limit_s, summary.seconds if summary and piece.goes_on else 0.0)
+        summary = run_piece(
+            piece, limit_s, summary.seconds if summary and piece.can_continue else 0.0
+        )
         state = summary.state
         write(path, summary)
         print(f"{piece.name:24}{state:12}{summary.seconds:8.1f} s", flush=True)
@@ -155,7 +157,7 @@ def _run_while_it_goes_on(piece: Piece, path: Path, end_s: float) -> Summary | N
 
 
 def arguments() -> argparse.Namespace:
-    """What the command line says."""
+    """The arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("gpu"))
     parser.add_argument("--time-limit", type=float, default=3600.0, metavar="SECONDS")
@@ -167,23 +169,23 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def show_card(name: str) -> None:
-    """Make the card that a name means the only one that any piece will see, as `cuda`.
+def show_gpu(name: str) -> None:
+    """Make the GPU of a name the only one that any piece will see, as `cuda`.
 
     Raises:
-        HarnessError: none of them could run there; the message says why and what to do.
+        HarnessError: no piece could run on it; the message says why and what to do.
     """
     suite = registry.suite("standard")
     device, _ = choose_device(name, suite.hardware, "suite standard")
     if device == "cpu":
-        raise HarnessError("--device cpu is no card", "on a processor: --small")
+        raise HarnessError("--device cpu is not a GPU", "to try it on a CPU: --small")
     sizes = [registry.workload(one).at(suite.name) for one in list_gpu_workloads(suite.name)]
     ready_device(device, "torch", sizes, print)
     ready_device("cuda", "jax", sizes, lambda _: None)
 
 
 def main() -> None:
-    """Run the pieces and say what is left; exit code 1 if one has failed or is not done."""
+    """Run the pieces and print what is left; exit code 1 if one has failed or is unfinished."""
     args = arguments()
     setting = Setting(args.out, args.data_dir)
     if args.small:
@@ -198,7 +200,7 @@ def main() -> None:
         return
     try:
         if not args.small:
-            show_card(args.device)
+            show_gpu(args.device)
         args.out.mkdir(parents=True, exist_ok=True)
         states = run_all(selection, args.out, args.time_limit)
     except HarnessError as error:

@@ -1,4 +1,4 @@
-"""What `gpu.py` does, piece by piece, in the order that finds most soonest, in an hour."""
+"""The pieces of `gpu.py`, most informative first, for one hour in total."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ HARNESS: Command = (sys.executable, "-m", "harness")
 BOARD = ("adamw", "nadamw", "nesterov", "muon", "soap", "shampoo", "psgd", "schedule_free_adamw")
 """The submissions of the first board, each of which has rivals in other packages."""
 BOARD_WORKLOAD = "resnet"
-"""What the board is of: eight entries on every workload would take some hours."""
+"""The only workload of that board: eight entries on every workload would take hours."""
 POINTS, SEEDS = 2, 2
-"""A calibration's effort in the hour; one that sets a target takes the command's defaults."""
+"""A calibration's effort within the hour; one that sets a target uses the command's defaults."""
 FIRST, SHORT = 0.2, 0.05
-"""Of a budget: what shows that `quick` runs, and that `standard` does."""
+"""Fractions of a budget: enough to show that `quick` runs, and that `standard` does."""
 LEAST_S = 90.0
-"""What must be left to call a piece that goes on."""
+"""The minimum remaining time for another call of a piece that can continue."""
 SMALL_S = 60.0
-"""What a piece takes in small, at most."""
+"""The maximum duration of a piece in its small version."""
 
 
 def list_gpu_workloads(suite: str) -> tuple[str, ...]:
@@ -44,29 +44,29 @@ class Setting:
     device: str = "cuda"
     suite: str = "standard"
     is_small: bool = False
-    """Whether everything is cut down to seconds, to be shown on a processor."""
+    """Whether everything is reduced to seconds, to be tried on a CPU."""
 
     @property
     def data(self) -> Command:
-        """The flag that says where downloaded data lie."""
+        """The flag for the folder of downloaded data."""
         return () if self.data_dir is None else ("--data-dir", str(self.data_dir))
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Some commands, one after the other; the first that fails ends the piece."""
+    """Some commands, run one after another; the first that fails ends the piece."""
 
     name: str
     expected_s: float
-    """What it takes, all calls together."""
+    """The expected duration of all calls together."""
     commands: tuple[Command, ...]
-    goes_on: bool = False
-    """Whether it continues when it is called again, after it was interrupted."""
+    can_continue: bool = False
+    """Whether it continues when it is called again after an interruption."""
 
     @property
     def least_s(self) -> float:
-        """Without so much time left it is not begun."""
-        return min(self.expected_s, LEAST_S) if self.goes_on else self.expected_s
+        """The minimum remaining time to start it."""
+        return min(self.expected_s, LEAST_S) if self.can_continue else self.expected_s
 
 
 def pieces(setting: Setting) -> tuple[Piece, ...]:
@@ -108,7 +108,7 @@ def _first(setting: Setting, workloads: tuple[str, ...]) -> Iterator[Piece]:
 
 
 def _measurements(setting: Setting) -> Iterator[Piece]:
-    """What the harness costs, how fast the models are, and what a step of each method costs."""
+    """What the harness costs, how fast the models are, and the cost of a step of each method."""
     device, small = ("--device", setting.device), setting.is_small
     size_flags = ("--suite", setting.suite, *device)
     rounds = ("--rounds", "2", "--budget-scale", "0.01" if small else str(SHORT))
@@ -136,7 +136,7 @@ def _calibration(setting: Setting, workload: str) -> Piece:
         *effort, "--baselines", "adamw", *steps,
     )  # fmt: skip
     seconds = calibration_s(setting.suite, workload, POINTS, SEEDS)
-    return Piece(f"calibration-{workload}", seconds, (command,), goes_on=True)
+    return Piece(f"calibration-{workload}", seconds, (command,), can_continue=True)
 
 
 def _entry(setting: Setting, submission: str) -> Piece:
@@ -145,7 +145,7 @@ def _entry(setting: Setting, submission: str) -> Piece:
     run = _run(setting, setting.suite, workload, submission, str(setting.out / "board"))
     scale = ("--budget-scale", "0.02") if setting.is_small else ()
     seconds = run_s(workload, horizon_s(setting.suite, workload))
-    return Piece(f"board-{submission}", seconds, ((*run, *scale),), goes_on=True)
+    return Piece(f"board-{submission}", seconds, ((*run, *scale),), can_continue=True)
 
 
 def _score_commands(setting: Setting) -> tuple[Command, ...]:

@@ -1,6 +1,6 @@
-"""heavyball without its compiler, which takes minutes a class on a processor.
+"""heavyball without compilation, which takes minutes per class on a CPU.
 
-Its operations then run one by one, the same ones.
+The operations are the same, but run one by one.
 """
 
 from __future__ import annotations

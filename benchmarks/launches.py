@@ -1,16 +1,16 @@
-"""Count what a step of every algorithm asks of a GPU: operations, and waits for a result.
+"""Count what a step of every algorithm requires of a GPU: operations, and waits for a result.
 
     python benchmarks/launches.py [--shapes transformer] [--names soap muon] [--steps 24]
 
 No GPU is needed: the tensors are torch's fake ones, which have a shape and no values, on a device
-that is not a processor, so that each submission takes the way that it takes on a GPU. Counted are
-the operations that torch dispatches in a step at the default point, views apart: each is one
-kernel's launch, or a few where a list of tensors is one operation (`_foreach`). A wait is a value
-that the host reads, for which it stops queueing until the device is done, or a copy between host
-and device, which waits in the same way; what is read is answered by 1, so that checks for finite
-values pass. Printed are the median over the steps and the largest of them,
-which for methods that refresh a basis or a root is the refresh. A submission that draws its own
-batches has no row: its passes would be counted with it.
+that is not a CPU, so that each submission takes the same branches as on a GPU. It counts the
+operations that torch dispatches in a step at the default point, without views: each is one kernel
+launch, or a few where a list of tensors is one operation (`_foreach`). A wait is a value that the
+host reads, for which it stops queueing until the device is done, or a copy between host and device,
+which waits in the same way; every value that is read is 1, so that checks for finite values pass.
+It prints the median over the steps and the maximum, which for methods that refresh a basis or a
+root is the refresh. Submissions that draw their own batches are left out, because their passes
+would be counted too.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ from harness.providers.registry import submission_folders
 from workloads.parameters import Init, ParameterSpec
 
 DEVICE = "counted"
-"""The name under which torch's spare kind of device is set up here."""
+"""The name under which torch's spare device type is set up here."""
 READ = "aten._local_scalar_dense"
 COPIES = ("aten._to_copy", "aten.copy_")
 FREE = ("aten.detach", "aten.alias", "aten.lift_fresh", "aten.empty", "aten.new_empty", "prim.")
-"""Beside views, what starts nothing on a device."""
+"""Besides views, operations that start nothing on a device."""
 
 
 class Counter(TorchDispatchMode):
-    """Counts operations and waits while it is entered."""
+    """Counts operations and waits within its context."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -82,7 +82,7 @@ def sides_of(values: object) -> set[bool]:
 
 @dataclass(frozen=True)
 class Counts:
-    """Of some steps, in their order."""
+    """The counts of some steps, in order."""
 
     operations: tuple[int, ...]
     waits: tuple[int, ...]
@@ -98,12 +98,12 @@ class Counts:
 
 @cache
 def set_up_device() -> None:
-    """Make the device known to torch; once a process."""
+    """Make the device known to torch; at most once per process."""
     _setup_privateuseone_for_python_backend(DEVICE)
 
 
 def fake_problem(shapes: str) -> BareProblem:
-    """Parameters with gradients on a GPU that need not be there; to be called in a fake mode."""
+    """Parameters with gradients on a GPU that need not exist; to be called in a fake mode."""
     parameters, specs = dict[str, torch.Tensor](), dict[str, ParameterSpec]()
     for place, (shape, role) in enumerate(SHAPES[shapes]):
         name = f"p{place}"
@@ -117,7 +117,7 @@ def count_launches(name: str, shapes: str, steps: int) -> Counts | None:
     """Count each of a submission's first steps; None if it draws its own batches.
 
     Raises:
-        HarnessError: it asks for what only values tell, such as how many entries are nonzero.
+        HarnessError: it needs actual values, for example the number of nonzero entries.
     """
     each = list[Counter]()
     set_up_device()
@@ -146,7 +146,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main() -> None:
-    """Print a row for each submission as it is counted."""
+    """Print a row for each submission when it has been counted."""
     args, console = parse(), Console()
     table = Table("", "operations", "at most", "waits", "at most", title=args.shapes)
     for name in args.names:

@@ -1,4 +1,4 @@
-"""Plans that run into one store, as far as a time limit lets them."""
+"""Run plans into one store, as far as a time limit permits."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from harness.runs.run import plan_here, run_plan
 from harness.speed.factor import speeds_of
 
 BESIDE_S = 15.0
-"""What a trial takes beside its budget: start, warm-up, evaluation; more than the most seen."""
+"""The time of a trial besides its budget (start, warm-up, evaluation); more than any measured one.
+"""
 COUNTED_S = 30.0
-"""What training takes at most where steps are counted, and seconds only bound one that hangs."""
+"""The maximum training time where steps are counted and seconds only bound a worker that hangs."""
 
 
 class LimitedRuns:
@@ -30,7 +31,7 @@ class LimitedRuns:
     Args:
         store: the folder of the records.
         until_s: when all must have ended, by `time.monotonic`.
-        beside_s: what a trial takes beside its budget, at most.
+        beside_s: the maximum time of a trial besides its budget.
     """
 
     def __init__(self, store: Path, until_s: float, beside_s: float = BESIDE_S) -> None:
@@ -38,18 +39,18 @@ class LimitedRuns:
         self.options, self._speeds = RunOptions(), list[MachineSpeed]()
 
     def plan(self, request: PlanRequest) -> Plan:
-        """The plan of a request on this machine, whose speed is measured once a store."""
+        """The plan of a request on this machine, whose speed is measured once per store."""
         plan = plan_here(request, self.options, self.store, print, self._speeds)
         self._speeds += speeds_of(plan)
         return plan
 
     def fits(self, plan: Plan) -> bool:
-        """Whether what of a plan has no finished record can end in time."""
+        """Whether the unfinished trials of a plan can end in time."""
         pending = unfinished_trials(plan.trials, self.store)
         return not pending or time.monotonic() + sum(map(self._longest_s, pending)) < self._until_s
 
     def run(self, plan: Plan) -> tuple[TrialRecord, ...]:
-        """Run what of a plan has no finished record; the records of all its trials."""
+        """Run the unfinished trials of a plan; returns the records of all its trials."""
         if pending := unfinished_trials(plan.trials, self.store):
             first = pending[0]
             of = f"{first.submission.name} ({first.framework}) on {first.workload}"
@@ -58,7 +59,7 @@ class LimitedRuns:
         return run_plan(plan, self.store, self.options, executor)
 
     def run_in_time(self, plan: Plan) -> bool:
-        """Run a plan if it fits; whether all its trials have ended."""
+        """Run a plan if it fits; returns whether all its trials have ended."""
         if self.fits(plan):
             self.run(plan)
         return not unfinished_trials(plan.trials, self.store)
@@ -69,13 +70,13 @@ class LimitedRuns:
 
 
 def this_machine(fingerprints: Iterable[str]) -> str:
-    """This machine in words, on which all trials have run.
+    """A description of this machine, on which all trials must have run.
 
     Args:
         fingerprints: of the machines of the trials.
 
     Raises:
-        HarnessError: one of them ran on another.
+        HarnessError: one of them ran on another machine.
     """
     machine = hardware("cpu")
     if others := set(fingerprints) - {machine.fingerprint}:
@@ -91,7 +92,7 @@ def days(begun_at: Iterable[str]) -> str:
     """The days on which trials began, from the first to the last, in words.
 
     Args:
-        begun_at: ISO 8601.
+        begun_at: the times at which trials began, ISO 8601.
     """
     dates = {datetime.date.fromisoformat(text[:10]) for text in begun_at}
     first, last = (f"{day:%d %B %Y}" for day in (min(dates), max(dates)))

@@ -1,13 +1,13 @@
-"""How fast a workload's torch model is, against a plain one of the same size.
+"""How fast a workload's torch model is, compared with a plain one of the same size.
 
     python benchmarks/models.py [--workload lm] [--suite quick] [--rounds 20] [--threads 2]
                                 [--device cpu] [--peak-tflops 989]
 
 Both models make forward and backward passes on the same random batch in the suite's precision, in
-turn in one process. Printed are examples a second of each (tokens, for language models) and the
-median over the rounds of the ratio, workload over reference: at least 1 is wanted. On CUDA the
-fraction of the peak that the workload's model reaches is printed too (model-FLOPs utilisation, with
-`torch.compile` where the suite asks for it).
+turn in one process. It prints the examples per second of each (tokens, for language models) and the
+median over the rounds of the ratio, workload over reference, which should be at least 1. On CUDA it
+also prints the fraction of the peak that the workload's model reaches (model-FLOPs utilisation,
+with `torch.compile` where the suite uses it).
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ IMAGE_SIDES = {"patches": 16, "cifar10": 32}
 
 @dataclass(frozen=True)
 class Case:
-    """What one workload is compared with, and on what."""
+    """A workload's model, the one it is compared with, and their input."""
 
     reference: Callable[[SuiteWorkload], nn.Module]
     batch: Callable[[SuiteWorkload], tuple[Tensor, Tensor]]
     """Random inputs and targets of the suite's batch size."""
     unit: str
     flops: Callable[[SuiteWorkload], float] | None = None
-    """Of one forward and backward pass on the batch; None where it is not said."""
+    """FLOPs of one forward and backward pass on the batch; None if unknown."""
 
 
 def data_of(size: SuiteWorkload) -> Data:
-    """The data of a workload that has some, as all here have."""
+    """The data of a workload that has some, as all here do."""
     if size.data is None:
         raise SystemExit("this workload has no data")
     return size.data
@@ -75,7 +75,7 @@ def images(size: SuiteWorkload) -> tuple[Tensor, Tensor]:
 
 
 def transformer_flops(size: SuiteWorkload) -> float:
-    """Six a matrix entry and token, and attention's two products of causal length.
+    """Six per matrix entry and token, plus attention's two products of causal length.
 
     As in Chowdhery et al. (2022, appendix B), but attention counted as causal.
     """
@@ -116,7 +116,7 @@ def pass_of(
 
 
 def time_calls(run: Callable[[], None], repeats: int) -> float:
-    """Seconds of a pass, the fastest of some."""
+    """Seconds of a pass, the fastest of several."""
     seconds = []
     for _ in range(repeats):
         start_s = time.perf_counter()
@@ -128,7 +128,7 @@ def time_calls(run: Callable[[], None], repeats: int) -> float:
 def rounds_of(
     model: Callable[[], None], reference: Callable[[], None], rounds: int
 ) -> list[tuple[float, float]]:
-    """Seconds of a pass of the model and of the reference, in turn, first one first."""
+    """Seconds of a pass of the model and of the reference, which take turns at being first."""
     time_calls(model, 3), time_calls(reference, 3)
     pairs = []
     for number in range(rounds):

@@ -4,19 +4,19 @@
     python benchmarks/observation.py [--workload mlp] [--submissions adamw muon] [--trials 1]
         [--budget-scale 1.0]
 
-Of the records of a store, or of trials run for it (the suite `quick`, one study of each submission,
-each to its target or the end of its budget), by workload:
+It prints, by workload, for the records of a store or for trials run here (the suite `quick`, one
+study of each submission, each to its target or the end of its budget):
 
     interval        (hit - last miss) / hit of the trials that reached: median and worst
     evaluation      seconds of evaluation over the attempt's wall time: median and worst
-    snapshots       seconds that the worker says it spent on snapshots, over those on the clock
-    a glance        what one in passing takes of the clock, as the worker says, in milliseconds
+    snapshots       seconds spent on snapshots, as reported by the worker, over those on the clock
+    a glance        the time of a glance on the clock, as reported by the worker, in milliseconds
     on past a hit   seconds trained after the hit over those up to it: median and worst
-    evaluations     how many a trial took, on the validation split: median and most
-    whole splits    how many whole validation splits that makes, where a part was enough
+    evaluations     evaluations of a trial on the validation split: median and most
+    whole splits    the same in whole validation splits, as a part may be enough
 
-Seconds of a machine that is busy are longer, those of evaluation and snapshots more than others:
-compare only what an idle one shows. A longer budget lets trials on a busy one reach their targets.
+Times on a busy machine are longer, above all those of evaluation and snapshots: compare only those
+from an idle machine. A longer budget lets trials on a busy machine reach their targets.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from workloads.data.paths import default_cache_dir
 
 @dataclass(frozen=True)
 class Observation:
-    """What one ended trial shows; None where it does not."""
+    """The values of one ended trial; None where it has none."""
 
     workload: str
     submission: str
@@ -68,11 +68,11 @@ COLUMNS: Sequence[Column] = (
     ("evaluations", "", lambda one: float(one.evaluations), "{:.0f}"),
     ("whole splits", "", lambda one: one.whole_splits, "{:.1f}"),
 )
-"""A head, the goal, what it shows of a trial, and how that is written."""
+"""Heading, goal, value of a trial, and format."""
 
 
 def observation_of(record: TrialRecord, attempt: Attempt) -> Observation | None:
-    """What a trial's record shows; None if it did not come to its target or its budget's end."""
+    """The values from a trial's record; None if it reached neither its target nor its last step."""
     result, end = record.result, attempt.end
     if result is None or end is None or end.clock is None:
         return None
@@ -96,7 +96,9 @@ def observation_of(record: TrialRecord, attempt: Attempt) -> Observation | None:
 
 
 def _glance_ms(snapshots: Sequence[SnapshotTaken]) -> float | None:
-    """The median of what glances took; the claims of two snapshots differ by the later one's."""
+    """The median duration of glances, from the difference between the claims of successive
+    snapshots.
+    """
     taken_s = [
         later.claims.snapshots_s - earlier.claims.snapshots_s
         for earlier, later in pairwise(snapshots)
@@ -106,7 +108,7 @@ def _glance_ms(snapshots: Sequence[SnapshotTaken]) -> float | None:
 
 
 def _beyond(record: TrialRecord, snapshots: Sequence[SnapshotTaken]) -> float | None:
-    """How much longer than to its hit a trial has trained, where it stops at the target."""
+    """How much longer a trial has trained than to its hit, if it stops at the target."""
     result = record.result
     if result is None or result.hit_s is None or record.trial.stop_rule != "target":
         return None
@@ -114,7 +116,7 @@ def _beyond(record: TrialRecord, snapshots: Sequence[SnapshotTaken]) -> float | 
 
 
 def of_store(store: Path) -> Iterator[Observation]:
-    """What all ended trials of a store show."""
+    """The values of all ended trials of a store."""
     for path in record_paths(store):
         attempt = last_attempt(path.parent)
         one = observation_of(read_record(path), attempt) if attempt else None
@@ -135,7 +137,7 @@ def run(workload: str, arguments: argparse.Namespace, store: Path) -> None:
 
 
 def show(trials: Sequence[Observation]) -> None:
-    """Print the table: of each workload the median and the worst."""
+    """Print the table: the median and the worst of each workload."""
     print("| workload | trials | reached | " + " | ".join(head for head, *_ in COLUMNS) + " |")
     print("| --- " * (3 + len(COLUMNS)) + "|")
     print("| goal | | | " + " | ".join(goal for _, goal, *_ in COLUMNS) + " |")

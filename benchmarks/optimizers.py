@@ -3,14 +3,14 @@
     python benchmarks/optimizers.py                      # every submission, both sets of shapes
     python benchmarks/optimizers.py --shapes mlp --names soap muon --device cuda
 
-All contestants for a name take their steps in turn in one process, on the same gradients. Printed
-are the median and mean step in ms, the largest step over the median, the best rival's median and
-mean over ours (above 1: we are faster), the matrix products' FLOPs of a step (eigendecompositions
+All implementations of a name take their steps in turn in one process, on the same gradients. It
+prints the median and mean step in ms, the largest step over the median, the best rival's median and
+mean over ours (above 1: we are faster), the FLOPs of a step's matrix products (eigendecompositions
 and QR are not counted) and their fraction of the machine's peak, measured here on square products.
 A submission that draws its own batches is timed on the perceptron of the suite `quick`, its passes
-included, without a rival. With `--clock cpu` (and one thread) the process's own time is taken,
-which waiting for other processes does not lengthen. heavyball runs without its compiler. The rivals
-come with the extras `dev` and `bench`; a package that is not installed is said to be missing.
+included, without a rival. `--clock cpu` (with one thread) measures the process's own time, which
+does not include waiting for other processes. heavyball runs without its compiler. The rivals come
+with the extras `dev` and `bench`; packages that are not installed are listed as missing.
 """
 
 from __future__ import annotations
@@ -55,8 +55,9 @@ SHAPES: dict[str, list[tuple[tuple[int, ...], Role]]] = {
 }
 Step = Callable[[], object]
 WARM_UP = 60
-"""Rounds that are not timed: by then every basis and root is there, and PSGD's burst is over. Fewer
-(`--warm-up`) do for others."""
+"""Untimed rounds, after which every basis and root exists and PSGD's initial burst is over. Fewer
+(`--warm-up`) suffice for other methods.
+"""
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def bare_problem(shapes: Iterable[tuple[tuple[int, ...], Role]], device: str) ->
 
 
 class NoBudget:
-    """A budget of which half is spent."""
+    """A budget that is always half spent."""
 
     fraction = 0.5
 
@@ -99,7 +100,7 @@ def point_of(name: str) -> Hyperparameters:
 
 
 def our_step(name: str, shapes: str, device: str) -> Step | None:
-    """One step of a submission at its default point; None if it needs what shapes do not give."""
+    """One step of a submission at its default point; None if it needs more than shapes."""
     step = built_step(name, bare_problem(SHAPES[shapes], device))
     folder = submission_folders()[name]
     if step is not None or shapes != "mlp" or not (folder / "submission.py").exists():
@@ -108,7 +109,7 @@ def our_step(name: str, shapes: str, device: str) -> Step | None:
 
 
 def built_step(name: str, problem: BareProblem) -> Step | None:
-    """The step of what a submission's `build` returns; None if it has none in torch."""
+    """The step of the result of a submission's `build`; None if it has none in torch."""
     if not (submission_folders()[name] / "submission.py").exists():
         return None
     module = importlib.import_module(f"submissions.{name}.submission")
@@ -139,7 +140,7 @@ def class_step(folder: Path, point: Hyperparameters, device: str) -> Step:
 
 
 def rival_step(rival: Rival, shapes: str, device: str, decay: float) -> Step | str:
-    """One step of a rival with a weight decay, or why there is none."""
+    """One step of a rival with a weight decay, or the reason why there is none."""
     try:
         module = importlib.import_module(rival.package)
     except ImportError as error:
@@ -173,7 +174,7 @@ CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 def time_steps(
     steps: dict[str, Step], rounds: int, device: str, clock: str = "wall", warm_up: int = WARM_UP
 ) -> dict[str, list[float]]:
-    """Milliseconds of every step, contestants in turn; the first rounds do not count."""
+    """Milliseconds of every step, taking turns; the first rounds do not count."""
     now = CLOCKS[clock]
     times: dict[str, list[float]] = {name: [] for name in steps}
     for round_ in range(rounds + warm_up):
@@ -188,14 +189,14 @@ def time_steps(
 
 
 def peak_gflops(device: str) -> float:
-    """The best of twenty products of 1024 x 1024 matrices, in the precision of products."""
+    """The best of twenty products of 1024 x 1024 matrices, in the precision of matrix products."""
     a = torch.randn(1024, 1024, device=device).to(product_dtype(torch.device(device)))
     steps: dict[str, Step] = {"product": lambda: a @ a}
     return 2 * 1024**3 / min(time_steps(steps, 20, device)["product"]) / 1e6
 
 
 def product_flop(_out: object, a: Sequence[int], b: Sequence[int], *_: object, **__: object) -> int:
-    """Of a product added to another tensor, from the shapes."""
+    """FLOPs of a product added to another tensor, from the shapes."""
     return int(2 * math.prod(a) * b[-1])
 
 
@@ -203,11 +204,11 @@ IN_PLACE = {
     torch.ops.aten.addmm_: product_flop,
     torch.ops.aten.baddbmm_: product_flop,
 }
-"""Products that torch's own counter passes over."""
+"""Products that torch's own counter ignores."""
 
 
 def counted_gflop(step: Step) -> float:
-    """What the matrix products of one step take."""
+    """GFLOPs of the matrix products of one step."""
     with FlopCounterMode(display=False, custom_mapping=IN_PLACE) as counter:
         step()
     return float(counter.get_total_flops() / 1e9)
@@ -237,7 +238,7 @@ def rows(name: str, shapes: str, args: argparse.Namespace, peak: float) -> list[
 
 
 def faster(times: dict[str, list[float]]) -> str:
-    """How many times faster ours is than the best rival, in the median and in the mean."""
+    """How many times faster ours is than the best rival, by the median and by the mean."""
     if len(times) == 1:
         return ""
     ratios = []

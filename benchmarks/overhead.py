@@ -1,16 +1,16 @@
-"""What the harness costs: a quick workload through referee and worker, and bare, in turn.
+"""What the harness costs: a quick workload through referee and worker, and by a bare loop, in turn.
 
     python benchmarks/overhead.py [--workload mlp] [--rounds 3] [--budget-scale 1.0] [--threads 2]
                                    [--suite quick] [--device cpu]
 
 Each round is one trial of `adamw` at its default point, to the end of its budget, in a new worker
-process. As each of its snapshots is written down, while the clock stands and the worker is frozen,
-`bare_loop.py` makes as many steps on the same examples as the trial has made for it: a machine that
-is now fast, now slow is so to both. Printed are the seconds of the bare steps over those of the
-trial (1: the harness costs nothing), how long a trial takes from its call to its first timed step,
-and the fraction of a trial's wall time, without the bare loop's, that lies between its first timed
-step and its end but not on the clock: evaluation, snapshots, records. As in `harness run`, all data
-are made before the first trial.
+process. Whenever one of its snapshots is recorded, while the clock stands and the worker is frozen,
+`bare_loop.py` makes as many steps on the same examples as the trial has made since the last one: a
+machine whose speed varies thus affects both alike. It prints the seconds of the bare steps over
+those of the trial (1: the harness costs nothing), the time from a trial's call to its first timed
+step, and the fraction of a trial's wall time, without the bare loop's, that lies between its first
+timed step and its end but not on the clock: evaluation, snapshots, records. As in `harness run`,
+all data are made before the first trial.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ GOALS = {"ratio": 0.97, "start_s": 1.0, "off_clock_fraction": 0.10}
 
 @dataclass(frozen=True)
 class Round:
-    """What one round measured, over all intervals between snapshots."""
+    """The measurements of one round, over all intervals between snapshots."""
 
     steps: int
     timed_s: float
@@ -52,12 +52,12 @@ class Round:
 
     @property
     def ratio(self) -> float:
-        """The harness's rate of steps over the bare loop's."""
+        """The harness's steps per second over the bare loop's."""
         return self.bare_s / self.timed_s
 
 
 class BareLoop:
-    """`bare_loop.py` in a process of its own, waiting to be asked for steps."""
+    """`bare_loop.py` in a process of its own, which makes steps on request."""
 
     def __init__(self, training: Training) -> None:
         command = [sys.executable, str(Path(__file__).with_name("bare_loop.py"))]
@@ -66,7 +66,7 @@ class BareLoop:
         self._answer(json.dumps(asdict(training)))
 
     def seconds(self, steps: int) -> float:
-        """Make so many steps now; returns how long they took."""
+        """Make this many steps now; returns how long they took."""
         return float(self._answer(str(steps)))
 
     def close(self) -> None:
@@ -103,7 +103,7 @@ class Interleaved:
 
 
 def plan_trial(request: PlanRequest, number: int) -> Trial:
-    """The trial of a round: its own instance, adamw's default point, the whole budget."""
+    """The trial of a round: an instance of its own, adamw's default point, the whole budget."""
     submission = resolve(request.submission)
     size = registry.workload(request.workload).at(request.suite)
     point = dict(submission.space.default)
@@ -133,7 +133,7 @@ def training_of(trial: Trial, options: RunOptions) -> Training:
 
 
 def one_round(trial: Trial, store: Path, options: RunOptions) -> Round:
-    """One trial through the harness and, interval by interval, the bare loop; printed at once."""
+    """One trial through the harness and, interval by interval, the bare loop; prints the result."""
     bare = BareLoop(training_of(trial, options))
     watch = Interleaved(bare)
     called_s = time.monotonic()
@@ -156,7 +156,7 @@ def spread(values: Sequence[float]) -> str:
 
 
 def main() -> None:
-    """Run the rounds and print what they measured."""
+    """Run the rounds and print the measurements."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workload", default="mlp", choices=registry.workload_names())
     parser.add_argument("--rounds", type=int, default=3)
@@ -190,7 +190,7 @@ def main() -> None:
 
 
 def summarise(rounds: Sequence[Round]) -> None:
-    """Print median and range of what is measured, beside the goals."""
+    """Print median and range of the measurements, next to the goals."""
     later = rounds[1:]
     print(f"steps per timed second, harness / bare: {spread([r.ratio for r in rounds])}")
     print(f"    (goal: at least {GOALS['ratio']})")

@@ -1,12 +1,12 @@
-"""What a step costs in each framework, side by side, for every workload of a suite.
+"""The cost of a step in each framework, side by side, for every workload of a suite.
 
     python benchmarks/parity.py [--suite quick] [--workloads lm rnn] [--submission adamw]
                                 [--steps 20] [--rounds 3] [--threads 2] [--device cpu]
 
 A step is the submission's own at its default point, on random examples of the workload's shape,
-compiled and warmed up. Each measurement has its own process, the frameworks in turn; printed is the
-median of the rounds' medians. Other work on the machine spoils these figures. That both frameworks
-compute the same is tested in `tests/workloads`.
+compiled and warmed up. Each measurement has its own process, and the frameworks take turns; it
+prints the median of the rounds' medians. Other load on the machine falsifies these figures. That
+both frameworks compute the same is tested in `tests/workloads`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Unlimited:
 
 
 def random_examples(size: SuiteWorkload, suite: str, count: int) -> Examples:
-    """Examples of the workload's shape: tokens, images or vectors, by what its sizes say."""
+    """Examples of the workload's shape: tokens, images or vectors, according to its sizes."""
     random, sizes = np.random.default_rng(0), size.sizes
     classes = int(sizes["classes"])
     if size.data is not None and "time" in size.data.settings:
@@ -100,7 +100,7 @@ def measure(framework: Framework, workload: str, args: argparse.Namespace) -> li
 
 
 def in_own_process(framework: str, workload: str) -> float:
-    """The median of `measure`, by this file run anew with the same arguments."""
+    """The median of `measure`, by running this file again with the same arguments."""
     command = [sys.executable, str(Path(__file__)), *sys.argv[1:], "--measure", framework, workload]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     if process.returncode:
@@ -109,7 +109,7 @@ def in_own_process(framework: str, workload: str) -> float:
 
 
 def arguments() -> argparse.Namespace:
-    """What the command line says."""
+    """The arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--suite", default="quick")
     parser.add_argument("--workloads", nargs="*", help="all of the suite by default")

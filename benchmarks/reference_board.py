@@ -1,14 +1,13 @@
-"""The reference board: every submission on `quick`, one study of three trials, and three studies of
-those that most compare with.
+"""The reference board: one study of every submission on `quick`, and three of the main ones.
 
     python benchmarks/reference_board.py --store runs/board --time-limit 28800
 
-Re-running goes on where it stopped: finished trials are kept. It begins nothing that might not
-end within the limit. A trial that is flagged for interference is run again once, which its record
-says. Each time it ends it writes the board that ships (`harness/analysis/boards`), of the studies
-that are there on every workload, and a bundle of all records beside the store, from which it goes
-on elsewhere (`tar -xzf board.tar.gz -C runs store && mv runs/store runs/board`). Nothing else may
-compute meanwhile.
+Running it again continues where it stopped; finished trials are kept. It starts nothing that might
+not end within the limit. A trial that is flagged for interference is run again once, which its
+record shows. Each time it ends it writes the board that ships (`harness/analysis/boards`), from the
+studies that are complete on every workload, and a bundle of all records next to the store, from
+which it can be continued elsewhere (`tar -xzf board.tar.gz -C runs store && mv runs/store
+runs/board`). Leave the machine otherwise idle.
 """
 
 from __future__ import annotations
@@ -38,24 +37,27 @@ STUDIED = (
     "adamw", "muon", "sgd", "soap", "shampoo", "prodigy", "normuon", "nadamw", "lion", "kfac",
     "psgd", "schedule_free_adamw", "splus", "nesterov",
 )  # fmt: skip
-"""In the order in which they run: what tells most comes first."""
+"""The submissions with three studies, in the order in which they run: the most informative first.
+"""
 STUDIES = 3
 BESIDE_S = 30.0
-"""What a trial takes beside its budget: start, warm-up, evaluation, at most."""
+"""The maximum time of a trial besides its budget: start, warm-up, evaluation."""
 BOARDS = Path(__file__).parents[1] / "harness" / "analysis" / "boards"
 
 
 class Part(NamedTuple):
-    """What is begun only if it can end within the limit."""
+    """A part of the board, which starts only if it can end within the limit."""
 
     submission: str
     workload: str
     studies: int
-    """From the first: those that are there already are kept."""
+    """The number of studies, counted from the first; finished ones are kept."""
 
 
 def parts() -> Iterator[Part]:
-    """All parts: one study of everything, the studied ones first, then the further ones."""
+    """All parts: first one study of everything, the main submissions first, then the further
+    studies.
+    """
     others = sorted(submission_folders().keys() - set(STUDIED))
     for count in range(1, STUDIES + 1):
         for name in [*STUDIED, *others] if count == 1 else STUDIED:
@@ -67,16 +69,16 @@ class Board:
     """Runs parts into one store.
 
     Args:
-        runs: that store, and the limit.
+        runs: the store, and the limit.
     """
 
     def __init__(self, runs: LimitedRuns) -> None:
         self._runs = runs
         self.remaining: list[Part] = []
-        self.refused: list[str] = []
+        self.refusals: list[str] = []
 
     def run(self, part: Part) -> None:
-        """Run a part, or note that it is left or refused."""
+        """Run a part, or note that it was left out or refused."""
         name, workload, studies = part
         request = PlanRequest(workload, name, SUITE, FRAMEWORK, studies=studies)
         try:
@@ -86,14 +88,14 @@ class Board:
                 return
             rehearse_plan(plan, self._runs.store, self._runs.options)
         except HarnessError as error:
-            self.refused.append(f"{name} on {workload}: {error.message}")
+            self.refusals.append(f"{name} on {workload}: {error.message}")
             return
         records = self._runs.run(plan)
         if self._open_flagged(records) and self._runs.fits(plan):
             self._runs.run(plan)
 
     def _open_flagged(self, records: tuple[TrialRecord, ...]) -> bool:
-        """Open what other load has hit, if it was not opened before."""
+        """Reopen trials that other load has affected, unless they were reopened before."""
         is_reopened = False
         for record in records:
             attempt = last_attempt(self._runs.store / record.trial.folder)
@@ -114,7 +116,7 @@ def main() -> None:
     board = Board(runs)
     for part in parts():
         board.run(part)
-    for text in board.refused:
+    for text in board.refusals:
         print(f"refused: {text}")
     if board.remaining:
         print(f"{len(board.remaining)} parts are left; the same command goes on")
@@ -122,7 +124,7 @@ def main() -> None:
 
 
 def finish(store: Path, folder: Path) -> None:
-    """Write the board that ships, and a bundle of all records beside the store."""
+    """Write the board that ships, and a bundle of all records next to the store."""
     path = folder / board_name(SUITE, FRAMEWORK)
     frame = whole_studies(results_frame(store), suite(SUITE).workloads)
     if frame.empty:

@@ -1,7 +1,7 @@
-"""A residual network as one writes it by hand, in the manner of torchvision, of `resnet`'s size.
+"""A hand-written residual network in the style of torchvision, of `resnet`'s size.
 
-Basic blocks or bottlenecks, `nn.BatchNorm2d`, `nn.ReLU(inplace=True)`, images scaled to [0, 1]
-and standardised; it has the base's architecture alone. `models.py` compares its speed with the
+Basic blocks or bottlenecks, `nn.BatchNorm2d`, `nn.ReLU(inplace=True)`, images scaled to [0, 1] and
+standardised; only the base variant's architecture. `models.py` compares its speed with the
 workload's.
 """
 

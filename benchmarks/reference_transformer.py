@@ -1,8 +1,8 @@
-"""A transformer as one writes it by hand, in the manner of nanoGPT, of the size of workload `lm`.
+"""A hand-written transformer in the style of nanoGPT, of the size of workload `lm`.
 
-The same functions (RMSNorm, rotary positions, normalised queries and keys, squared ReLU, one
-matrix for both embeddings) and the same attention call; query, key and value are one fused product.
-It has the base's architecture alone. `models.py` compares its speed with the workload's.
+The same functions (RMSNorm, rotary positions, normalised queries and keys, squared ReLU, one matrix
+for both embeddings) and the same attention call; query, key and value are one fused product. Only
+the base variant's architecture. `models.py` compares its speed with the workload's.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ class Rival:
     name: str
     arguments: dict[str, float] = field(default_factory=dict)
     matrices: bool = False
-    """Whether it takes nothing else."""
+    """Whether it accepts only matrices."""
     group: dict[str, bool] = field(default_factory=dict)
-    """What it wants to be said of the parameters' group."""
+    """Further keys of its parameter group."""
 
 
 PO = "pytorch_optimizer"

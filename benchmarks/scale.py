@@ -1,13 +1,13 @@
-"""What a hundred thousand trials cost beside their training, on a simulated cluster.
+"""What a hundred thousand trials cost besides their training, on a simulated cluster.
 
     python benchmarks/scale.py --trials 100000 --store /dev/shm/scale
 
-The executor `ray` is the real one; in the place of the cluster is one that simulates. Its clock
-jumps from one end of a trial to the next; one trial in fifty loses its node and runs again, one in
-a hundred takes ten times as long, one in a hundred crashes. The records are the real ones of such
-trials, but with a look at six points alone. A line says for each stage how long it took, a trial's
-part of it, processes that it started included, and the peak of one process's memory so far. A part
-that grows with --trials is superlinear.
+The executor `ray` is the real one; the cluster is simulated. Its clock jumps from one end of a
+trial to the next; one trial in fifty loses its node and runs again, one in a hundred takes ten
+times as long, one in a hundred crashes. The records are real records of such trials, but with a
+look at only six points. For each stage a line shows how long it took, the time per trial, processes
+that it started included, and the peak memory of one process so far. A time per trial that grows
+with --trials is superlinear.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ LOOKS = 6
 
 
 class SimulatedEngine:
-    """A cluster whose tasks end at times that are drawn; it is never waited for."""
+    """A cluster whose tasks end at random times of a simulated clock; nothing ever waits."""
 
     def __init__(self, seed: int) -> None:
         self.now_s, self._random = 0.0, random.Random(seed)
@@ -63,16 +63,16 @@ class SimulatedEngine:
         self._nodes = [Node(f"{i:02}", 2.0, 0.0, frozenset()) for i in range(NODES)]
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing."""
 
     def nodes(self, need: Resources) -> list[Node]:
-        """All of them, always: a node that is lost comes back at once."""
+        """All nodes, always: a lost one comes back at once."""
         return [node for node in self._nodes if node.slots(need)]
 
     def start(
         self, node: Node, _: dict[str, float], function: Callable[..., object], *args: Any
     ) -> int:
-        """A trial's task, or a look at a node."""
+        """Start a trial, or the survey of a node."""
         reference = next(self._numbers)
         if function is survey:
             fingerprint = hardware("cpu").fingerprint
@@ -95,7 +95,7 @@ class SimulatedEngine:
         return [reference]
 
     def outcome(self, reference: int) -> Survey | Shipment:
-        """What it came to."""
+        """The result of a task."""
         outcome: Outcome[Survey | Shipment] = Outcome(self._outcomes.pop(reference)())
         return outcome.result()
 
@@ -109,7 +109,7 @@ class SimulatedExecutor(RayExecutor):
 
 
 def _end(shipment: Shipment, fraction: float, has_crashed: bool, is_lost: bool) -> Shipment:
-    """What a node has of a trial after its end."""
+    """The files of a trial on its node after its end."""
     if is_lost:
         raise NodeLostError("simulated")
     trial = shipment.trial
@@ -179,7 +179,7 @@ def _events(trial: Trial, attempt: int, result: Result) -> Iterator[EventData]:
 
 
 def plan_trials(trials: int) -> tuple[Trial, ...]:
-    """About so many trials: of twenty entries on `mlp`, equally many studies of three of each."""
+    """About this many trials: twenty entries on `mlp`, with equally many studies of three each."""
     all_trials: list[Trial] = []
     names = iter(submission_folders())
     entries = min(ENTRIES, max(1, trials // PER_STUDY))
@@ -195,7 +195,7 @@ def plan_trials(trials: int) -> tuple[Trial, ...]:
 
 
 def measure(stage: str, trials: int, work: Callable[[], T]) -> T:
-    """Do it, and say what it took."""
+    """Run a stage, and print what it took."""
     start = time.perf_counter(), sum(os.times()[:4])
     value = work()
     wall_s, cpu_s = time.perf_counter() - start[0], sum(os.times()[:4]) - start[1]

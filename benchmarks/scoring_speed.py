@@ -3,7 +3,7 @@
     python benchmarks/scoring_speed.py --logs LOGS/external_tuning
 
 LOGS is the unpacked folder of AlgoPerf's published v0.5 logs; without it only the second part runs.
-Imports are not counted; each part runs in a process of its own, which also gives its peak memory.
+Imports are not counted; each part runs in a process of its own, whose peak memory is shown.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RESAMPLES = 1000
 
 
 def read_published(logs: Path) -> str:
-    """Files to scores, three times: the first finds the files where the last run left them."""
+    """Files to scores, three times; the first run may find the files outside the page cache."""
     from scoring.evaluate import score_table
     from scoring.logs import study_times
     from scoring.rules import load_rules
@@ -95,7 +95,7 @@ def time_resampling() -> str:
 
 
 def in_own_process(task: Callable[..., str], *arguments: Path) -> None:
-    """Run a task in a fresh process and print what it says and the memory it took."""
+    """Run a task in a fresh process and print its output and the memory it took."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
         summary, peak_kib = pool.apply(_measure, (task, arguments))

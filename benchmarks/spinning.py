@@ -1,11 +1,11 @@
-"""What spinning at barriers costs beside other programs, and what it brings without them.
+"""The cost of spinning at barriers beside other programs, and its benefit without them.
 
     python benchmarks/spinning.py [--workload mlp] [--seconds 5] [--rounds 3] [--busy 3]
 
 A thread of libgomp, torch's pool, spins at a barrier before it sleeps. Each setting trains the
-reference in turn, alone and beside some programs that compute, in both frameworks; printed is the
-median of steps a second over rounds. The setting is that of the whole process tree, so of referee
-and worker. Where it is set, `harness.machine.variables` says why; run this on an idle machine.
+reference in turn, alone and beside some programs that compute, in both frameworks; it prints the
+median of steps per second over rounds. The setting applies to the whole process tree, so to referee
+and worker. `harness.machine.variables` explains why it is set; run this on an idle machine.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ with TemporaryDirectory() as folder:
 
 @contextmanager
 def busy(count: int) -> Iterator[None]:
-    """Some programs that compute."""
+    """Start some programs that compute."""
     spin = [sys.executable, "-c", "while True: pass"]
     processes = [subprocess.Popen(spin) for _ in range(count)]
     try:

@@ -1,16 +1,16 @@
-"""How many steps tuned AdamW makes in a budget here, against the reference machine's.
+"""How many steps tuned AdamW makes in a budget here, compared with the reference machine.
 
     python benchmarks/steps_in_budget.py --label idle
     OPENBLAS_CORETYPE=Haswell python benchmarks/steps_in_budget.py --label OPENBLAS_CORETYPE
     taskset -c 0 python benchmarks/steps_in_budget.py --label "one core"
     python benchmarks/steps_in_budget.py --label "beside a busy process" --busy 1
 
-Each workload's speed is measured anew in a cache of its own, as a first `harness run` would; then
-one trial of the shipped `adamw` at its default point trains for the scaled budget, or a fraction of
-it, whether or not it reaches the target. On a machine whose speed drifts one such pair says little:
-`--repeats` makes several, in turn. Printed is a line of a Markdown table for each workload: the
+Each workload's speed is measured in an empty cache, as by a first `harness run`; then one trial of
+the shipped `adamw` at its default point trains for the scaled budget, or a fraction of it, whether
+or not it reaches the target. On a machine whose speed drifts a single such pair says little:
+`--repeats` makes several, in turn. It prints a line of a Markdown table for each workload: the
 environment, medians of the speed, of its spread, of the budget and of the steps in it, and the
-ratio of steps to those of the reference, which is to lie within ten per cent of 1, with its range.
+ratio of steps to those of the reference, which should lie within ten per cent of 1, with its range.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ SPIN = "while True: pass"
 
 @dataclass(frozen=True)
 class Pair:
-    """One measurement of the speed, and one trial in the budget that it gives."""
+    """One measurement of the speed, and one trial in the budget that follows from it."""
 
     speed: MachineSpeed
     budget_s: float
-    """The whole of it."""
+    """The whole budget."""
     steps: float
-    """Those that the whole budget holds."""
+    """The number of steps in the whole budget."""
     reference_steps: float
 
     @property
@@ -68,8 +68,8 @@ def measure(request: PlanRequest, options: RunOptions, store: Path, fraction: fl
     Args:
         request: workload, suite and framework.
         options: the trial's threads and folders.
-        store: where its record will lie.
-        fraction: how much of the reference's steps the trial gets the time for.
+        store: the folder of its record.
+        fraction: the fraction of the reference's steps for which the trial gets time.
     """
     speed = measured_speed(request, options, lambda line: print(line, file=sys.stderr))
     first = plan(replace(request, speed=speed)).trials[0]
@@ -108,7 +108,7 @@ def row(label: str, request: PlanRequest, pairs: Sequence[Pair]) -> tuple[str, .
 
 @contextmanager
 def busy(processes: int) -> Iterator[None]:
-    """So many processes that compute all the time, ended afterwards."""
+    """This many processes that compute all the time, ended afterwards."""
     with ExitStack() as stack:
         for _ in range(processes):
             spinning = subprocess.Popen([sys.executable, "-c", SPIN])

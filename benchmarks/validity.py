@@ -2,9 +2,9 @@
 
     python benchmarks/validity.py [--logs LOGS/external_tuning] [--write docs/SCORING.md] [--quick]
 
-Everything runs the code that `harness compare`, `score` and `run --until-settled` run. LOGS is the
+All of it runs the code of `harness compare`, `score` and `run --until-settled`. LOGS is the
 unpacked folder of AlgoPerf's published v0.5 logs; without it the rows from published studies are
-left out. `--write` puts the tables between the page's two marks, with the day.
+left out. `--write` puts the tables between the page's two marks, with the date.
 """
 
 from __future__ import annotations
@@ -54,17 +54,17 @@ class Validity:
 
     def __init__(self, pairs: int, equal_pairs: int, logs: Path | None) -> None:
         self.pairs, self.equal_pairs = pairs, equal_pairs
-        self.recorded = recorded_screenings()
-        self.published: tuple[Times, Array] | None = read_published(logs) if logs else None
+        self.screenings = recorded_screenings()
+        self.published_studies: tuple[Times, Array] | None = read_published(logs) if logs else None
 
     def sources(self) -> Iterator[Source]:
         yield LogNormal(1)
         yield LogNormal(4)
         yield LogNormal(4, heavy=True)
-        yield self.recorded.only("mlp")
-        yield self.recorded
-        if self.published is not None:
-            times, _ = self.published
+        yield self.screenings.only("mlp")
+        yield self.screenings
+        if self.published_studies is not None:
+            times, _ = self.published_studies
             yield PublishedStudies(times, times.index("schedule_free_adamw"))
 
     def lines(self) -> Iterator[str]:
@@ -92,11 +92,11 @@ class Validity:
             f"{len(real)} pairs settled."
         )
         yield ""
-        if self.published is not None:
-            settled = [is_settled(times) for times in split_pairs(self.published[0])]
+        if self.published_studies is not None:
+            verdicts = [is_settled(times) for times in split_pairs(self.published_studies[0])]
             yield (
-                f"One published entry's studies split in two and two: {sum(settled)} of "
-                f"{len(settled)} pairs settled ({percent(float(np.mean(settled)))})."
+                f"One published entry's studies split in two and two: {sum(verdicts)} of "
+                f"{len(verdicts)} pairs settled ({percent(float(np.mean(verdicts)))})."
             )
             yield ""
 
@@ -110,7 +110,7 @@ class Validity:
             cells = []
             for ratio in ratios:
                 outcome = add_studies(source, ratio, self.pairs, most)
-                cell = f"{percent(outcome.settled)}, {outcome.studies:.1f}"
+                cell = f"{percent(outcome.settled_fraction)}, {outcome.studies:.1f}"
                 cells.append(cell if ratio == 1 else f"{cell} (wrong {percent(outcome.wrong)})")
             rows.append([source.name, *cells])
         heads = ["equal (error)", *(f"{ratio:g} times" for ratio in ratios[1:])]
@@ -128,8 +128,10 @@ class Validity:
         yield "trials, and by the formula that `harness score` prints:"
         yield ""
         ratios = (1.1, 1.2, 1.5, 2.0)
-        sources = [self.recorded.only(name) for name in self.recorded.trials] + [self.recorded]
-        names = [*self.recorded.trials, "all four"]
+        sources = [self.screenings.only(name) for name in self.screenings.trials] + [
+            self.screenings
+        ]
+        names = [*self.screenings.trials, "all four"]
         rows = [
             [name, *(percent(screening_errors(s, ratio, 4 * self.pairs)) for ratio in ratios)]
             for name, s in zip(names, sources, strict=True)
@@ -138,8 +140,8 @@ class Validity:
             cells = [percent(wrong_order(ratio, workloads, noise)) for ratio in ratios]
             rows.append([f"formula, {count(workloads)}", *cells])
         yield from markdown(["workload", *(f"{ratio:g} times" for ratio in ratios)], rows)
-        if self.published is not None:
-            yield from self._screenings_of_published(*self.published)
+        if self.published_studies is not None:
+            yield from self._screenings_of_published(*self.published_studies)
 
     def _screenings_of_published(self, times: Times, trials: Array) -> Iterator[str]:
         screenings = screen_published(trials, times, np.random.default_rng(0))
@@ -164,7 +166,12 @@ class Validity:
                 coverage = score_coverage(
                     studies, self.pairs // 2, entries, workloads, has_misses=has_misses
                 )
-                shares = (coverage.covered, coverage.speedups, coverage.stated, coverage.right)
+                shares = (
+                    coverage.score_coverage,
+                    coverage.speedups,
+                    coverage.stated_probability,
+                    coverage.right,
+                )
                 name = f"{entries} on {count(workloads)}{', with misses' if has_misses else ''}"
                 rows.append([name, str(studies), *map(percent, shares)])
         head = ["entries", "studies", "scores", "speed-ups", "likeliest rank: stated", "true"]

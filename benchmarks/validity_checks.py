@@ -1,4 +1,4 @@
-"""How often a verdict, an interval or a rank is wrong, on tables whose truth is known."""
+"""How often a verdict, an interval or a rank is wrong, on tables whose true values are known."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def is_settled(times: Times) -> bool:
 
 
 def settled_fraction(source: Source, studies: int, pairs: int, ratio: float = 1.0) -> float:
-    """Fraction of pairs that are settled after a number of studies that was fixed before."""
+    """Fraction of pairs that are settled after a number of studies fixed in advance."""
     random = np.random.default_rng([studies, pairs])
     return float(
         np.mean([is_settled(table(source, random, (1.0, ratio), studies)) for _ in range(pairs)])
@@ -42,8 +42,8 @@ def settled_fraction(source: Source, studies: int, pairs: int, ratio: float = 1.
 def split_pairs(times: Times) -> Iterator[Times]:
     """A/A pairs of published studies: two of an entry's five under one name, two under another.
 
-    The split is drawn anew for each workload, as no study of one workload belongs to one of
-    another. Entries that reached nothing are left out.
+    The split is drawn separately for each workload, as a study of one workload does not correspond
+    to one of another. Entries that reached nothing are left out.
     """
     random = np.random.default_rng(1)
     for row in range(len(times.submissions)):
@@ -59,8 +59,8 @@ def split_pairs(times: Times) -> Iterator[Times]:
 def recorded_pairs(studies: int = 3) -> Iterator[Times]:
     """A/A pairs of real runs: repeats of one tuned point on distinct instances, no run used twice.
 
-    The two names take the runs in turn, in the order in which they were made, and seconds of the
-    referee's clock.
+    The runs are assigned to the two names alternately, in the order in which they were made; times
+    are seconds of the referee's clock.
     """
     for _, part in read_recorded("repeats").groupby("workload"):
         seconds = part.sort_values("trial")["time_to_target_s"].to_numpy(float)
@@ -71,23 +71,23 @@ def recorded_pairs(studies: int = 3) -> Iterator[Times]:
 
 
 SPLITS = 15
-"""Splits of each entry, as many as there are ways to choose two and two of five."""
+"""Splits of each entry: as many as there are ways to choose two and two of five."""
 
 
 @dataclass(frozen=True)
 class Adding:
-    """What comes of adding studies until a pair is settled."""
+    """The outcome of adding studies until a pair is settled."""
 
-    settled: float
-    """Fraction of pairs settled in favour of the faster one; of equal pairs, of either."""
+    settled_fraction: float
+    """Fraction of pairs settled in favour of the faster entry; for equal pairs, of either."""
     wrong: float
-    """Fraction settled in favour of the slower one."""
+    """Fraction settled in favour of the slower entry."""
     studies: float
-    """Mean number of studies of each, those of pairs that were given up included."""
+    """Mean number of studies of each entry, including pairs that were given up."""
 
 
 def add_studies(source: Source, ratio: float, pairs: int, most: int) -> Adding:
-    """Studies are added one by one to pairs until `scoring.sequential` settles them."""
+    """Add studies to pairs one by one until `scoring.sequential` settles them."""
     random = np.random.default_rng([most, pairs])
     signs, counts = [], []
     for _ in range(pairs):
@@ -97,14 +97,16 @@ def add_studies(source: Source, ratio: float, pairs: int, most: int) -> Adding:
         signs.append(0.0 if decision is None else np.sign(decision.mean))
         counts.append(most if decision is None else decision.studies)
     sign = np.array(signs)
-    settled, wrong = float((sign > 0).mean()), float((sign < 0).mean())
+    in_favour, wrong = float((sign > 0).mean()), float((sign < 0).mean())
     if ratio == 1.0:
-        settled, wrong = settled + wrong, 0.0
-    return Adding(settled, wrong, float(np.mean(counts)))
+        in_favour, wrong = in_favour + wrong, 0.0
+    return Adding(in_favour, wrong, float(np.mean(counts)))
 
 
 def naive_error(source: Source, pairs: int, most: int) -> float:
-    """Fraction of equal pairs settled if a rule for one look is asked after every study."""
+    """Fraction of equal pairs that are settled if the rule for a single look is applied after every
+    study.
+    """
     random = np.random.default_rng([most, pairs])
     wrong = 0
     for _ in range(pairs):
@@ -116,7 +118,9 @@ def naive_error(source: Source, pairs: int, most: int) -> float:
 
 
 def screening_errors(source: Source, ratio: float, pairs: int) -> float:
-    """Fraction of pairs whose one study puts the slower one first; neither reached is half."""
+    """Fraction of pairs in which one study ranks the slower entry first; if neither reaches, it
+    counts half.
+    """
     random = np.random.default_rng(pairs)
     signs = []
     for _ in range(pairs):
@@ -128,14 +132,14 @@ def screening_errors(source: Source, ratio: float, pairs: int) -> float:
 
 @dataclass(frozen=True)
 class ScoreCoverage:
-    """How often score intervals and ranks are right, over entries of simulated boards."""
+    """How often score intervals and ranks are right, over the entries of simulated boards."""
 
-    covered: float
-    """Fraction of 90 % score intervals that hold the score of the true medians."""
+    score_coverage: float
+    """Fraction of 90 % score intervals that contain the score of the true medians."""
     speedups: float
-    """Fraction of 90 % intervals of the speed-up over the first entry that hold the truth."""
-    stated: float
-    """Mean stated probability of the rank that has the most draws."""
+    """Fraction of 90 % intervals of the speed-up over the first entry that contain the true one."""
+    stated_probability: float
+    """Mean fraction of draws of the most frequent rank."""
     right: float
     """Fraction of entries that have that rank."""
 
@@ -156,12 +160,14 @@ def score_coverage(
         limits = 20 * np.exp(log_median.max(axis=0) + 0.07) if has_misses else source.limits
         times = as_times(np.where(hit > limits[:, None], np.inf, hit), limits)
         rows.append(_scores(times, np.exp(log_median), number))
-    covered, speedups, stated, right = np.mean(rows, axis=0)
-    return ScoreCoverage(covered, speedups, stated, right)
+    score_coverage, speedups, stated_probability, right = np.mean(rows, axis=0)
+    return ScoreCoverage(score_coverage, speedups, stated_probability, right)
 
 
 def _scores(times: Times, medians: Array, seed: int) -> Array:
-    """Of one board: intervals that hold, speed-ups that hold, stated and true first ranks."""
+    """For one board: score intervals and speed-ups that contain the truth, stated and true first
+    ranks.
+    """
     board = score_times(times, RULES)
     sure = assess(board, None, DRAWS, seed)
     assert sure is not None
@@ -192,7 +198,7 @@ class PublishedScreening:
     """One study of three trials against the five-study verdict, by size of the difference."""
 
     least: float
-    """The band's smallest factor."""
+    """The smallest factor of the band."""
     pairs: int
     wrong: float
 
@@ -201,7 +207,7 @@ BANDS = (1.0, 1.1, 1.3, np.inf)
 
 
 def screen_published(trials: Array, studies: Times, random: np.random.Generator) -> Array:
-    """Pairs that five studies settle: the factor and how often a screening contradicts it.
+    """Pairs that five studies settle: the factor, and how often a screening contradicts it.
 
     Args:
         trials: times of the trials (S, W, K, T) of `studies`, infinite if missed.
@@ -227,7 +233,7 @@ def screen_published(trials: Array, studies: Times, random: np.random.Generator)
 def _contradictions(
     trials: Array, limit: Array, sign: float, random: np.random.Generator, screenings: int = 200
 ) -> float:
-    """Fraction of screenings of a pair (2, W, K, T) that order it otherwise; a tie is half."""
+    """Fraction of screenings of a pair (2, W, K, T) with the opposite order; a tie counts half."""
     _, workloads, studies, count = trials.shape
     wrong = 0.0
     for _ in range(screenings):

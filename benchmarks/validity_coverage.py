@@ -1,9 +1,9 @@
-"""How often each interval that `score`, `compare` and the site print holds the truth.
+"""How often each interval that `score`, `compare` and the site print contains the truth.
 
     python benchmarks/validity_coverage.py --write docs/SCORING.md
 
-The tables of times are simulated (`validity_intervals`), so load does not matter. It takes some ten
-minutes of one processor.
+The tables of times are simulated (`validity_intervals`), so load on the machine does not matter. It
+takes about ten minutes on one processor.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from validity_sources import LogNormal, Source, recorded_screenings
 
 TABLES = 1500
 MOST = 20
-"""Studies at most that are added to a pair."""
+"""The maximum number of studies that are added to a pair."""
 ROWS = (
     Plan(2, False, entries=2, workloads=1),
     Plan(3, False, entries=2, workloads=1),
@@ -41,7 +41,7 @@ ROWS = (
     Plan(5, False, entries=2, workloads=8),
     Plan(10, False, entries=2, workloads=8),
 )
-"""What the page has a row of, once without and once with times beyond the limit."""
+"""The settings of the page's rows, each once without and once with times beyond the limit."""
 BOARDS = (
     Plan(3, False, entries=4, workloads=4, spread=0.0),
     Plan(5, False, entries=4, workloads=4, spread=0.0),
@@ -78,11 +78,11 @@ def speedups(tables: int) -> Iterator[str]:
     kinds = ("90 %", "95 %", "each workload, 95 %", "P stated", "P true")
     rows = []
     for plan in ROWS:
-        for censored in (False, True):
-            c = coverage(replace(plan, censored=censored), tables)
+        for has_misses in (False, True):
+            c = coverage(replace(plan, has_misses=has_misses), tables)
             counts = map(str, (plan.studies, plan.workloads, plan.entries))
-            fractions = (c.at_90, c.at_95, c.single_at_95, c.stated, c.right)
-            rows.append([*counts, "yes" if censored else "no", *map(percent, fractions)])
+            fractions = (c.at_90, c.at_95, c.single_at_95, c.stated_probability, c.right)
+            rows.append([*counts, "yes" if has_misses else "no", *map(percent, fractions)])
     yield from markdown(["studies", "workloads", "entries", "misses", *kinds], rows)
 
 
@@ -92,9 +92,9 @@ def sequences(tables: int) -> Iterator[str]:
     yield "true factor, and pairs of which every interval did."
     yield ""
     ratios = (1.0, 1.2, 2.0)
-    recorded = recorded_screenings()
+    screenings = recorded_screenings()
     sources: tuple[Source, ...] = (
-        LogNormal(1), LogNormal(4), LogNormal(4, heavy=True), recorded.only("mlp"), recorded,
+        LogNormal(1), LogNormal(4), LogNormal(4, heavy=True), screenings.only("mlp"), screenings,
     )  # fmt: skip
     rows = []
     for source in sources:
@@ -113,8 +113,8 @@ def attributions(tables: int) -> Iterator[str]:
     for studies, workloads in ((2, 1), (3, 1), (3, 4), (5, 4), (10, 4)):
         plan = Plan(studies, False, entries=2, workloads=workloads)
         both = (
-            attribution_coverage(replace(plan, censored=censored), tables)
-            for censored in (False, True)
+            attribution_coverage(replace(plan, has_misses=has_misses), tables)
+            for has_misses in (False, True)
         )
         cells = [percent(value) for parts in both for value in parts]
         rows.append([str(studies), str(workloads), *cells])
@@ -132,7 +132,7 @@ def equal_boards(tables: int) -> Iterator[str]:
     for plan in BOARDS:
         error = family_error(plan, tables)
         counts = map(str, (plan.entries, plan.workloads, plan.studies))
-        rows.append([*counts, percent(error.settled), percent(error.nemenyi)])
+        rows.append([*counts, percent(error.by_site_ranks), percent(error.by_critical_difference)])
     yield from markdown(["entries", "workloads", "studies", "ranks", "critical difference"], rows)
 
 

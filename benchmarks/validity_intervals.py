@@ -1,6 +1,7 @@
-"""How often an interval holds the truth, on simulated tables whose medians are known.
+"""How often an interval contains the truth, on simulated tables whose medians are known.
 
-The tables have log-normal noise of the entry's own and of the instance, which entries share.
+The tables have two kinds of log-normal noise: the entry's own, and the instance's, which entries
+share.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ STEP_NOISE = 0.03
 
 @dataclass(frozen=True)
 class Plan:
-    """How tables are made: log-normal study times around known medians."""
+    """How tables are simulated: log-normal study times around known medians."""
 
     studies: int
-    censored: bool
+    has_misses: bool
     entries: int = 4
     workloads: int = 4
     noise: float = 0.15
@@ -46,8 +47,8 @@ class Plan:
     def table(self, random: np.random.Generator) -> tuple[Times, Array]:
         """Study times, and the logarithms of their medians (S, W).
 
-        Censored, the limit of a workload lies where the slowest entry misses it in about a third
-        of its studies: its median is still within.
+        With misses, the limit of a workload is such that the slowest entry misses it in about a
+        third of its studies; its median is still within the limit.
         """
         shape = (self.entries, self.workloads, self.studies)
         log_median = np.log(20.0) + self.spread * random.standard_normal(shape[:2])
@@ -55,7 +56,7 @@ class Plan:
         own = self.noise * random.standard_normal(shape)
         times = np.exp(log_median[..., None] + instance + own)
         limit = np.full(shape[:2], 1e6)
-        if self.censored:
+        if self.has_misses:
             deviation = np.hypot(self.noise, self.instance_noise)
             limit[:] = np.exp(log_median.max(axis=0) + 0.4 * deviation)
         hit = np.where(times > limit[..., None], np.inf, times)
@@ -67,15 +68,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Of entry 0 against entry 1, over simulated tables."""
+    """The coverage for entry 0 against entry 1, over simulated tables."""
 
     at_90: float
-    """Fraction of 90 % intervals of the speed-up over all workloads that hold the truth."""
+    """Fraction of 90 % intervals of the speed-up over all workloads that contain the true one."""
     at_95: float
     single_at_95: float
-    """That of the 95 % intervals of single workloads."""
-    stated: float
-    """Mean probability that the one is faster which more likely is."""
+    """The same for the 95 % intervals of single workloads."""
+    stated_probability: float
+    """Mean probability that the entry which is more likely faster is faster."""
     right: float
     """Fraction of tables in which it is."""
 
@@ -113,7 +114,7 @@ def _holds(pair: PairwiseComparison, log_factor: float, level: float) -> bool:
 
 
 def score_coverage(plan: Plan, tables: int, draws: int) -> float:
-    """The fraction of entries whose score interval holds the score of the true medians."""
+    """The fraction of entries whose score interval contains the score of the true medians."""
     coverages = []
     for number in range(tables):
         times, log_median = plan.table(np.random.default_rng([8, number]))
@@ -127,16 +128,16 @@ def score_coverage(plan: Plan, tables: int, draws: int) -> float:
 
 @dataclass(frozen=True)
 class SequenceCoverage:
-    """Of the intervals that `harness run --until-settled` prints."""
+    """The coverage of the intervals that `harness run --until-settled` prints."""
 
     last: float
-    """Fraction of pairs whose last interval holds the true factor."""
+    """Fraction of pairs whose last interval contains the true factor."""
     every: float
-    """Fraction of pairs of which every interval does, up to the last."""
+    """Fraction of pairs for which all intervals up to the last contain it."""
 
 
 def sequence_coverage(source: Source, ratio: float, pairs: int, most: int) -> SequenceCoverage:
-    """Add studies to pairs of a known factor until they are settled, and keep the intervals."""
+    """Add studies to pairs with a known factor until they are settled, and check the intervals."""
     random = np.random.default_rng([most, pairs])
     rows = []
     for _ in range(pairs):
@@ -153,11 +154,11 @@ def sequence_coverage(source: Source, ratio: float, pairs: int, most: int) -> Se
 
 
 def attribution_coverage(plan: Plan, tables: int) -> Array:
-    """How often the 95 % intervals of seconds, steps and step cost hold the true factors.
+    """How often the 95 % intervals of seconds, steps and step cost contain the true factors.
 
-    The noise of `plan` is that of steps; a step's cost varies by `STEP_NOISE`. Entry 0 takes 0.8
-    times the seconds a step of entry 1. Tables without two studies that both reached have no
-    attribution, and are left out.
+    The noise of `plan` is that of steps; a step's cost varies by `STEP_NOISE`. The seconds per step
+    of entry 0 are 0.8 times those of entry 1. Tables without two studies in which both reached have
+    no attribution, and are left out.
 
     Returns:
         (3,): the fractions.
@@ -200,12 +201,12 @@ def _trials(steps: Times, cost: Array) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class FamilyError:
-    """On boards of equal entries: how often any two of them are told apart."""
+    """How often any two entries of a board of equal entries are told apart."""
 
-    settled: float
+    by_site_ranks: float
     """By the site's ranks, which settle each pair as `harness compare` does."""
-    nemenyi: float
-    """By the critical difference of the report."""
+    by_critical_difference: float
+    """By the report's critical difference."""
 
 
 def family_error(plan: Plan, boards: int, draws: int = DRAWS) -> FamilyError:
@@ -218,5 +219,5 @@ def family_error(plan: Plan, boards: int, draws: int = DRAWS) -> FamilyError:
         assert ranking is not None
         assert difference is not None
         gaps = [abs(a - b) for a, b in combinations(difference.mean_ranks, 2)]
-        rows.append((ranking.settled.any(), max(gaps) > difference.difference))
+        rows.append((ranking.is_settled.any(), max(gaps) > difference.difference))
     return FamilyError(*np.mean(rows, axis=0).tolist())

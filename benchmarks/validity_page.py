@@ -1,4 +1,4 @@
-"""Tables of a page, between two marks that say what writes them."""
+"""Tables of a page, between two marks that name the benchmark that writes them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ Row = Sequence[str]
 
 
 def markdown(head: Row, rows: Sequence[Row]) -> Iterator[str]:
-    """The lines of a table, and an empty one."""
+    """The lines of a table, and an empty line."""
     for line in (head, ["---"] * len(head), *rows):
         yield f"| {' | '.join(line)} |"
     yield ""
 
 
 def percent(fraction: float) -> str:
-    """A fraction with a decimal of its hundredths."""
+    """A fraction as a percentage with one decimal."""
     return f"{100 * fraction:.1f} %"
 
 
@@ -36,12 +36,12 @@ def write(page: Path, name: str, text: str) -> None:
 
 
 def add_flags(parser: argparse.ArgumentParser, store: Path, records: Path) -> None:
-    """The flags of a command that runs trials for a table.
+    """Add the flags of a benchmark that runs trials for a table.
 
     Args:
         parser: gets `--store`, `--time-limit`, `--json` and `--write`.
-        store: where the trials' records are, if the user says nothing.
-        records: where what is whole of the table is.
+        store: the default folder of the trials' records.
+        records: the default file for the finished part of the table.
     """
     parser.add_argument("--store", type=Path, default=store)
     parser.add_argument("--time-limit", type=float, default=3600.0, help="seconds")
@@ -50,7 +50,7 @@ def add_flags(parser: argparse.ArgumentParser, store: Path, records: Path) -> No
 
 
 def show(lines: Iterable[str], name: str, page: Path | None) -> None:
-    """Print a table, and put it between its marks of a page if one is given."""
+    """Print a table, and write it between its marks of a page if one is given."""
     text = "\n".join(lines)
     print(text)
     if page is not None:

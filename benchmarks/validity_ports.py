@@ -1,13 +1,13 @@
-"""Two ports of one method, torch and jax: do they make the same steps, and what does one cost?
+"""Two ports of one method, torch and jax: whether their steps agree, and what a step costs.
 
     python benchmarks/validity_ports.py --store runs/ports --time-limit 570 --write docs/SCORING.md
 
-Both search the same points on the same instances of problems that count steps (suite
-`landscapes`), study by study, the first of them in turn, and are compared trial by trial
-(`scoring.attribution`). Nothing is begun that might not end within the limit; the same command
-goes on. Each time it ends, it writes what is whole to `benchmarks/records/ports.json` and the table
-between the page's two marks; `--time-limit 0` writes the page alone. Steps do not depend on what
-else the machine does, seconds do: let it be idle.
+Both search the same points on the same instances of problems that count steps (suite `landscapes`),
+study by study, alternating which of the two goes first, and are compared trial by trial
+(`scoring.attribution`). Nothing starts that might not end within the limit; the same command
+continues. Each time it ends, it writes the finished methods to `benchmarks/records/ports.json`, and
+the table between the page's two marks; `--time-limit 0` only writes the page. Steps do not depend
+on other load on the machine, but seconds do: leave it idle.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WORKLOADS = ("noisy_quadratic", "small_mlp")
 
 
 class Factor(Frozen):
-    """That of torch over jax, above 1 where torch is the better, and its interval."""
+    """The factor of torch over jax, above 1 if torch is better, and its interval."""
 
     factor: float
     low: float
@@ -54,15 +54,15 @@ class Factor(Frozen):
 
 
 class PortsRow(Frozen):
-    """What the two ports of one method differ in."""
+    """The differences between the two ports of one method."""
 
     method: str
     trials: int
-    """Of each port."""
+    """The number of trials of each port."""
     both: int
-    """Trials that both reached the target in."""
+    """The number of trials in which both reached the target."""
     same: int
-    """Those of them in which both took the same number of steps."""
+    """The number of those in which both took the same number of steps."""
     steps: Factor
     step_cost: Factor
     seconds: Factor
@@ -74,17 +74,17 @@ class PortsRow(Frozen):
 
 
 class Ports(Frozen):
-    """All methods whose trials have ended, and where and when."""
+    """All methods whose trials have ended, and where and when they ran."""
 
     machine: str
-    """In words."""
+    """The machine in words."""
     workloads: tuple[str, ...]
     rows: tuple[PortsRow, ...]
 
 
 @dataclass(frozen=True)
 class Design:
-    """What is run."""
+    """The methods, workloads and studies to run."""
 
     methods: Sequence[str] = METHODS
     workloads: Sequence[str] = WORKLOADS
@@ -101,7 +101,7 @@ class Design:
 
 
 def in_turn(plans: Sequence[Plan]) -> Iterator[Plan]:
-    """The parts of two ports' plans, a study of one after that of the other."""
+    """The parts of two ports' plans: a study of one, then the same study of the other."""
     numbers = sorted({trial.study for plan in plans for trial in plan.trials})
     for number in numbers:
         for plan in plans if number % 2 else reversed(plans):
@@ -109,7 +109,7 @@ def in_turn(plans: Sequence[Plan]) -> Iterator[Plan]:
 
 
 def run_ports(design: Design, store: Path, time_limit_s: float) -> Iterator[PortsRow]:
-    """Run what is missing, and read the methods that are whole."""
+    """Run what is missing, and read the finished methods."""
     runs = LimitedRuns(store, time.monotonic() + time_limit_s)
     for method in design.methods:
         plans = design.plans(runs, method)
@@ -118,10 +118,10 @@ def run_ports(design: Design, store: Path, time_limit_s: float) -> Iterator[Port
 
 
 def read_ports(method: str, plans: Sequence[Plan], store: Path) -> PortsRow:
-    """What the records of both ports of a method say.
+    """The comparison from the records of both ports of a method.
 
     Raises:
-        SystemExit: no workload has two trials that both reached.
+        SystemExit: on no workload have both ports reached the target in two trials.
     """
     identities = [trial.identity for plan in plans for trial in plan.trials]
     frame = results_frame(store)

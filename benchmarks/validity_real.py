@@ -1,4 +1,4 @@
-"""Pairs of one submission under two names that have run: what they say, as a file and a table."""
+"""Finished pairs of one submission under two names: their comparison, as a file and a table."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ class RealPair(Frozen):
     submission: str
     round_seed: str
     first_s: tuple[float | None, ...]
-    """Of each study; None if it did not reach the target."""
+    """Seconds to the target in each study; None if it was missed."""
     second_s: tuple[float | None, ...]
     factor: float
-    """The second's median time over the first's."""
+    """The median time of the second over that of the first."""
     low: float | None
-    """Of the factor's interval at `LEVEL`; None where there is none."""
+    """The lower end of the factor's interval at `LEVEL`; None without an interval."""
     high: float | None
     is_settled: bool
-    """By `harness compare`, for a number of studies that was fixed before."""
+    """By `harness compare`, for a number of studies fixed in advance."""
     is_settled_by_adding: bool
     """By the rule of `harness run --until-settled`."""
     flags: tuple[str, ...]
-    """Of the scoreboard of these trials."""
+    """The flags of the scoreboard of these trials."""
     trials: tuple[TrialTimes, ...]
     hardware: str
     """The fingerprint of the machine."""
@@ -62,20 +62,20 @@ class EqualRuns(Frozen):
     suite: str
     workload: str
     is_default_point: bool
-    """Whether every trial was at the submission's default point; else at a drawn one."""
+    """Whether every trial was at the submission's default point instead of a drawn one."""
     machine: str
-    """In words."""
+    """The machine in words."""
     pairs: tuple[RealPair, ...]
 
 
 def read_pair(pair: Pair, store: Path, submission: str, round_seed: str) -> RealPair:
-    """What a pair that has run says.
+    """The comparison of a finished pair.
 
     Args:
         pair: the plans of both names.
         store: the folder of their records.
-        submission: what both are copies of.
-        round_seed: that of the pair.
+        submission: the submission that both are copies of.
+        round_seed: the seed of the instances on which both ran.
     """
     identities = [t.identity for plan in (*pair.mine, *pair.theirs) for t in plan.trials]
     frame = results_frame(store)
@@ -125,7 +125,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def lines(runs: EqualRuns) -> Iterator[str]:
-    """The table of all pairs, and what they say together."""
+    """The table of all pairs, and a summary."""
     pairs = runs.pairs
     studies, trials = len(pairs[0].first_s), len(pairs[0].trials)
     yield f"Measured {days(pair.begun_at for pair in pairs)} on {runs.machine}:"
@@ -137,9 +137,10 @@ def lines(runs: EqualRuns) -> Iterator[str]:
     yield ""
     head = ["submission", "first name, s", "second name, s", "factor", "compare", "adding studies"]
     yield from markdown(head, [_row(pair) for pair in pairs])
-    settled = sum(pair.is_settled for pair in pairs)
+    by_compare = sum(pair.is_settled for pair in pairs)
     by_adding = sum(pair.is_settled_by_adding for pair in pairs)
-    yield f"`harness compare` settles {settled} of {len(pairs)} pairs, the rule for adding studies"
+    counts = f"{by_compare} of {len(pairs)} pairs"
+    yield f"`harness compare` settles {counts}, the rule for adding studies"
     yield f"{by_adding}. {_noise([trial for pair in pairs for trial in pair.trials])}"
 
 
@@ -164,7 +165,7 @@ def _verdict(*, is_settled: bool) -> str:
 
 
 def _noise(trials: Sequence[TrialTimes]) -> str:
-    """How far the two names' times of one trial lie apart."""
+    """How far apart the times of one trial under the two names are."""
     both = [(t.first_s, t.second_s) for t in trials if t.first_s and t.second_s]
     one = sum((t.first_s is None) != (t.second_s is None) for t in trials)
     text = (

@@ -3,12 +3,12 @@ r"""One submission under two names, by real runs: how often are the two called d
     python benchmarks/validity_runs.py --store runs/equal --studies 3 --trials 1 --default-point \
         --time-limit 570 --write docs/SCORING.md
 
-A pair is a submission and a copy of it, on a round seed of its own: both train at the default
-point, or else search the same points, on the same instances, study by study, the first of them in
-turn. So what differs is the machine alone. The submissions of the pairs are those given, in turn.
-Nothing is begun that might not end within the limit; the same command goes on. Each time it ends,
-it writes what is whole to `benchmarks/records/equal_runs.json` and the table between the page's two
-marks; `--time-limit 0` writes the page alone. Let the machine be idle.
+A pair is a submission and a copy of it, with a round seed of its own: both train at the default
+point, or else search the same points, on the same instances, study by study, alternating which of
+the two goes first. So only the machine can make a difference. The pairs take the given submissions
+in turn. Nothing starts that might not end within the limit; the same command continues. Each time
+it ends, it writes the finished pairs to `benchmarks/records/equal_runs.json`, and the table between
+the page's two marks; `--time-limit 0` only writes the page. Leave the machine otherwise idle.
 """
 
 from __future__ import annotations
@@ -30,26 +30,28 @@ from harness.runs.until_settled import Pair
 from harness.submission.resolution import resolve
 
 SUBMISSIONS = ("sgd", "adamw", "nesterov")
-"""Each of them reaches the target of `mlp` at its default point too, which `muon` seldom does."""
+"""Submissions that reach the target of `mlp` at their default points, too, which `muon` seldom
+does.
+"""
 
 
 @dataclass(frozen=True)
 class Design:
-    """What the pairs are of."""
+    """The design of the pairs."""
 
     suite: str = "quick"
     workload: str = "mlp"
     submissions: Sequence[str] = SUBMISSIONS
     pairs: int = 10
     studies: int = 2
-    """Of each name; 2 is the least that gives a verdict."""
+    """Studies of each name; a verdict needs at least 2."""
     trials: int = 3
-    """Of a study."""
+    """Trials of each study."""
     is_default_point: bool = False
     """Whether every trial is at the submission's default point, which reaches the target."""
 
     def request(self, submission: Path, round_seed: str) -> PlanRequest:
-        """What is planned of one name of a pair."""
+        """The request for one name of a pair."""
         settings = resolve(str(submission)).space.default if self.is_default_point else {}
         return PlanRequest(
             self.workload, str(submission), self.suite, round_seed=round_seed,
@@ -72,10 +74,10 @@ def names_of(submission: str, folder: Path) -> tuple[Path, Path]:
 
 
 def run_pairs(design: Design, folder: Path, time_limit_s: float) -> Iterator[RealPair]:
-    """Run what is missing of the pairs, and read those that are whole.
+    """Run the missing trials of the pairs, and read the finished pairs.
 
     Args:
-        design: what they are of.
+        design: the design of the pairs.
         folder: gets the copies, in `names`, and the records, in `records`.
         time_limit_s: when all must have ended.
     """

@@ -1,4 +1,4 @@
-"""Tables of study times whose truth is known: of recorded noise, or of noise by formula."""
+"""Tables of study times whose true medians are known, with recorded noise or noise by formula."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Source(Protocol):
 def table(
     source: Source, random: np.random.Generator, ratios: Sequence[float], studies: int
 ) -> Times:
-    """Study times of entries that need `ratios` times as long as one another."""
+    """Study times of entries whose times have the given `ratios`."""
     times = source.draw(random, len(ratios), studies) * np.asarray(ratios)[:, None, None]
     return as_times(np.where(times > source.limits[:, None], np.inf, times), source.limits)
 
@@ -50,13 +50,13 @@ def as_times(hit: Array, limits: Array) -> Times:
 
 @dataclass(frozen=True)
 class LogNormal:
-    """Log-normal noise of an entry's own, and of the instance, which entries share."""
+    """Log-normal noise of the entry's own, and of the instance, which entries share."""
 
     workloads: int
     own: float = 0.15
     instance: float = 0.10
     heavy: bool = False
-    """Whether the entry's own noise has the t distribution on three degrees of freedom."""
+    """Whether the entry's own noise has a t distribution with three degrees of freedom."""
 
     @property
     def name(self) -> str:
@@ -76,10 +76,10 @@ class LogNormal:
 
 @dataclass(frozen=True)
 class Screenings:
-    """Best of three trials drawn from recorded trials at drawn points."""
+    """The best of three trials, drawn from recorded trials at drawn points."""
 
     trials: Mapping[str, Array]
-    """By workload: steps to the target, infinite if missed."""
+    """Steps to the target by workload, infinite if missed."""
     budgets: Mapping[str, float]
 
     @property
@@ -133,7 +133,9 @@ def count(workloads: int) -> str:
 
 
 def read_recorded(kind: str) -> pd.DataFrame:
-    """Recorded trials of `adamw` on `quick`: `screening` at drawn points, `repeats` at tuned."""
+    """Recorded trials of `adamw` on `quick`: `screening` at drawn points, `repeats` at the tuned
+    point.
+    """
     frame = pd.read_csv(RECORDS)
     return frame[frame["kind"] == kind]
 
@@ -148,10 +150,10 @@ def recorded_screenings() -> Screenings:
 
 
 def screening_noise() -> float:
-    """Standard deviation of the log steps of the best of three, over workloads in the mean square.
+    """Standard deviation of the log steps of the best of three: root mean square over workloads.
 
-    Exact for draws with replacement from the recorded trials, a miss counted at its budget: the
-    i-th of n is the least of three drawn with probability ((n - i + 1)^3 - (n - i)^3) / n^3.
+    Exact for draws with replacement from the recorded trials, with a miss counted at its budget:
+    the i-th of n is the least of three drawn with probability ((n - i + 1)^3 - (n - i)^3) / n^3.
     """
     source = recorded_screenings()
     variances = []

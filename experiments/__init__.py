@@ -2,6 +2,6 @@
 
     files -> trials -> run -> frame -> measures -> claims, figures -> results
 
-`docs/EXPERIMENTS.md` says how to add one. Trials are planned, run and recorded as those of any
-benchmark run; nothing here trains.
+`docs/EXPERIMENTS.md` says how to add one. Trials are planned, run and recorded like those of any
+benchmark run; no code here trains.
 """

@@ -1,9 +1,10 @@
-"""What the measurements say of each claim: held, did not hold, undecided, or not tested.
+"""Test the claims of an experiment: each held, did not hold, is undecided, or was not tested.
 
 A claim compares an entry's measure, at its best point on each variant, with a bound or with another
-entry's on the same instances. On a variant it holds, or fails, where the 95 % t-interval of the
-mean difference over instances lies on one side; a single instance is taken at its value. An entry
-is near another where the interval lies within the margin, and is not where it lies outside.
+entry's measure on the same instances. On a variant it holds or fails if the 95 % t-interval of the
+mean difference over instances lies on one side; with a single instance the difference itself
+decides. An entry is near another if the interval lies within the margin, and not near if it lies
+outside.
 """
 
 from __future__ import annotations
@@ -48,13 +49,13 @@ class _Side:
 def findings(
     claims: Sequence[Claim], trials: pd.DataFrame, evaluations: pd.DataFrame, measure: Measure
 ) -> tuple[Finding, ...]:
-    """A finding for each claim.
+    """Test each claim.
 
     Args:
         claims: as the experiment declares them.
         trials: all trials with their measure, see `experiments.measures`.
         evaluations: their evaluations, see `experiments.frame`.
-        measure: by which an entry's best point is chosen.
+        measure: the measure by which an entry's best point is chosen.
     """
     return tuple(_finding(claim, trials, evaluations, measure) for claim in claims)
 
@@ -102,7 +103,7 @@ def _other_side(claim: Claim) -> _Side:
 def _numbers(
     side: _Side, trials: pd.DataFrame, evaluations: pd.DataFrame, measure: Measure
 ) -> dict[str, Values]:
-    """The side's number on each variant, by instance: the measure, or a metric at some step."""
+    """The side's value on each variant, by instance: the measure, or a metric at some step."""
     own = trials[trials["entry"] == side.entry]
     best = best_points(_held_at(own, side.at), measure)
     if side.metric or side.when is not None:
@@ -114,7 +115,7 @@ def _numbers(
 
 
 def _held_at(trials: pd.DataFrame, values: Settings) -> pd.DataFrame:
-    """The trials at these values of what is swept, and those of entries that do not sweep it."""
+    """The trials at the given swept values, and those of entries that do not sweep them."""
     for name, value in values.items():
         trials = trials[(trials[name] == value) | trials[name].isna()]
     return trials
@@ -123,7 +124,7 @@ def _held_at(trials: pd.DataFrame, values: Settings) -> pd.DataFrame:
 def _metric_of(
     best: pd.DataFrame, side: _Side, evaluations: pd.DataFrame, measure: Measure
 ) -> list[float]:
-    """The metric of each trial at the step that is nearest; NaN if it was not evaluated."""
+    """The metric of each trial at the nearest evaluated step; NaN if it was not evaluated."""
     keys = ["entry", "variant", "instance", "point"]
     metric = evaluations[evaluations["metric"] == (side.metric or measure.metric)]
     by_trial = dict(list(metric.groupby(keys)))
@@ -140,7 +141,7 @@ def _metric_of(
 
 
 def _sign(own: Values, other: Values, claim: Claim) -> int:
-    """1 where it holds, -1 where it fails, 0 where the instances do not decide."""
+    """1 if it holds, -1 if it fails, 0 if the instances do not decide."""
     if np.isnan([own, other]).any():
         return 0
     is_tie = np.isinf(own) & np.isinf(other)  # neither trained: no difference, and not NaN

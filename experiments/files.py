@@ -1,4 +1,4 @@
-"""The experiments by name: those in this folder, and any file."""
+"""Experiments by name: those in this folder, or any file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent
 
 
 def experiment_names() -> tuple[str, ...]:
-    """Those that ship, in alphabetical order."""
+    """The names of the shipped experiments, in alphabetical order."""
     return tuple(sorted(file.stem for file in ROOT.glob("*.toml")))
 
 
@@ -26,10 +26,10 @@ def experiment_name(text: str) -> str:
 
 
 def read_experiment(text: str) -> Experiment | ProjectionExperiment:
-    """The experiment of a name, or of a file `SOME.toml`.
+    """Read the experiment of a name, or of a file `SOME.toml`.
 
     Raises:
-        UnknownNameError: no experiment has that name; the message says the nearest.
+        UnknownNameError: no experiment has that name; the message suggests the most similar one.
         HarnessError: the file is missing or malformed; the message names key and value.
     """
     if text.endswith(".toml"):
@@ -41,7 +41,7 @@ def read_experiment(text: str) -> Experiment | ProjectionExperiment:
 
 
 def shipped_experiments() -> dict[str, Experiment | ProjectionExperiment]:
-    """All that ship, by name."""
+    """All shipped experiments, by name."""
     return {name: read_experiment(name) for name in experiment_names()}
 
 

@@ -1,8 +1,8 @@
-"""From records to the frame that figures, tables and claims are made of.
+"""Convert records to the frame behind figures, tables and claims.
 
-One row an evaluation and metric, the mean over orders of examples where there are several: `entry`,
-`variant`, `instance`, `point` (the swept values as
-text), one column a swept hyperparameter, `state`, `step`, `time_s`, `metric` and `value`.
+It has one row per evaluation and metric, the mean over the orders of examples if there are several,
+with the columns `entry`, `variant`, `instance`, `point` (the swept values as text), one column per
+swept hyperparameter, `state`, `step`, `time_s`, `metric` and `value`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.record.tables import all_evaluations
 
 COLUMNS = ("entry", "variant", "instance", "point", "state", "step", "time_s", "metric", "value")
 SPLITS = ("validation", "diagnostics")
-"""In one column of metrics: their names differ."""
+"""The splits whose metrics share one column, as their names differ."""
 
 
 def evaluations_frame(
@@ -29,8 +29,8 @@ def evaluations_frame(
 
     Args:
         placed_trials: the trials with their places.
-        records: theirs, in the same order.
-        store: where their events lie.
+        records: their records, in the same order.
+        store: the folder with their events.
     """
     names = dict.fromkeys(name for each in placed_trials for name in each.swept)
     rows = [
@@ -43,7 +43,9 @@ def evaluations_frame(
 
 
 def _over_orders(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row an evaluation and metric with the means over orders of examples, NaN if one is."""
+    """One row per evaluation and metric with the mean over orders of examples; NaN if one of the
+    values is NaN.
+    """
     keys = [name for name in frame.columns if name not in ("state", "time_s", "value")]
     groups = frame.groupby(keys, sort=False, dropna=False)
     means = groups.agg(
@@ -55,7 +57,7 @@ def _over_orders(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def point_text(settings: Settings) -> str:
-    """Swept values as figures and tables show them."""
+    """Swept values as text for figures and tables."""
     return ", ".join(f"{name}={value}" for name, value in settings.items()) or "as set"
 
 

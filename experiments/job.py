@@ -1,4 +1,4 @@
-"""One run of an experiment: which form of it, and where its results go."""
+"""One run of an experiment: its form, and the folder of its results."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from experiments.spec import Experiment, Form
 
 @dataclass(frozen=True)
 class Job:
-    """What is run.
+    """An experiment in one of its forms.
 
     Args:
-        name: the experiment's.
-        experiment: its file.
-        form: the full or the quick one.
+        name: the experiment's name.
+        experiment: the parsed `experiments/NAME.toml`.
+        form: the full or the quick form.
         folder: gets figure, tables and findings.
     """
 

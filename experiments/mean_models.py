@@ -1,15 +1,15 @@
-"""The mean of the models at which an entry ends in several orders of examples, and what it shows.
+"""The mean of an entry's final models over several orders of examples, and its metrics.
 
-With m_i the model after the branch of order i, L the measure's metric on the validation split, and
-m* the mean model of the experiment's `reference`:
+With m_i the model after the branch with order i, L the measure's metric on the validation split,
+and m* the mean model of the experiment's `reference`:
 
     mean_model   L(mean_i m_i)
     variance     mean_i L(m_i) - L(mean_i m_i)
     bias         L(mean_i m_i) - L(m*)
 
 so that mean_i L(m_i) - L(m*) is bias plus variance: the decomposition of Dremov et al. (2025). They
-are metrics like others, after the last step, of each entry, variant, instance and point all of
-whose branches trained to their end.
+are metrics after the last step, for each entry, variant, instance and point whose branches all
+trained to their end.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from harness.worker.checkpoint import unpack_state
 Model = dict[str, npt.NDArray[np.float32]]
 KEYS = ("entry", "variant", "instance", "point")
 Key = tuple[str, str, int, str]
-"""A place in a frame, by `KEYS`."""
+"""The key of a row in a frame, by `KEYS`."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,17 @@ def with_mean_models(
     records: Sequence[TrialRecord],
     options: RunOptions,
 ) -> pd.DataFrame:
-    """The evaluations, with those of mean models behind them where there are several orders.
+    """The evaluations, followed by those of mean models if there are several orders.
 
     Args:
         evaluations: see `experiments.frame`.
-        job: what was run; its store has the ends of the branches.
+        job: the experiment; its store has the final checkpoints of the branches.
         placed_trials: the trials with their places.
-        records: theirs, in the same order.
+        records: their records, in the same order.
         options: threads and folders.
 
     Raises:
-        HarnessError: the end of a branch is not there any more.
+        HarnessError: the final checkpoint of a branch is missing.
     """
     if job.form.orders == 1:
         return evaluations
@@ -86,7 +86,7 @@ def with_mean_models(
 def _complete_groups(
     placed_trials: Sequence[PlacedTrial], records: Sequence[TrialRecord]
 ) -> Iterator[_Group]:
-    """The groups all of whose branches trained to their end."""
+    """The groups whose branches all trained to their end."""
     groups, failed_keys = dict[Key, _Group](), set[Key]()
     for each, record in zip(placed_trials, records, strict=True):
         key = _Group([each]).key

@@ -1,6 +1,6 @@
-"""One number a trial, and the point at which each entry does best.
+"""The measure of each trial, and each entry's best point.
 
-A trial that did not train to its end (`diverged`, `crashed`, ...) has the worst number there is,
+A trial that did not train to its end (`diverged`, `crashed`, ...) has the worst possible measure,
 whatever it had reached before.
 """
 
@@ -25,7 +25,7 @@ def trials_frame(
     evaluations: pd.DataFrame,
     measure: Measure,
 ) -> pd.DataFrame:
-    """One row a trial: its place, its swept values, state, steps, and `value`, the measure."""
+    """One row per trial: its place, its swept values, state, steps, and the measure as `value`."""
     of_metric = evaluations[evaluations["metric"] == measure.metric].sort_values("step")
     by_step = of_metric.set_index("step")
     by_trial = dict(list(by_step.groupby(["entry", "variant", "instance", "point"])["value"]))
@@ -58,7 +58,7 @@ def trials_frame(
 def best_points(trials: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     """The trials of each entry at its best point, by the mean over instances.
 
-    That is one point for each variant, or, if the measure says so, one for all of them.
+    There is one point per variant or, if the measure asks for it, a single one for all variants.
     """
     means = trials.groupby(["entry", "variant", "point"], sort=False)["value"].mean()
     ranks = means.groupby(["entry", "variant"], sort=False).rank(ascending=measure.is_lower_better)
@@ -83,7 +83,9 @@ def _number(values: pd.Series[float] | None, measure: Measure, state: str) -> fl
 
 
 def _steps_to(values: pd.Series[float], target: float, *, rises: bool) -> float:
-    """Where the values first cross the target, linearly between two; infinite if they do not."""
+    """The step at which the values first cross the target, interpolated linearly; infinite if they
+    never do.
+    """
     is_met = values >= target if rises else values <= target
     if not is_met.any():
         return math.inf

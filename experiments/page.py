@@ -1,4 +1,4 @@
-"""The page of an experiment's results, in Markdown: what was run, what came out, each claim."""
+"""The Markdown page of an experiment's results: what was run, the best points, each claim."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _source_text(source: str) -> str:
 
 
 def _trunk_text(job: Job) -> str:
-    """Where the entries begin, if that is at a trunk's end."""
+    """Where the entries start, if it is at a trunk's end."""
     trunk, form = job.experiment.trunk, job.form
     if trunk is None:
         return ""

@@ -1,4 +1,4 @@
-"""What the file of a projection experiment declares."""
+"""The declaration of a projection experiment."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from workloads.spec import Count, Frozen, Positive
 
 
 class ImageSet(Frozen):
-    """Which images are projected."""
+    """The images that are projected."""
 
     source: Literal["cifar10", "images"]
     train: Annotated[int, Field(ge=2, le=40_000)]
-    """For the mean and the principal components."""
+    """The number of images for the mean and the principal components."""
     held_out: Annotated[int, Field(ge=10, le=10_000)]
-    """For errors and distances."""
+    """The number of images for errors and distances."""
 
 
 class ProjectionExperiment(Frozen):
-    """One such file."""
+    """The file of a projection experiment."""
 
     kind: Literal["projection"]
     title: str
@@ -42,5 +42,5 @@ class ProjectionExperiment(Frozen):
         return self
 
     def images(self, *, is_quick: bool) -> ImageSet:
-        """Those of the full or the quick form."""
+        """The images of the full or the quick form."""
         return self.quick if is_quick else self.full

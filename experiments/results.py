@@ -1,4 +1,4 @@
-"""What an experiment leaves in its folder: frames, figure and findings, each written whole."""
+"""Write the results of an experiment: frames, figure and findings, each file atomically."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def write_results(
     """Write `trials.csv`, `evaluations.csv`, `figure.*` and `findings.md` from a job's records.
 
     Args:
-        job: what was run; its folder gets the files.
+        job: the experiment; its folder gets the files.
         placed_trials: the trials with their places.
-        records: theirs, in the same order.
-        options: threads and folders, to evaluate mean models with.
+        records: their records, in the same order.
+        options: threads and folders, for evaluating mean models.
 
     Returns:
         A finding for each claim.
 
     Raises:
-        CannotWriteError: the disk does not take a file; the records are as they were.
+        CannotWriteError: a file cannot be written; the records are unchanged.
     """
     experiment = job.experiment
     evaluations = evaluations_frame(placed_trials, records, job.store)
@@ -62,7 +62,7 @@ def write_figure(folder: Path, figure: Figure) -> None:
     """Write `figure.*` in each format.
 
     Raises:
-        CannotWriteError: the disk does not take it.
+        CannotWriteError: a file cannot be written.
     """
     for format_ in FIGURE_FORMATS:
         path = folder / f"figure.{format_}"

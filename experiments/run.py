@@ -1,4 +1,4 @@
-"""An experiment's trials run: on any executor, each once, those that are finished never again."""
+"""Run an experiment's trials on any executor; finished trials are never run again."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from harness.runs.run import run_plan
 def prepare_experiment(
     job: Job, placed_trials: tuple[PlacedTrial, ...], options: RunOptions
 ) -> None:
-    """Make the data of the first trial, so that missing ones are noticed before anything else.
+    """Make the data of the first trial, so that missing data are noticed before anything runs.
 
     Raises:
-        HarnessError: they cannot be made; where the quick form has other data, it says so.
+        HarnessError: they cannot be made; the message suggests the quick form if it uses other
+            data.
     """
     try:
         prepare_data(placed_trials[0].trial, options)
@@ -40,7 +41,7 @@ def rehearse_experiment(
 ) -> None:
     """Let every entry make its first steps at each value of its sweeps, before any trial runs.
 
-    An entry of which a trial is finished has been rehearsed already.
+    An entry with a finished trial has been rehearsed already.
 
     Raises:
         HarnessError: a submission refuses a value; the message names entry and point.
@@ -65,7 +66,7 @@ def run_experiment(
 ) -> tuple[TrialRecord, ...]:
     """Run the trials that have no finished record; return the records of all, in their order.
 
-    Those that others begin at the end of come first.
+    Trunks run before the trials that branch off them.
 
     Raises:
         HarnessError: the store cannot be written, or holds trials of another version.

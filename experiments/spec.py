@@ -1,4 +1,4 @@
-"""What an experiment's file declares, as frozen values."""
+"""The declaration of an experiment, as frozen values."""
 
 from __future__ import annotations
 
@@ -22,21 +22,27 @@ class Form(Frozen):
     workload: str
     framework: Framework = DEFAULT_FRAMEWORK
     variants: Annotated[tuple[str, ...], Field(min_length=1)] = ("base",)
-    """Of the workload; each entry trains on each."""
+    """Variants of the workload; each entry trains on each of them."""
     instances: Count = 1
-    """How many seeds; all entries train on the same instances."""
+    """The number of seeds; all entries train on the same instances."""
     steps: Count
     points: Count = 50
-    """How often a trial is evaluated, at equal distances; the last time after the last step."""
+    """The number of evaluations of a trial, at equal distances; the last one is after the last
+    step.
+    """
     every: Count | dict[str, Count] = 1
-    """Of each sweep, every so many-th value is tried, from the first on; by its name, of those."""
+    """Only every n-th value of a sweep is tried, from the first on; a table gives n by
+    hyperparameter.
+    """
     trunk_steps: Count | None = None
-    """How long the trunk trains, where there is one."""
+    """Training steps of the trunk, if there is one."""
     orders: Count = 1
-    """In how many orders of examples each entry trains on an instance; their means count."""
+    """The number of orders of examples in which each entry trains on an instance; results are means
+    over them.
+    """
 
     def select(self, name: str, values: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
-        """Those values of a sweep that this form tries."""
+        """The values of a sweep that this form tries."""
         every = self.every if isinstance(self.every, int) else self.every.get(name, 1)
         return values[::every]
 
@@ -52,15 +58,16 @@ class Entry(Frozen):
 
     submission: str
     label: str = ""
-    """What figures and tables call it; the submission's name if it is left out."""
+    """The name in figures and tables; by default the submission's."""
     set: Settings = Field(default_factory=dict)
     sweep: Sweep = Field(default_factory=dict)
-    """Every combination of these values is tried. `batch_size` is no hyperparameter, and may be
-    swept like one."""
+    """Every combination of these values is tried. `batch_size` can be swept too, although it is not
+    a hyperparameter.
+    """
     keeps: Literal["state", "weights"] = "state"
-    """What it takes over from the trunk, if there is one: see `harness.plan.trial.Branch`."""
+    """What the entry keeps of the trunk, if there is one: see `harness.plan.trial.Branch`."""
     longer: Count = 1
-    """How many times the form's steps it trains."""
+    """A factor on the form's number of steps."""
 
     @property
     def name(self) -> str:
@@ -69,26 +76,27 @@ class Entry(Frozen):
 
 
 class Trunk(Frozen):
-    """What is trained first: every entry begins where it ends, on the same instance."""
+    """A shared run that every entry continues from, on the same instance."""
 
     submission: str
     set: Settings = Field(default_factory=dict)
 
 
 class Measure(Frozen):
-    """The number by which trials are compared, and by which an entry's best point is chosen."""
+    """The value by which trials are compared and an entry's best point is chosen."""
 
     metric: str
-    """Of the validation split, or one of the diagnostics."""
+    """A metric of the validation split, or one of the diagnostics."""
     direction: Literal["minimize", "maximize"]
-    """Of the metric."""
+    """Whether lower or higher values of the metric are better."""
     at: Literal["end", "best", "target"] = "end"
     """The value after the last step, the best of all evaluations, or the steps to `target`."""
     target: float | None = None
-    """The value of the metric to be reached; steps are interpolated between two evaluations."""
+    """The value of the metric to reach; steps are interpolated between two evaluations."""
     shared_point: bool = False
-    """Whether an entry has one best point for all variants, that of the best mean rank, and not one
-    for each."""
+    """Whether an entry has a single best point for all variants, that with the best mean rank,
+    instead of one per variant.
+    """
 
     @property
     def is_lower_better(self) -> bool:
@@ -98,46 +106,48 @@ class Measure(Frozen):
     @model_validator(mode="after")
     def _has_a_target(self) -> Self:
         if (self.at == "target") != (self.target is not None):
-            raise ValueError("'target' is given with at = 'target' alone")
+            raise ValueError("'target' is required with at = 'target', and not allowed otherwise")
         return self
 
 
 class Figure(Frozen):
-    """What is drawn; `experiments.figures` has the kinds."""
+    """The figure to draw; `experiments.figures` has the kinds."""
 
     kind: Literal["paths", "curves", "ranks", "sweep"]
     metrics: tuple[str, ...] = ()
-    """One row of panels each; by default the measure alone. In a `sweep`, values after the last
-    step at the point that is best by the measure."""
+    """One row of panels per metric; by default only the measure. In a `sweep`, values after the
+    last step at the point that is best by the measure.
+    """
     over: str = ""
-    """For `sweep`: the swept hyperparameter along the horizontal axis, or `variant`."""
+    """For `sweep`: the swept hyperparameter on the horizontal axis, or `variant`."""
     lines: str = "entry"
-    """What has a line each: `entry`; in `curves` also `metric`, in a `sweep` also `variant` or
-    another swept hyperparameter."""
+    """What gets one line each: `entry`; in `curves` also `metric`, in a `sweep` also `variant` or
+    another swept hyperparameter.
+    """
     panels: Literal["entry", "variant"] = "variant"
-    """What has a panel each, unless it lies along the horizontal axis."""
+    """What gets one panel each, unless it is on the horizontal axis."""
     names: dict[str, str] = Field(default_factory=dict)
-    """What to call variants and metrics, where their names say too little."""
+    """The displayed names of variants and metrics, if their own say too little."""
 
     @model_validator(mode="after")
     def _sweep_has_an_axis(self) -> Self:
         if (self.kind == "sweep") != bool(self.over):
-            raise ValueError("'over' names the swept hyperparameter of kind 'sweep' alone")
+            raise ValueError("'over' is required with kind = 'sweep', and not allowed otherwise")
         if self.panels == self.lines:
             raise ValueError(f"lines and panels are both '{self.lines}'")
         return self
 
 
 class Claim(Frozen):
-    """A finding of the thesis, and what would confirm it here.
+    """A finding of the thesis, and the result here that would confirm it.
 
     The measure of `entry` at its best point is `below`, `above` or within `margin` of (`near`)
-    either a `bound` or that of entry `than`, on at least `on` of the variants (all, if it is left
-    out, or if there are fewer). Without `entry` the claim is listed as not tested, for the reason
-    `untested`.
+    either a `bound` or the measure of entry `than`, on at least `on` of the variants (all, if it is
+    left out, or if there are fewer). Without `entry` the claim is listed as not tested, for the
+    reason `untested`.
 
-    What begins with `than_` says how the other side differs; where it is left out, both are the
-    same. With one of them `than` is by default the entry itself.
+    Fields that begin with `than_` describe the other side where it differs; a field that is left
+    out has this side's value. If one of them is given, `than` is the entry itself by default.
     """
 
     says: str
@@ -147,18 +157,18 @@ class Claim(Frozen):
     bound: float | None = None
     than: str = ""
     at: Settings = Field(default_factory=dict)
-    """Swept values to which an entry is held; it is at its best point among the rest."""
+    """Swept values at which the entry is fixed; it is at its best point among the rest."""
     than_at: Settings | None = None
     metric: str = ""
-    """Another metric, at the point that is best by the measure, after the last step."""
+    """Another metric, after the last step at the point that is best by the measure."""
     than_metric: str = ""
     when: Fraction | None = None
-    """The fraction of the steps after which a metric is taken, in place of the last one."""
+    """The fraction of the steps after which a metric is taken, instead of after the last one."""
     than_when: Fraction | None = None
     on: Count | None = None
-    """The number of variants."""
+    """The number of variants on which the claim must hold."""
     variants: tuple[str, ...] = ()
-    """Those on which the claim is tested; all, if it is left out."""
+    """The variants on which the claim is tested; by default all."""
     untested: str = ""
 
     @property
@@ -174,29 +184,29 @@ class Claim(Frozen):
         if self.entry and (self.bound is None) == (not self.other):
             raise ValueError("give either 'bound' or 'than'")
         if (self.is_ == "near") != (self.margin is not None):
-            raise ValueError("'margin' is given with is = 'near' alone")
+            raise ValueError("'margin' is required with is = 'near', and not allowed otherwise")
         return self
 
 
 class Experiment(Frozen):
-    """One experiment's file."""
+    """The file of an experiment."""
 
     title: str
     source: str
-    """Where the thesis has it."""
+    """The place in the thesis."""
     question: str
     notes: str = ""
-    """What a reader must know to compare: where settings differ from the thesis's, and why."""
+    """Where and why settings differ from the thesis's, for a comparison."""
     set: Settings = Field(default_factory=dict)
-    """Hyperparameters that every entry has, and the trunk."""
+    """Hyperparameters of every entry and of the trunk."""
     trunk: Trunk | None = None
     reference: str = ""
-    """The entry with whose mean model, over its orders, those of the others are compared."""
+    """The entry whose mean model over its orders is compared with those of the others."""
     full: Form
     quick: Form
     entries: Annotated[tuple[Entry, ...], Field(min_length=1)]
     diagnostics: tuple[Diagnostic, ...] = ()
-    """Measured of every evaluated snapshot: see `harness.referee.diagnostics`."""
+    """Diagnostics of every evaluated snapshot: see `harness.referee.diagnostics`."""
     measure: Measure
     figure: Figure
     claims: tuple[Claim, ...] = ()
@@ -205,7 +215,7 @@ class Experiment(Frozen):
     def _names_fit(self) -> Self:
         names = [entry.name for entry in self.entries]
         if len(set(names)) < len(names):
-            raise ValueError("two entries have one name; give them labels")
+            raise ValueError("two entries have the same name; give them labels")
         for claim in self.claims:
             for name in filter(None, (claim.entry, claim.than)):
                 if name not in names:
@@ -220,10 +230,12 @@ class Experiment(Frozen):
     def _trunk_fits(self) -> Self:
         for form in (self.full, self.quick):
             if (form.trunk_steps is None) != (self.trunk is None):
-                raise ValueError("'trunk_steps' is given in both forms with [trunk] alone")
+                raise ValueError(
+                    "'trunk_steps' is required in both forms with [trunk], and refused without it"
+                )
             if form.orders > 1 and self.trunk is None:
                 raise ValueError(
-                    f"orders is {form.orders}, and only branches of a [trunk] have any"
+                    f"orders is {form.orders}, but only branches of a [trunk] have orders"
                 )
         for entry in self.entries:
             is_own = self.trunk is None or entry.submission == self.trunk.submission
@@ -233,7 +245,7 @@ class Experiment(Frozen):
                     'submission; give it keeps = "weights"'
                 )
         if self.reference and self.reference not in [entry.name for entry in self.entries]:
-            raise ValueError(f"reference is '{self.reference}', which is no entry")
+            raise ValueError(f"reference is '{self.reference}', which is not an entry")
         return self
 
     def _check_held(self, claim: Claim) -> None:

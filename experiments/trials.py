@@ -1,7 +1,7 @@
-"""From an experiment to frozen trials, each with its place in the experiment.
+"""Make frozen trials from an experiment, each with its place in the experiment.
 
 Every entry trains on the same instances, at every combination of its swept values, on every
-variant. A trial is counted in steps, evaluated at equal distances, and does not end at a target.
+variant. Budgets are in steps, evaluations are at equal distances, and no trial ends at a target.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from workloads.spec import Grid, SuiteWorkload
 
 ROUND_SEED = "experiments"
 BATCH_SIZE = "batch_size"
-"""What may be swept although it is no hyperparameter."""
+"""It can be swept although it is not a hyperparameter."""
 HANG_LIMIT_S = 3600.0
-"""Bounds a worker that hangs; a trial that is counted in steps ends long before."""
+"""The time limit for a worker that hangs; a trial that is counted in steps ends long before."""
 
 
 @dataclass(frozen=True)
 class PlacedTrial:
-    """A trial and where it stands in its experiment.
+    """A trial and its place in an experiment.
 
     Args:
         trial: the frozen value.
         entry: the entry's name.
-        swept: the values of its point that are swept.
+        swept: the swept values of its point.
         instance: the number of its seed, from 1.
-        order: of a branch, the number of its order of examples.
+        order: for a branch, the number of its order of examples.
     """
 
     trial: Trial
@@ -53,11 +53,12 @@ class PlacedTrial:
 def plan_experiment(
     experiment: Experiment, form: Form, device: str = "cpu"
 ) -> tuple[PlacedTrial, ...]:
-    """All trials of an experiment, those of one instance and entry next to each other.
+    """All trials of an experiment, grouped by instance and entry.
 
     Raises:
-        UnknownNameError: suite, workload, variant, submission or hyperparameter are not known.
-        HarnessError: a submission is not written for the framework, or a diagnostic not to be had.
+        UnknownNameError: a suite, workload, variant, submission or hyperparameter is unknown.
+        HarnessError: a submission is not written for the framework, or a diagnostic is not
+            available.
     """
     _check_diagnostics(experiment, form)
     return tuple(
@@ -96,16 +97,16 @@ def _check_curvature(form: Form) -> None:
 
 
 def swept_points(entry: Entry, form: Form) -> tuple[Settings, ...]:
-    """Every combination of those of an entry's swept values that a form tries."""
+    """Every combination of an entry's swept values that a form tries."""
     values = [form.select(name, sweep) for name, sweep in entry.sweep.items()]
     return tuple(dict(zip(entry.sweep, row, strict=True)) for row in product(*values))
 
 
 def select_rehearsals(placed_trials: tuple[PlacedTrial, ...]) -> Iterator[Trial]:
-    """Few trials that show what a submission refuses.
+    """A few trials that show which values a submission refuses.
 
-    They have every value of every sweep; of numbers the least and the largest, for what is allowed
-    is a range.
+    They cover every value of every sweep; for numbers only the smallest and the largest, because
+    what is allowed is a range.
     """
     ends = _ends(placed_trials)
     covered_values = set[tuple[str, str, Scalar]]()
@@ -119,7 +120,7 @@ def select_rehearsals(placed_trials: tuple[PlacedTrial, ...]) -> Iterator[Trial]
 
 
 def _ends(placed_trials: tuple[PlacedTrial, ...]) -> dict[tuple[str, str], tuple[Scalar, Scalar]]:
-    """The least and the largest value of each entry's sweeps of numbers."""
+    """The smallest and the largest value of each entry's numeric sweeps."""
     values = dict[tuple[str, str], set[Scalar]]()
     for each in placed_trials:
         for name, value in each.swept.items():
@@ -150,7 +151,7 @@ def _of_entry(
 
 
 def trunks_of(placed_trials: tuple[PlacedTrial, ...]) -> tuple[Trial, ...]:
-    """The trials that others begin at the end of, each once."""
+    """The trials that others branch off, each once."""
     branches = [each.trial.branch for each in placed_trials if each.trial.branch is not None]
     return tuple({branch.trunk.identity: branch.trunk for branch in branches}.values())
 
@@ -158,7 +159,7 @@ def trunks_of(placed_trials: tuple[PlacedTrial, ...]) -> tuple[Trial, ...]:
 def _trunk(
     experiment: Experiment, form: Form, instance: int, variant: str, device: str
 ) -> Trial | None:
-    """What all entries begin at the end of, on an instance and a variant."""
+    """The trunk of all entries, on an instance and a variant."""
     trunk, steps = experiment.trunk, form.trunk_steps
     if trunk is None or steps is None:
         return None
@@ -173,10 +174,10 @@ def _trunk(
 
 
 def _branch(trial: Trial, trunk: Trial, entry: Entry, form: Form, order: int) -> Trial:
-    """The trial, begun at its trunk's end; of several orders it leaves its own end to be averaged.
+    """The trial as a branch of its trunk; with several orders it keeps its own end for averaging.
 
     Raises:
-        HarnessError: it cannot begin there.
+        HarnessError: it cannot branch off there.
     """
     branch = Branch(trunk=trunk, keeps=entry.keeps, order=order)
     try:
@@ -199,7 +200,7 @@ def _request(form: Form, submission: str, variant: str, device: str) -> PlanRequ
 
 
 def _submission(experiment: Experiment, form: Form, entry: Entry) -> ResolvedSubmission:
-    """An entry's submission with what is set; its swept hyperparameters are known, too."""
+    """An entry's submission with its fixed hyperparameters; swept ones are checked as well."""
     submission = resolve(entry.submission)
     submission.require(form.framework)
     settings = experiment.set | entry.set
@@ -215,7 +216,7 @@ def _submission(experiment: Experiment, form: Form, entry: Entry) -> ResolvedSub
 
 
 def _hyperparameters(settings: Settings) -> Settings:
-    """Without the batch size, which is the trial's."""
+    """A point without the batch size, which belongs to the trial."""
     return {name: value for name, value in settings.items() if name != BATCH_SIZE}
 
 
@@ -224,7 +225,7 @@ def _measurements(experiment: Experiment, settings: Settings) -> dict[str, objec
 
 
 def _in_steps(form: Form, size: SuiteWorkload, instance: int, steps: int) -> dict[str, object]:
-    """What an experiment's trial has in the place of a benchmark's."""
+    """The fields in which an experiment's trial differs from a benchmark's."""
     seed = instance_seed(ROUND_SEED, form.suite, form.workload, instance, 1)
     return {
         "budget": TrialBudget(runtime_s=HANG_LIMIT_S, steps=steps),

@@ -26,7 +26,7 @@ def bootstrap_medians(
         times: study times, (S, W, K); NaN where there is no study. For an entry with fewer studies
             of a workload than others, its own studies are resampled, keeping their number.
         draws: total number of resamples.
-        seed: random seed.
+        seed: seed of the resamples.
         ends: the interval of each time, from which every chunk draws times uniformly. None if times
             are exact.
     """

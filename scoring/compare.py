@@ -109,7 +109,7 @@ class Comparison:
     def _screening(self) -> str:
         factor = f"{self.factor.mark} {self.factor.overall:.3f}".strip()
         text = f"screening: {self.a} is {factor} times as fast as {self.b} in one study; "
-        if self.factor.mark or self.factor.undecided:
+        if self.factor.mark or self.factor.undecided_workloads:
             return text + "what did not reach the target hides how much; more studies may reach it"
         if self.more_studies is None:
             return text + "the two are too close for more studies to settle it"
@@ -120,7 +120,7 @@ class Comparison:
         )
 
     def _why(self) -> str:
-        if self.overall is not None and self.overall.hidden > 0.1:
+        if self.overall is not None and self.overall.undecided_fraction > 0.1:
             return "what did not reach the target hides which is faster"
         return "the two are too close"
 
@@ -136,7 +136,7 @@ def compare_entries(
         b: name of the second entry.
         rules: the scoring rules, for missing studies and held-out workloads.
         draws: number of resamples, or of draws from the model.
-        seed: random seed.
+        seed: seed of the draws.
     """
     both = times.take([a, b])
     in_both = (np.isfinite(both.hit) | np.isposinf(both.hit)).any(axis=2).min(axis=0)
@@ -186,7 +186,7 @@ def more_studies(comparison: PairwiseComparison, studies: int) -> int | None:
     tail = (1 - LEVEL) / 2
     if max(comparison.wins, comparison.losses) >= 1 - tail:
         return 0
-    if comparison.hidden > 0.1:
+    if comparison.undecided_fraction > 0.1:
         return None
     mean, spread = float(comparison.logs.mean()), float(comparison.logs.std()) / comparison.spread
     if mean == 0.0:

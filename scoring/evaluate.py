@@ -85,7 +85,7 @@ def score_results(
         board,
         contents=_contents(everything, frame),
         marks=marks_of(frame),
-        unranked=unranked_table(unranked_trials(everything, allowed_rules)),
+        unranked_entries=unranked_table(unranked_trials(everything, allowed_rules)),
     )
 
 

@@ -17,12 +17,12 @@ class PairTable:
 
     p_beats: Array
     """(S, S): fraction of draws in which A is faster, plus half of the undecided ones."""
-    hidden: Array
+    undecided_fraction: Array
     """(S, S): fraction of undecided draws: tied, or left open by censoring."""
     factor: Array
     """(S, S): median over the draws."""
     low: Array
-    """(S, S): with censored times set to the limit; `hidden` tells how often this decides."""
+    """(S, S): low end of the 95 % interval, with censored times set to the limit."""
     high: Array
 
     def to_json(self, names: tuple[str, ...]) -> dict[str, dict[str, dict[str, float]]]:
@@ -34,7 +34,7 @@ class PairTable:
                     "factor": float(self.factor[i, j]),
                     "low": float(self.low[i, j]),
                     "high": float(self.high[i, j]),
-                    "undecided": float(self.hidden[i, j]),
+                    "undecided": float(self.undecided_fraction[i, j]),
                 }
                 for j, b in enumerate(names)
                 if i != j
@@ -46,13 +46,15 @@ class PairTable:
 def pair_table(times: Times, medians: Array, columns: list[int], spread: float = 1.0) -> PairTable:
     """The comparisons of all pairs, from draws of median times (R, S, B) on the base workloads."""
     entries = medians.shape[1]
-    p_beats, hidden = np.full((entries, entries), 0.5), np.zeros((entries, entries))
+    shape = (entries, entries)
+    p_beats, undecided_fraction = np.full(shape, 0.5), np.zeros(shape)
     ends = np.ones((3, entries, entries))
     for a in range(entries):
         for b in range(a + 1, entries):
             limit = pair_limit(times, a, b)[columns]
             comparison = compare_pair(medians[:, a], medians[:, b], limit, spread)
             for (row, column), view in (((a, b), comparison), ((b, a), comparison.swap())):
-                p_beats[row, column], hidden[row, column] = view.probability, view.hidden
+                p_beats[row, column] = view.probability
+                undecided_fraction[row, column] = view.undecided_fraction
                 ends[:, row, column] = view.interval(LEVEL)
-    return PairTable(p_beats, hidden, ends[1], ends[0], ends[2])
+    return PairTable(p_beats, undecided_fraction, ends[1], ends[0], ends[2])

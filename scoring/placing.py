@@ -96,7 +96,9 @@ class Place:
         more = comparison.more_studies
         if more == 0:
             return None
-        if comparison.overall is None and (comparison.factor.mark or comparison.factor.undecided):
+        if comparison.overall is None and (
+            comparison.factor.mark or comparison.factor.undecided_workloads
+        ):
             return "what did not reach the target hides how much; more studies may reach it"
         if more is None:
             return "more studies would hardly settle it"
@@ -121,10 +123,10 @@ def places(board: pd.DataFrame, own: pd.DataFrame, clock: str = "steps") -> tupl
         HarnessError: instances differ or, for seconds, machines differ.
     """
     is_new = ~own["content_hash"].isin(board["content_hash"]) & own["state"].ne("unfinished")
-    new, finished = own[is_new], finished_trials(board)
+    new, finished_frame = own[is_new], finished_trials(board)
     if new.empty:
         return ()
-    common = finished[finished["column"].isin(new["column"])]
+    common = finished_frame[finished_frame["column"].isin(new["column"])]
     _refuse_others(common, new, clock)
     board_entries = set(common["entry"])
     entries = new.assign(
@@ -139,24 +141,24 @@ def places(board: pd.DataFrame, own: pd.DataFrame, clock: str = "steps") -> tupl
 def _place(entry: str, trials: pd.DataFrame, board: pd.DataFrame, clock: Clock) -> Place:
     """The place of an entry among the board's entries that ran all shared workloads."""
     columns = set(trials["column"]) & set(board["column"])
-    fitting = {
+    comparable_trials = {
         str(name): theirs
         for name, theirs in board.groupby("entry")
         if columns <= set(theirs["column"])
     }
-    if not fitting:
+    if not comparable_trials:
         raise HarnessError(
             f"no entry of the board ran on all of {_listing(sorted(columns))}",
             "place a run of fewer workloads: harness run --workload NAME --out DIR",
         )
     pairs = {
         name: _comparison(entry, name, pd.concat([trials, theirs]), clock)
-        for name, theirs in fitting.items()
+        for name, theirs in comparable_trials.items()
     }
     ranking = sorted(pairs.items(), key=lambda item: (item[1].factor.overall, item[0]))
     studies = {
         name: int(theirs[theirs["column"].isin(columns)].groupby("column")["study"].nunique().min())
-        for name, theirs in fitting.items()
+        for name, theirs in comparable_trials.items()
     }
     return Place(entry, _again(trials), clock, dict(ranking), studies)
 

@@ -54,7 +54,7 @@ def times_by_rules(medians: Array, workloads: tuple[str, ...], rules: Rules) -> 
     Args:
         medians: median times, (..., S, W).
         workloads: the columns of `medians`, W names.
-        rules: the scoring rules.
+        rules: give the held-out variants and `cutoff`.
 
     Returns:
         Times, (..., S, B), with columns `base_workloads(workloads, rules)`.

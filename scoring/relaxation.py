@@ -32,7 +32,7 @@ def relaxation_curve(frame: pd.DataFrame, curves: pd.DataFrame, rules: Rules) ->
     Args:
         frame: prepared results (`scoring.frame.prepare`).
         curves: curves of these results.
-        rules: the scoring rules.
+        rules: how trials become studies, times and scores.
     """
     fractions = FRACTIONS if runs_to_the_end(frame) else tuple(s for s in FRACTIONS if s >= 0)
     evaluations = _evaluations(frame, curves)

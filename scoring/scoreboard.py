@@ -46,7 +46,7 @@ class Scoreboard:
     """The number of contents tried under each entry's name; empty for a table of times."""
     marks: Mapping[str, str] = field(default_factory=dict)
     """The mark of each entry (`harness.core.marks`); empty for a table of times."""
-    unranked: pd.DataFrame = field(default_factory=pd.DataFrame)
+    unranked_entries: pd.DataFrame = field(default_factory=pd.DataFrame)
     """The unranked entries (`scoring.standing.unranked_table`)."""
 
     @property
@@ -82,7 +82,7 @@ class Scoreboard:
             "flags": list(self.flags),
             "contents": dict(sorted(self.contents.items())),
             "marks": dict(sorted(self.marks.items())),
-            "unranked": _rows(self.unranked),
+            "unranked": _rows(self.unranked_entries),
             "workloads": list(self.base),
             "median_times": _by_name(names, self.times.workloads, self.medians),
             "ratios": _by_name(names, self.base, self.ratios),

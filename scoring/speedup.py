@@ -78,7 +78,7 @@ class PairwiseComparison:
         return self.wins + (1 - self.wins - self.losses) / 2
 
     @property
-    def hidden(self) -> float:
+    def undecided_fraction(self) -> float:
         """Fraction of draws that are tied, or that censoring leaves undecided."""
         return max(0.0, 1 - self.wins - self.losses)
 
@@ -144,7 +144,7 @@ class Factor:
     overall: float
 
     @property
-    def undecided(self) -> int:
+    def undecided_workloads(self) -> int:
         """Number of workloads that neither entry reached."""
         return self.marks.count("?")
 

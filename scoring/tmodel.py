@@ -73,8 +73,8 @@ def model_medians(
     Args:
         times: study times, (S, W, K); infinite if not reached, NaN if there is no study.
         limit: finite censoring time of studies that did not reach, (S, W).
-        draws: number of draws.
-        seed: random seed.
+        draws: number of posterior draws.
+        seed: seed of the Gibbs sampler.
         ends: the interval of each time, finite where the time is; every sweep draws times uniformly
             from it. None if times are exact.
     """
@@ -115,7 +115,7 @@ class _Chain:
         self.variance = np.full(chains, 0.01)
         self.instance_variance = np.full(chains, 0.01)
         # With a single entry its noise cannot be separated from the instance effect.
-        self.paired = bool((data.per_study > 1).any())
+        self.is_paired = bool((data.per_study > 1).any())
 
     def step(self) -> None:
         """Run one Gibbs sweep."""
@@ -124,7 +124,7 @@ class _Chain:
         if self.data.is_censored.any():
             self._draw_censored()
         self._draw_mu()
-        if self.paired:
+        if self.is_paired:
             self._draw_instance()
         self._draw_variance()
 

@@ -83,8 +83,8 @@ def _speedup_json(board: Scoreboard, item: Speedup) -> dict[str, object]:
         "mark": item.factor.mark,
         "interval_mark": item.comparison.mark,
         "probability_faster": item.comparison.probability,
-        "undecided": item.comparison.hidden,
-        "undecided_workloads": item.factor.undecided,
+        "undecided": item.comparison.undecided_fraction,
+        "undecided_workloads": item.factor.undecided_workloads,
         "by_workload": dict(zip(board.base, item.factor.by_workload.tolist(), strict=True)),
         "marks": dict(zip(board.base, item.factor.marks, strict=True)),
     }
@@ -96,10 +96,10 @@ def assess(
     """Compute the uncertainty from draws of median times; None for a screening of one study.
 
     Args:
-        board: the scoreboard.
+        board: scores and study times of all entries.
         reference: the frozen reference submission; None for no speed-ups.
         draws: number of resamples, or of draws from the model.
-        seed: random seed.
+        seed: seed of the draws.
     """
     if board.is_screening:
         return None

@@ -1,7 +1,7 @@
 """Metrics over steps at each entry's best point.
 
-A column of panels is a variant, a row a metric and a line an entry; or, where a line is a metric, a
-column is an entry and a row a variant.
+Columns of panels are variants, rows are metrics and lines are entries. If lines are metrics,
+columns are entries and rows are variants.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from harness.core.text import label
 from scoring.report.style import STYLE
 
 Looks = Mapping[str, dict[str, Any]]
-"""How the line of each entry or metric is drawn."""
+"""The line style of each entry or metric."""
 
 
 def curves_figure(drawing: Drawing) -> Figure:

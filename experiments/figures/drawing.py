@@ -1,4 +1,4 @@
-"""What every figure of an experiment is drawn from, and what all have in common."""
+"""The data that an experiment's figure is drawn from, and the elements that all figures share."""
 
 from __future__ import annotations
 
@@ -26,25 +26,26 @@ ORDER = (
     "full_adagrad", "newton", "lion", "varying_adamw", "entropy_sgd", "ea_sgd", "async_sgd",
     "adam_clip", "paper_kfac",
 )  # fmt: skip
-"""A submission's place here is its colour. New ones go to the end, so that figures that are drawn
-already keep theirs."""
+"""A submission's position here gives its colour. Append new ones, so that existing figures keep
+their colours.
+"""
 WIDTH = 6.9
-"""Of a figure, in inches: a page of two columns."""
+"""The width of a figure in inches: a page with two columns."""
 PANEL_HEIGHT = 2.5
 LEGEND_HANDLE, LEGEND_LETTER, LEGEND_ROW = 0.75, 0.075, 0.2
-"""Inches that a legend's parts take."""
+"""The sizes of a legend's parts in inches."""
 
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """What a figure is drawn from.
+    """The data that a figure is drawn from.
 
     Args:
-        experiment: declares it.
+        experiment: the file that declares entries, measure and figure.
         evaluations: see `experiments.frame`.
-        trials: one row a trial with its measure, see `experiments.measures`.
-        best: those of each entry and variant at its best point.
-        form: what was run.
+        trials: one row per trial with its measure, see `experiments.measures`.
+        best: the trials of each entry and variant at its best point.
+        form: the full or the quick form.
     """
 
     experiment: Experiment
@@ -80,7 +81,7 @@ class Drawing:
 
 
 def _vary_dashes(pen: Pen) -> Iterator[Pen]:
-    """The pens of its colour, at last a dotted one for each number."""
+    """The pens of one colour: first the usual dashes, then dots with ever larger gaps."""
     yield from (Pen(pen.colour, dash) for dash in DASHES)
     yield from (Pen(pen.colour, (1.0, float(gap))) for gap in count(1))
 

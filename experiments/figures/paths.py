@@ -1,4 +1,4 @@
-"""Paths in the plane over the contours of the Rosenbrock function, one panel a start."""
+"""Paths in the plane over the contours of the Rosenbrock function, one panel per start."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workloads.landscapes.rosenbrock.diagnostics import MINIMUM
 from workloads.landscapes.rosenbrock.model import RosenbrockSizes, validate
 
 BOX = ((-2.2, 2.2), (-1.2, 3.2))
-"""What is shown of x and y; a path that leaves it is cut at the edge."""
+"""The range of x and y that is shown; paths are cut at its edge."""
 LEVELS = np.logspace(-2, 3.5, 12)
 
 

@@ -1,4 +1,4 @@
-"""Each entry's rank over steps at its best point: who is ahead when, by the measure's metric."""
+"""Each entry's rank over the steps at its best point, by the measure's metric."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scoring.report.style import STYLE
 
 
 def ranks_figure(drawing: Drawing) -> Figure:
-    """The mean rank over instances, the first at the top; a column of panels is a variant."""
+    """The mean rank over instances, with rank 1 at the top; columns of panels are variants."""
     variants = drawing.form.variants
     ranks = ranks_of(drawing.best_evaluations, drawing.experiment.measure)
     with style.context(STYLE):
@@ -34,11 +34,11 @@ def ranks_figure(drawing: Drawing) -> Figure:
 
 
 def ranks_of(evaluations: pd.DataFrame, measure: Measure) -> pd.DataFrame:
-    """`entry`, `variant`, `step` and `rank`, 1 for the best, the mean over instances.
+    """`entry`, `variant`, `step` and `rank`: the mean over instances, 1 for the best.
 
     Args:
-        evaluations: of one point an entry; values that are not finite come last.
-        measure: whose metric is ranked.
+        evaluations: of one point per entry; values that are not finite rank last.
+        measure: gives the metric and its direction.
     """
     own = evaluations[evaluations["metric"] == measure.metric]
     is_low = measure.direction == "minimize"

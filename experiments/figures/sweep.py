@@ -1,6 +1,6 @@
-"""The measure over what is swept, the rest at its best: panels of variants or of entries.
+"""The measure over a swept hyperparameter or the variants, at the best of the other values.
 
-What has a line each is an entry, a variant or another swept hyperparameter.
+Panels are variants or entries; lines are entries, variants or another swept hyperparameter.
 """
 
 from __future__ import annotations
@@ -30,22 +30,24 @@ from harness.core.text import label
 from scoring.report.style import STYLE
 
 MEASURE = "value"
-"""The column of the measure; other metrics have their own names."""
+"""The column of the measure; other metrics are in columns of their own names."""
 SPREAD = 0.5
-"""Of the distance between two values that have no order, what the lines' points take."""
+"""Where values have no order: the fraction of the distance between two of them over which the
+points of all lines are spread.
+"""
 WIDE = 8
 """The ratio of the largest to the smallest value from which their axis is logarithmic."""
 
 
 @dataclass(frozen=True)
 class _Axis:
-    """The horizontal axis: what is swept, and where its values are.
+    """The horizontal axis: what is swept, and the position of each value.
 
     Args:
-        over: the column.
-        places: by value; of texts their numbers.
-        is_ordered: whether a line through the values says anything.
-        names: what variants are called.
+        over: the column of the frame with the swept values.
+        places: the position of each value; texts are numbered.
+        is_ordered: whether a line through the values is meaningful.
+        names: the displayed names of variants.
     """
 
     over: str
@@ -94,8 +96,8 @@ def with_metrics(drawing: Drawing, metrics: Sequence[str]) -> pd.DataFrame:
 def best_over(
     trials: pd.DataFrame, over: str, measure: Measure, column: str = MEASURE
 ) -> pd.DataFrame:
-    """By value of `over`: mean, min and max of a column over instances, at the best of the other
-    values by the measure.
+    """Mean, minimum and maximum of a column over instances for each value of `over`, where the
+    other swept values are those that are best by the measure.
     """
     rows = trials.dropna(subset=[over])
     by_point = rows.groupby([over, "point"], sort=False)
@@ -108,7 +110,7 @@ def best_over(
 
 
 def _columns(drawing: Drawing, trials: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The trials of each column of panels; variants along the axis are all in one."""
+    """The trials of each column of panels; if variants are on the axis, all trials are in one."""
     spec = drawing.experiment.figure
     if spec.over == spec.panels:
         return {"": trials}
@@ -147,7 +149,7 @@ def _draw_panel(
 
 
 def _lines(drawing: Drawing) -> dict[Any, dict[str, Any]]:
-    """How each line is drawn: an entry with its pen, numbers and variants from dark to light."""
+    """The style of each line: an entry's pen; numbers and variants go from dark to light."""
     over = drawing.experiment.figure.lines
     if over == "entry":
         return {name: pen.line for name, pen in drawing.pens.items()}
@@ -173,7 +175,7 @@ def _set_ticks(panel: Axes, axis: _Axis) -> None:
 
 
 def _fits(panel: Axes, texts: Sequence[str]) -> bool:
-    """Whether texts that are spread evenly over the panel's width do not meet."""
+    """Whether texts that are spread evenly over the panel's width do not overlap."""
     spec = panel.get_subplotspec()
     columns = spec.get_gridspec().ncols if spec else 1
     return LEGEND_LETTER * (sum(map(len, texts)) + len(texts)) <= WIDTH / columns

@@ -1,4 +1,4 @@
-"""A line for each probe's trial that has ended."""
+"""Display a line for each ended trial of a probe."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from harness.plan.trial import TrialRecord
 
 
 class ProbesDisplay(EndingsDisplay):
-    """Says how each trial ended in the words of probes, and which probe it was."""
+    """Reports how each trial ended, in the terms of probes."""
 
     def finish(self, record: TrialRecord) -> None:
-        """Say how it ended."""
+        """Report how it ended."""
         trial, result = record.trial, record.result
         if result is not None:
             steps = result.steps_to_target or result.steps

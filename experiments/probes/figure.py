@@ -1,4 +1,4 @@
-"""What breaks which submission, as a heat map at the width of a column or of a page."""
+"""A heat map of the probes that each submission passes, for a column or a page."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ COLOURS: dict[Verdict, str] = {
     "diverged": "#b2182b",
     "crashed": "#3b3b3b",
 }
-"""Apart for the colour-blind, and by their lightness in print."""
+"""Colour-blind readers can tell them apart, and so can lightness in print."""
 
 
 class Size(NamedTuple):
-    """What decides how large the heat map is drawn."""
+    """The dimensions of the heat map."""
 
     width: float
-    """Of the figure in inches."""
+    """The figure's width in inches."""
     cell: float
     """The height of a row in inches."""
     below: float
@@ -38,17 +38,17 @@ class Size(NamedTuple):
 
 
 COLUMN_SIZE = Size(3.4, 0.105, 1.5, 5.6)
-"""A column of a page of two."""
+"""For one column of a two-column page."""
 PAGE_SIZE = Size(6.9, 0.165, 2.2, 8.4)
-"""A page, on paper or of a site."""
+"""For a full page, on paper or on a site."""
 
 
 def probes_figure(outcomes: pd.DataFrame, size: Size = COLUMN_SIZE) -> Figure:
-    """A row for each submission, a column for each probe, those with the most passes first.
+    """One row per submission and one column per probe; those with the most passes come first.
 
     Args:
         outcomes: see `experiments.probes.verdicts.outcomes_frame`.
-        size: how large it is drawn.
+        size: the dimensions.
     """
     codes = verdict_table(outcomes).map(VERDICTS.index)
     with style.context(STYLE):
@@ -82,7 +82,9 @@ def probes_figure(outcomes: pd.DataFrame, size: Size = COLUMN_SIZE) -> Figure:
 
 
 def verdict_table(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Verdicts, one row a submission and one column a probe, those with the most passes first."""
+    """Verdicts, with one row per submission and one column per probe; those with the most passes
+    come first.
+    """
     table = outcomes.pivot(index="submission", columns="probe", values="verdict")
     passes = table == "pass"
     rows = passes.sum(axis=1).sort_values(ascending=False, kind="stable").index

@@ -1,4 +1,4 @@
-"""Trials of probes that other load has ended, and not what was tried: they are run again."""
+"""Rerun trials of probes that ended because other programs kept the machine busy."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from harness.record.store import last_attempt
 from harness.verification.rerun import open_again
 
 BY_LOAD: tuple[State, ...] = ("hung", "invalid")
-"""How a trial may end because its worker, or the referee, was kept from the processor."""
+"""The states in which a trial may end because its worker, or the referee, got no processor time."""
 ATTEMPTS = 3
-"""Of a trial in all; what ends so on a quiet machine as well has that verdict after them."""
+"""The maximum number of attempts per trial; the state after the last one gives the verdict."""
 
 
 def was_disturbed(trial: Trial, store: Path) -> bool:
-    """Whether a trial has ended as load ends one, under load, and may be tried again."""
+    """Whether a trial may have ended because of other load, and may be tried again."""
     result = record_of(trial, store).result
     if result is None or result.state not in BY_LOAD or not result.flags:
         return False
@@ -29,9 +29,9 @@ def was_disturbed(trial: Trial, store: Path) -> bool:
 def run_undisturbed(
     trials: Sequence[Trial], store: Path, options: RunOptions, place: Executor
 ) -> None:
-    """Run trials, and again those that were disturbed, each at most `ATTEMPTS` times.
+    """Run trials, and rerun the disturbed ones, with at most `ATTEMPTS` attempts each.
 
-    The record of a trial says of each attempt how it ended and why it was run again.
+    The record of a trial says how each attempt ended and why it was repeated.
     """
     pending = tuple(trials)
     while pending:

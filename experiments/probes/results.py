@@ -1,4 +1,4 @@
-"""What a run of probes leaves in its folder: verdicts, a heat map, and a page with both."""
+"""Write the results of probes: verdicts, a heat map, and a page with both."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def write_results(folder: Path, outcomes: Sequence[Outcome]) -> None:
     """Write `verdicts.csv`, `figure.*` and `table.md`.
 
     Raises:
-        CannotWriteError: the disk does not take a file; the records are as they were.
+        CannotWriteError: a file cannot be written; the records are unchanged.
     """
     frame = outcomes_frame(outcomes)
     write_whole(folder / "verdicts.csv", csv_text(frame))
@@ -29,12 +29,12 @@ def write_results(folder: Path, outcomes: Sequence[Outcome]) -> None:
 
 
 def about(probe: str) -> str:
-    """What a probe is about, in a line."""
+    """What a probe tests, in one line."""
     return registry.workload(probe).spec.summary
 
 
 def table_text(outcomes: pd.DataFrame) -> str:
-    """The verdicts in Markdown: what breaks how many, then what breaks each submission.
+    """The verdicts in Markdown: a table of probes with their counts, then one of submissions.
 
     Args:
         outcomes: see `experiments.probes.verdicts.outcomes_frame`.

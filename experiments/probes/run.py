@@ -1,4 +1,4 @@
-"""Probes run: planned as any run, one submission after the other, one point until one passes."""
+"""Run probes: planned like any run, submission by submission, point by point until one passes."""
 
 from __future__ import annotations
 
@@ -52,24 +52,26 @@ def run_probes(
     place: Executor,
     until_s: float = math.inf,
 ) -> list[Outcome]:
-    """Run each plan's trials until one reaches the target; the outcomes of what is whole.
+    """Run each plan's trials until one reaches the target; returns the outcomes that are decided.
 
-    Of a submission every probe's first point is tried, then the second of those that did not pass,
-    and so on. Trials with a finished record are not run again. Before the first of them a
-    submission makes its first steps, as every probe would say that it cannot.
+    For each submission the first point of every probe is tried, then the second point of those that
+    it has not passed, and so on. Trials with a finished record are not repeated. A submission makes
+    its first steps before its first trial, because otherwise every probe would report the same
+    error.
 
-    A probe counts steps, and seconds only bound a worker that hangs. On a machine that others keep
-    busy a trial may meet that bound all the same; it is run again, see `experiments.probes.load`.
+    A probe counts steps; seconds only bound a worker that hangs. On a busy machine a trial may
+    reach that bound all the same; it is then rerun, see `experiments.probes.load`.
 
     Args:
-        plans: as `plan_probes` gives them.
+        plans: the result of `plan_probes`.
         store: the folder of the records.
         options: sandbox, folders and threads.
         place: runs the trials.
-        until_s: by `time.monotonic`, when nothing more is begun.
+        until_s: when to stop starting trials, by `time.monotonic`.
 
     Returns:
-        Of each submission all of whose probes are decided; there are others if time ran out.
+        The outcomes of each submission whose probes are all decided; others are missing if time ran
+            out.
 
     Raises:
         HarnessError: a submission cannot make its first steps, or the store cannot be written or
@@ -99,7 +101,7 @@ def _submission(of: Plan) -> str:
 
 
 def _next_trials(plans: Iterable[Plan], number: int, store: Path) -> Iterator[Trial]:
-    """The trial of a number of each plan of which no earlier one reached the target."""
+    """The trial with a given number of each plan in which no earlier trial reached the target."""
     for each in plans:
         if number < len(each.trials) and not _has_passed(each.trials[:number], store):
             trial = each.trials[number]
@@ -108,7 +110,7 @@ def _next_trials(plans: Iterable[Plan], number: int, store: Path) -> Iterator[Tr
 
 
 def _is_decided(trials: Sequence[Trial], store: Path) -> bool:
-    """Whether a trial has passed, or all of them have ended, and not by load."""
+    """Whether a trial has passed, or all have ended for other reasons than load."""
     has_ended = all(record.result is not None for record in _records(trials, store))
     was_any_disturbed = any(was_disturbed(trial, store) for trial in trials)
     return (has_ended and not was_any_disturbed) or _has_passed(trials, store)

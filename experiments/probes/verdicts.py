@@ -1,11 +1,11 @@
-"""The verdict of a probe: the best that happened at the few points which were tried.
+"""The verdict of a probe: the best outcome over the few points that were tried.
 
-| verdict | at the best of the points |
+| verdict | at the best point |
 |---|---|
 | `pass` | the target was reached |
 | `fail` | the budget was spent without reaching it |
 | `diverged` | parameters or loss were no longer finite |
-| `crashed` | the submission raised, ran out of memory, hung or broke a rule |
+| `crashed` | the submission raised an error, ran out of memory, hung or broke a rule |
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ OF_STATE: Mapping[State, Verdict] = {
 
 
 class Outcome(Frozen):
-    """How one submission came out of one probe."""
+    """The outcome of one submission on one probe."""
 
     submission: str
     probe: str
     verdict: Verdict
     points: int
-    """At how many points it was tried; a pass ends the search."""
+    """The number of points that were tried; a pass ends the search."""
     steps: int | None
-    """To the target, as the worker counts; None without a pass."""
+    """Steps to the target, as counted by the worker; None without a pass."""
     best: float | None
     """The best value of the target's metric at any point; None if none was finite."""
     reason: str
-    """How the trial ended that decided the verdict."""
+    """How the deciding trial ended."""
 
 
 def outcome_of(records: Iterable[TrialRecord]) -> Outcome:
-    """The outcome of a submission's trials on one probe, of which at least one has ended."""
+    """The outcome of a submission's trials on one probe, at least one of which has ended."""
     results = [(each.trial, each.result) for each in records if each.result is not None]
     trial, result = min(results, key=lambda pair: VERDICTS.index(OF_STATE[pair[1].state]))
     values = [r.best_metric for _, r in results if r.best_metric is not None]
@@ -66,6 +66,6 @@ def outcome_of(records: Iterable[TrialRecord]) -> Outcome:
 
 
 def outcomes_frame(outcomes: Iterable[Outcome]) -> pd.DataFrame:
-    """One row an outcome, one column a field."""
+    """One row per outcome, one column per field."""
     rows = [outcome.model_dump() for outcome in outcomes]
     return pd.DataFrame(rows, columns=list(Outcome.model_fields))

@@ -1,1 +1,1 @@
-"""The experiment without trials: what the random projection of images keeps."""
+"""The experiment without trials: what a random projection of images preserves."""

@@ -24,7 +24,7 @@ def projection_figure(
     """Rows of images above two panels.
 
     Args:
-        experiment: says what is shown.
+        experiment: gives the dimension at which images are drawn.
         images: the first held-out ones are drawn.
         errors: see `measure.errors`.
         spread: see `measure.distances`.

@@ -1,8 +1,8 @@
-"""Reconstruction errors and distances under random projection, beside principal components.
+"""Reconstruction errors and distances under random projection and under principal components.
 
 With an orthonormal frame Q, (D, d), and a centre m: x^ = m + Q Q^T (x - m). For a uniformly random
-Q the expected error is (1 - d / D) times the mean square of x - m, and (D / d) |Q^T v|^2 / |v|^2 is
-1 in the mean (Dasgupta and Gupta, 2003).
+Q the expected error is (1 - d / D) times the mean square of x - m, and the expectation of (D / d)
+|Q^T v|^2 / |v|^2 is 1 (Dasgupta and Gupta, 2003).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Images:
 
     @cached_property
     def mean(self) -> Doubles:
-        """Of the training images, (D,)."""
+        """The mean of the training images, (D,)."""
         return np.asarray(self.train.mean(axis=0))
 
     @cached_property
@@ -51,7 +51,7 @@ def load_images(image_set: ImageSet, data_dir: Path | None) -> Images:
     """The images of a form.
 
     Raises:
-        HarnessError: CIFAR-10 is missing; the message names both ways out.
+        HarnessError: CIFAR-10 is missing; the message says what to do.
     """
     if image_set.source == "images":
         settings = ImageSettings(train=image_set.train, validation=image_set.held_out)
@@ -78,12 +78,14 @@ def reconstruct(images: Images, method: str, dimension: int) -> Doubles:
 
 
 def errors(images: Images, dimensions: tuple[int, ...]) -> pd.DataFrame:
-    """The mean squared error a pixel: `method`, `dimension`, `error`."""
+    """The mean squared error per pixel, with columns `method`, `dimension` and `error`."""
     return pd.DataFrame(_error_rows(images, dimensions))
 
 
 def distances(images: Images, dimensions: tuple[int, ...]) -> pd.DataFrame:
-    """Quantiles of the relative squared distance: `dimension`, `low`, `median`, `high`."""
+    """Quantiles of the relative squared distance, with columns `dimension`, `low`, `median`,
+    `high`.
+    """
     held_out = images.held_out
     differences = held_out[1:] - held_out[:-1]
     before = np.square(differences).sum(axis=1)

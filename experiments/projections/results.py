@@ -1,4 +1,4 @@
-"""Runs a projection experiment and writes its tables, figure and findings."""
+"""Run a projection experiment and write its tables, figure and findings."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from experiments.results import write_figure
 from harness.core.files import write_whole
 
 TOLERANCE = 0.1
-"""How far from the thesis's error, as a fraction of it, a measured one counts as the same."""
+"""The relative deviation up to which a measured error counts as equal to the thesis's."""
 
 
 def run_projection(
     experiment: ProjectionExperiment, image_set: ImageSet, folder: Path, data_dir: Path | None
 ) -> str:
-    """Measure, write `errors.csv`, `distances.csv`, `figure.*` and `findings.md`; the verdict.
+    """Measure, and write `errors.csv`, `distances.csv`, `figure.*` and `findings.md`; returns the
+    verdict.
 
     Args:
-        experiment: its file.
+        experiment: the parsed file: image sets, dimensions, and the error that the thesis states.
         image_set: the images of the form.
         folder: gets the files.
         data_dir: folder of CIFAR-10; None for the default location.

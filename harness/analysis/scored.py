@@ -79,7 +79,7 @@ def score_records(
     Args:
         source: how times are scored, with the folder of another machine's records if there is one.
         out: the folder of records.
-        rules: the scoring rules.
+        rules: how trials become studies, times and scores.
         keep_curves: whether `ScoredFolder.curves` will be called.
         with_claims: whether the curves include the values claimed by workers.
 

@@ -59,7 +59,7 @@ def read_shares(store: Path, make_gatherer: Callable[[], G]) -> tuple[Rows[G], S
     """Read and check all trials of a folder.
 
     Args:
-        store: the folder.
+        store: the folder of the records.
         make_gatherer: makes the gatherer of everything beside results.
 
     Raises:
@@ -79,12 +79,12 @@ def read_shares(store: Path, make_gatherer: Callable[[], G]) -> tuple[Rows[G], S
             part = rows_of_share()
             rows.results.extend(part.results)
             rows.gatherer.extend(part.gatherer)
-            check.checked.add(part.checks)
+            check.results.add(part.checks)
     return rows, check
 
 
 def _read_share(share: Share[G], check: StoreCheck) -> Rows[G]:
-    rows = Rows(share.make_gatherer(), checks=check.checked)
+    rows = Rows(share.make_gatherer(), checks=check.results)
     for path in share.paths:
         file, log = read_trial_file(path), read_log(path.parent)
         check.record(path, (file, log))

@@ -247,7 +247,7 @@ class Calibration:
         submission = resolve(name)
         submission.require(self.request.framework)
         best, tries = self._tune(submission, executors)
-        tuned = Baseline(
+        baseline = Baseline(
             submission=name,
             content_hash=submission.ref.content_hash,
             best_point=best,
@@ -258,7 +258,7 @@ class Calibration:
             speed=None,
         )
         speed = self._speed(submission, best, executors)
-        return self._with_seeds(tuned, executors).model_copy(update={"speed": speed})
+        return self._with_seeds(baseline, executors).model_copy(update={"speed": speed})
 
     def _with_seeds(self, baseline: Baseline, executors: Executors) -> Baseline:
         """A tuned baseline with the curves of its best point on fresh instances."""

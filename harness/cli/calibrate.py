@@ -70,7 +70,7 @@ Rerun = Annotated[
     ),
 ]
 Check = Annotated[
-    int, typer.Option(help="Instead, run so many whole studies of the first as a check.")
+    int, typer.Option(help="Instead, run this many whole studies of the first baseline as a check.")
 ]
 
 
@@ -157,9 +157,13 @@ def calibrate(
         elif add:
             _add(console, calibration, write=write)
         elif time:
-            _finish(console, calibration.retime(_declared(calibration)), store, write=write)
+            _finish(
+                console, calibration.retime(_read_declared_summary(calibration)), store, write=write
+            )
         elif rerun:
-            _finish(console, calibration.rerun(_declared(calibration)), store, write=write)
+            _finish(
+                console, calibration.rerun(_read_declared_summary(calibration)), store, write=write
+            )
         else:
             _finish(console, calibration.run(), store, write=write)
 
@@ -180,7 +184,7 @@ def _plan(
         return check_plan(calibration.request, check, store, options, say), store
     if not (add or time or rerun):
         return Plan(tuple(forecast.calibration_trials(calibration))), store
-    baselines = _declared(calibration).baselines
+    baselines = _read_declared_summary(calibration).baselines
     if add:
         trials = forecast.added_trials(calibration, baselines)
     elif time:
@@ -215,14 +219,14 @@ def _request(
     )
 
 
-def _declared(calibration: Calibration) -> Summary:
+def _read_declared_summary(calibration: Calibration) -> Summary:
     """The summary next to the workload."""
     from harness.calibration.summary import read_summary
 
-    return read_summary(_declared_path(calibration))
+    return read_summary(_summary_path(calibration))
 
 
-def _declared_path(calibration: Calibration) -> Path:
+def _summary_path(calibration: Calibration) -> Path:
     from harness.calibration.summary import summary_path
     from harness.providers.registry import workload
 
@@ -261,7 +265,11 @@ def _add(console: PlainConsole, calibration: Calibration, *, write: bool) -> Non
     from harness.calibration.summary import write_summary
     from harness.cli.calibration_table import summary_band, summary_table
 
-    path, earlier, say = _declared_path(calibration), _declared(calibration), say_on(console)
+    path, earlier, say = (
+        _summary_path(calibration),
+        _read_declared_summary(calibration),
+        say_on(console),
+    )
     baselines = calibration.at_declared_target(earlier.baselines)
     summary = with_band(earlier.with_baselines(baselines))
     console.print(summary_table(summary))
@@ -281,8 +289,8 @@ def _check(console: PlainConsole, calibration: Calibration, studies: int, *, wri
     say = say_on(console)
     say(f"{outcome.reached} of {outcome.studies} studies of {outcome.submission} reach the target")
     if write:
-        path = _declared_path(calibration)
-        write_summary(path, _declared(calibration).with_check(outcome))
+        path = _summary_path(calibration)
+        write_summary(path, _read_declared_summary(calibration).with_check(outcome))
         say(f"added to {path}")
     else:
         say("--write adds this to the summary beside the workload")

@@ -45,7 +45,9 @@ def plot(
     store: Annotated[Path, typer.Argument(help="A folder of records, as `harness run` wrote it.")],
     *,
     format_: Annotated[Format, typer.Option("--format", help="The file format.")] = (Format.PDF),
-    width: Annotated[Width, typer.Option(help="That of a column or a page.")] = Width.COLUMN,
+    width: Annotated[
+        Width, typer.Option(help="The width of a column or of a page.")
+    ] = Width.COLUMN,
     out: Annotated[
         Path | None, typer.Option(help="The folder of the figures.", show_default="STORE/figures")
     ] = None,

@@ -120,7 +120,7 @@ def entry_detail(ref: SubmissionRef, folder: Path | None = None) -> EntryDetail:
     """A submission's description, if the content that ran is available.
 
     Args:
-        ref: the submission.
+        ref: name, location and content hash of what ran.
         folder: the folder of its code; None for the code on this machine.
     """
     from scoring.site.material import EntryDetail

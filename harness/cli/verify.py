@@ -73,7 +73,7 @@ def _verify(out: Path, round_file: Path | None, score: Path | None, *, every: bo
 
 
 def _say(verification: Verification, sealed_trials: int) -> None:
-    say(f"{verification.trials} trials read, {verification.unfinished} of them unfinished")
+    say(f"{verification.trials} trials read, {verification.unfinished_trials} of them unfinished")
     if verification.reruns:
         say(f"{verification.reruns} reruns by command; each is marked in ledger and events")
     for note in verification.texts:

@@ -8,18 +8,19 @@ from pathlib import Path
 from harness.core.errors import CannotWriteError
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file and its folders; what was there before stays if that fails.
 
     Raises:
         CannotWriteError: it cannot be written.
     """
+    content = content.encode("utf-8") if isinstance(content, str) else content
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_file():  # a pipe or a device, of which there is no draft
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(content)
         else:
-            _replace(Path(os.path.realpath(path)), text)  # not a link, but what it leads to
+            _replace(Path(os.path.realpath(path)), content)  # not a link, but what it leads to
     except OSError as error:
         hint = "free some space, or name a place that can be written; what was there is unchanged"
         raise CannotWriteError.of(path, error, hint) from error
@@ -30,7 +31,7 @@ def write_through(file: int | Path, content: bytes) -> None:
 
     Args:
         file: its path, or its open descriptor, which is then closed.
-        content: its bytes.
+        content: all of its bytes.
 
     Raises:
         OSError: it cannot be written.
@@ -41,10 +42,10 @@ def write_through(file: int | Path, content: bytes) -> None:
         os.fsync(stream.fileno())
 
 
-def _replace(place: Path, text: str) -> None:
+def _replace(place: Path, content: bytes) -> None:
     draft = place.with_name(f".{place.name}.{os.getpid()}")
     try:
-        write_through(draft, text.encode("utf-8"))
+        write_through(draft, content)
         draft.replace(place)
     finally:
         draft.unlink(missing_ok=True)

@@ -27,7 +27,7 @@ def new_confinement(
     """A worker's confinement and the copy of its submission; its folders are removed afterwards.
 
     Args:
-        resolved_trial: the trial.
+        resolved_trial: the trial with its workload, submission and data.
         options: sandbox, folders and threads of this machine.
         log: where the worker's output goes.
         hidden_paths: folders that it must not see, in addition to the instance's.

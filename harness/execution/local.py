@@ -19,8 +19,8 @@ class LocalExecutor:
     Args:
         store: the folder of the trials' records.
         display: is notified of every trial that runs.
-        jobs: 1.
-        profile: None.
+        jobs: how many trials at once; only 1 is accepted.
+        profile: only None is accepted, since there are no machines to request.
 
     Raises:
         HarnessError: several jobs are asked for, or there is a profile.

@@ -30,7 +30,7 @@ class PoolExecutor:
         store: the folder of the trials' records.
         display: is notified of each trial that has ended.
         jobs: how many processes; with one, trials can be timed.
-        profile: None.
+        profile: only None is accepted, since there are no machines to request.
 
     Raises:
         HarnessError: there is a profile.

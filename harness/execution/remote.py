@@ -60,7 +60,7 @@ def run_command(arguments: Sequence[str], output: Path | None = None) -> int:
     """Run a harness command with this interpreter; it is killed when this process ends.
 
     Args:
-        arguments: of the command.
+        arguments: the words after `harness`.
         output: the file for its output; None for this process's own output.
     """
     with output.open("wb") if output else nullcontext() as file:

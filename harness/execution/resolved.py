@@ -153,7 +153,7 @@ def context_of(
     """Build the context of an attempt's referee.
 
     Args:
-        resolved_trial: the trial.
+        resolved_trial: the trial with its workload, submission and data.
         copy: the folder with the submission's files.
         framework: evaluates snapshots and probes the device.
         threads: CPU threads per operation, of the referee and of the worker.

@@ -62,8 +62,8 @@ class Evaluator(Protocol):
         Lazy: each batch is evaluated when the iterator reaches it, so a caller can stop early.
 
         Args:
-            parameters: the snapshot.
-            split: the name of the split.
+            parameters: the weights to evaluate, arrays by name.
+            split: `validation` or `test`.
             start: index of the first example, a multiple of the evaluation batch size.
         """
         ...

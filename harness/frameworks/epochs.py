@@ -17,7 +17,7 @@ class EpochStream(ABC, Generic[ArrayT]):
     Each epoch's permutation is copied to the device once.
 
     Args:
-        order: the order of the examples.
+        order: gives the permutation of each epoch.
         batch_size: the default number of examples of `next()`.
         world_size: the number of devices that a batch is divided among, in equal slices. Positions
             and counts are those of the whole batch; a subclass that yields only its own slice does

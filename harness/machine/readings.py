@@ -77,10 +77,10 @@ def between(
     """What two readings say about the time between them.
 
     Args:
-        before: the first.
-        after: the second.
-        worker_cpu_s: processor seconds that the worker used in between.
-        referee_cpu_s: likewise, the referee.
+        before: the reading at the beginning.
+        after: the reading at the end.
+        worker_cpu_s: CPU seconds that the worker used in between.
+        referee_cpu_s: CPU seconds that the referee used in between.
     """
     available_s = max(1e-9, (after.at_s - before.at_s) * after.processors)
     others_s = after.busy_s - before.busy_s - worker_cpu_s - referee_cpu_s

@@ -181,8 +181,8 @@ def trial_of(
     Args:
         request: suite, workload, framework, ruleset, seed, variant, devices and budget scale.
         size: the workload at the suite's size.
-        submission: the submission to run.
-        point: the hyperparameters.
+        submission: the submission to run; the trial holds its name, location and hash.
+        point: a value for each hyperparameter.
         place: the numbers of study and trial, from 1.
         budget_factor: the ruleset's factor on the workload's budget.
     """

@@ -91,7 +91,7 @@ def chain_of(log: bytes, path: Path) -> list[RawLine]:
     """The complete lines of a log, checked against their chain.
 
     Args:
-        log: the bytes.
+        log: the bytes of a log, from its first line on.
         path: their file, for errors.
 
     Raises:

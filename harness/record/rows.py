@@ -19,7 +19,7 @@ def result_row(folder: Path, record: TrialRecord, attempt: Attempt | None) -> di
 
     Args:
         folder: the record's folder.
-        record: the record.
+        record: the content of `trial.json`.
         attempt: the trial's last attempt; None if none has begun.
     """
     end = final_end(attempt.events) if attempt else None

@@ -106,7 +106,7 @@ class Checkpoints:
 
     Args:
         folder: the trial's folder.
-        trial: the trial.
+        trial: the trial whose identity each checkpoint names.
         every_s: the least timed seconds between two checkpoints.
         limit_bytes: the largest state.
         since_s: the timed seconds at the last checkpoint.
@@ -154,7 +154,7 @@ class Checkpoints:
         If the worker could not send it, the record says why, and it is not requested again.
 
         Args:
-            snapshot: the snapshot that it belongs to.
+            snapshot: the snapshot that was sent with the state.
             clock: timed seconds, and the other entries by name.
             search: its state after that snapshot.
             emit: records an event.

@@ -2,7 +2,7 @@
 
 Every second of an attempt belongs to exactly one entry, so the entries sum to its wall time:
 
-    timed           the worker trains, loads, hands its snapshot over, or is slow to freeze
+    timed           the worker trains, loads, submits its snapshot, or is slow to freeze
     frozen          it is frozen, and no other entry has the time
     idle            it is not, and no other entry has the time
     prepare, setup, warm_up, snapshot_copy, evaluation, ...     accounted by name

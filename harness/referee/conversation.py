@@ -38,7 +38,7 @@ class Conversation:
     """The referee's end of the wire.
 
     Args:
-        wire: to the worker.
+        wire: the connection to the worker.
         recorder: records the worker's error report.
         clock: the trial's clock.
         budget_s: the trial's budget in seconds.

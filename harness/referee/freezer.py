@@ -21,7 +21,7 @@ class Freezer:
     """Keeps a worker frozen while the clock is stopped.
 
     Args:
-        worker: the worker.
+        worker: the process group to freeze and thaw.
         idle: checks whether the device is idle.
         budget: the trial's budget, which determines how long the device may be found busy.
         clock: accounts the time of freezing, thawing and checking.

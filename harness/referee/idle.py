@@ -43,7 +43,7 @@ class IdleProbe:
         """Measure how long the probe takes, before any worker is started.
 
         Args:
-            probe: the computation.
+            probe: a fixed computation on the device.
             device: the device's name.
         """
         probe()  # the first may compile

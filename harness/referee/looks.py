@@ -47,7 +47,7 @@ def next_look(misses: Sequence[Look], target: AnyTarget) -> float:
     Args:
         misses: the looks so far, none of which met the target, by fractions of the budget; at least
             one.
-        target: the target of the search.
+        target: the metric and the value to reach.
     """
     step = max(math.log(NEAR), _log_step(misses, target))
     return misses[-1].at * math.exp(min(math.log(FAR), step))

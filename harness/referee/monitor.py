@@ -17,7 +17,7 @@ class HostMonitor:
     """Takes the two readings of an attempt and compares them.
 
     Args:
-        reading: takes a reading.
+        reading: reads the machine's times, load and throttling.
     """
 
     def __init__(self, reading: Reading) -> None:
@@ -63,6 +63,6 @@ class HostMonitor:
 
 
 def kernel_oom_kills() -> int:
-    """How many processes this machine's kernel has killed for want of memory since it started."""
+    """How many processes this machine's kernel has killed for lack of memory since it started."""
     lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
     return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)

@@ -148,7 +148,7 @@ def evaluated_until(
         batches: of the split, drawn only as needed.
         before: the batches evaluated earlier.
         of: how many examples the split has.
-        target: the target.
+        target: the metric and the value to reach.
         until: the required certainty.
         beside: the metrics of another snapshot on the whole split; see `estimate`.
     """
@@ -173,7 +173,7 @@ def quantile(degrees: int, deviations: float) -> float:
     """The quantile of Student's t with the same tail probability as a normal variable's deviation.
 
     Args:
-        degrees: the degrees of freedom.
+        degrees: degrees of freedom of Student's t, at least 1.
         deviations: in standard deviations of a normal variable.
     """
     tail = 0.5 * math.erfc(deviations / math.sqrt(2.0))

@@ -36,9 +36,9 @@ def find_checkpoint(
     """The checkpoint from which the last attempt can be resumed; None if it cannot.
 
     Args:
-        trial: the trial.
-        folder: its folder.
-        events: its log.
+        trial: the planned trial, with which the record must agree.
+        folder: the folder of its record.
+        events: the events of its log, oldest first.
         beginning: the first event of an attempt that would begin now.
     """
     attempts = attempts_of(events)
@@ -84,8 +84,8 @@ def resumable(
     """The writer of a trial's checkpoints, continuing after the given one.
 
     Args:
-        trial: the trial.
-        folder: its folder.
+        trial: the trial whose state is saved.
+        folder: where the checkpoints are written.
         every_s: the least timed seconds between two checkpoints.
         shapes: of the model's parameters and buffers.
         checkpoint: the checkpoint that the trial is resumed from, if any.

@@ -142,9 +142,7 @@ class SnapshotCollector:
         self._is_stop_sent = False
         self._wait_for_answer()
         most_bytes = self._checkpoints.state_bytes + model_bytes(self._shapes)
-        snapshot, tensors = self._talk.expect_in_time(
-            Snapshot, "hand over its snapshot", most_bytes
-        )
+        snapshot, tensors = self._talk.expect_in_time(Snapshot, "submit its snapshot", most_bytes)
         message, _ = self._talk.expect_in_time(Stopped, "say that it stopped", most_bytes)
         return StoppedWorker(snapshot, message, tensors, self._clock.stop())
 
@@ -154,7 +152,8 @@ class SnapshotCollector:
             snapshot, message, tensors, timed_s = worker
             tensors = self._checkpoints.without_state(snapshot, tensors)
             if message.step != snapshot.step:
-                raise TrialEndedError("invalid", f"the worker's steps do not fit: {message.step}")
+                claims = f"{snapshot.step} with its snapshot and {message.step} after it"
+                raise TrialEndedError("invalid", f"the worker claims two steps: {claims}")
             parameters = checked_parameters(tensors, self._shapes)
             held_snapshot = self._take(
                 self.next_point, timed_s, message, parameters, is_glance=False
@@ -183,7 +182,8 @@ class SnapshotCollector:
         is_glance: bool,
     ) -> HeldSnapshot:
         if self._last and message.step < self._last.step:
-            raise TrialEndedError("invalid", f"the worker's steps do not fit: {message.step}")
+            why = f"the worker claims step {message.step} after step {self._last.step}"
+            raise TrialEndedError("invalid", why)
         grid = self._schedule.last_point(point, timed_s, is_glance=is_glance)
         needs_statistics = isinstance(message, Glanced) and message.needs_statistics
         self._last = HeldSnapshot(

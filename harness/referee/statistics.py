@@ -30,7 +30,7 @@ class BatchStatistics:
         config: the configuration of the trial's problem.
         examples: opens the training split.
         order: the instance's order of examples.
-        augmentation: of the images.
+        augmentation: how training images are augmented; None if they are not.
     """
 
     backend: Callable[[], TrainingBackend[Any]]

@@ -72,7 +72,7 @@ class Evaluate(Protocol):
         """Evaluate a snapshot to the required certainty, continuing an earlier evaluation.
 
         Args:
-            snapshot: the snapshot.
+            snapshot: a snapshot held in memory.
             until: the required certainty of the outcome.
         """
         ...
@@ -83,7 +83,7 @@ class TargetSearch:
 
     Args:
         grid: the grid of snapshots, and how many may be held.
-        target: the target.
+        target: the metric and the value to reach.
         evaluate: computes the target's metric.
         limit_s: the timed seconds after which nothing counts as a hit.
     """
@@ -120,7 +120,7 @@ class TargetSearch:
         """Evaluate a snapshot, and search the held ones if it meets the target.
 
         Args:
-            snapshot: the snapshot of the look.
+            snapshot: the one for which the worker was stopped.
             whole: whether to evaluate the whole split in any case: at the end of the budget, and
                 when a checkpoint is due, which cannot store snapshots.
         """

@@ -30,7 +30,7 @@ class Outbox:
 
     Args:
         store: the folder of the records.
-        trackers: the trackers' names.
+        trackers: names from `--sink`, such as `wandb`.
         say: receives a message that says why a trial was not sent.
         timeout_s: time limit for sending one trial, in seconds.
     """

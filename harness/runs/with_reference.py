@@ -29,7 +29,7 @@ def with_reference(own: Plan, request: PlanRequest, store: Path) -> Plan:
 
     Args:
         own: the plan of the submission's trials.
-        request: the request of that plan.
+        request: what the plan was made from; the reference's trials share all but the submission.
         store: the folder of their records.
 
     Raises:

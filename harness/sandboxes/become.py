@@ -23,7 +23,7 @@ def become_worker(order: dict[str, Any], wire: int, log: int) -> NoReturn:
 
     Args:
         order: the order for `harness.sandboxes.kernel.confine.confine`; it is emptied.
-        wire: the descriptor of its wire.
+        wire: the descriptor of its socket to the referee.
         log: the descriptor for its output.
     """
     status = UNCONFINED_STATUS

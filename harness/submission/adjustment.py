@@ -77,7 +77,7 @@ def _check_known(name: str, space: Space, *, accepts_any: bool) -> None:
     own, options = space.default, options_of(space.default)
     if name in (*own, *options):
         return
-    meant = next((known for known in own if name in SYNONYMS.get(known, ())), "")
+    meant = next((other for other in own if name in SYNONYMS.get(other, ())), "")
     if accepts_any and not (meant and name == SYNONYMS[meant][0]):
         return
     guess = meant or nearest(name, [*own, *options])

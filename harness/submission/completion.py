@@ -73,7 +73,7 @@ class CompletedSubmission(Generic[ArrayT]):
         raise HarnessError(*self._no_state)
 
     def load_state_dict(self, _: StateDict[ArrayT], /) -> None:
-        """Not possible either.
+        """Not supported.
 
         Raises:
             HarnessError: always.

@@ -72,8 +72,10 @@ def tops_of_all(tops: Iterable[str]) -> set[str]:
 
 
 def _tops_of(names: Collection[str]) -> set[str]:
-    known = packages_distributions()
-    return {top for top, owners in known.items() if not {*map(_normal, owners)}.isdisjoint(names)}
+    owners_of = packages_distributions()
+    return {
+        top for top, owners in owners_of.items() if not {*map(_normal, owners)}.isdisjoint(names)
+    }
 
 
 def installed_hash(owners: Iterable[Distribution], place: Path) -> str:

@@ -183,7 +183,7 @@ def complete_class(kind: type[object], place: str) -> type[BareSubmission[ArrayT
     return cast("type[BareSubmission[ArrayT]]", kind)
 
 
-def returned(value: object) -> str:
+def describe_return(value: object) -> str:
     """What a function returned that should return something else, in words."""
     if value is None:
         return "returned nothing"
@@ -204,7 +204,7 @@ def arguments(
 
     Args:
         function: creates an optimizer.
-        hyperparameters: the point.
+        hyperparameters: a value for each hyperparameter of the point.
         rate_name: the framework's usual name for the learning rate, under which a function with
             `**kwargs` gets it.
 

@@ -29,49 +29,49 @@ IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+(\w+)|import[ \t]+([\w., \t]+))", re.
 """Matches the top-level name after `from`, or everything after `import` on its line."""
 
 
-def imported_by_installed(names: Iterable[str], skipped: Collection[str]) -> set[str]:
+def imported_by_installed(names: Iterable[str], tops_to_skip: Collection[str]) -> set[str]:
     """The dotted names of local modules that installed modules import, directly or indirectly.
 
     Args:
         names: names of the modules to start from, dotted or top-level; those not installed are
             ignored.
-        skipped: names of top-level modules whose files are not searched.
+        tops_to_skip: names of top-level modules whose files are not searched.
     """
-    if not has_local_code() or not (names := [name for name in names if _installed(name)]):
+    if not has_local_code() or not (names := [name for name in names if _find_installed(name)]):
         return set()
-    passed = {*skipped, *tops_of_all((*FRAMEWORKS.names, "harness"))}
-    if not _mentions_local(names, passed):
+    skip = {*tops_to_skip, *tops_of_all((*FRAMEWORKS.names, "harness"))}
+    if not _mentions_local(names, skip):
         return set()
-    found: set[str] = set()
+    imports: set[str] = set()
     waiting = list(names)
     while waiting:
         name = waiting.pop()
-        if top_of(name) not in passed and (module := _installed(name)):
-            new = {*_imported_by(name, *module)} - found
+        if top_of(name) not in skip and (module := _find_installed(name)):
+            new = {*_imported_by(name, *module)} - imports
             waiting += sorted(new)
-            found |= new
-    return {name for name in found if top_of(name) not in passed and not _installed(name)}
+            imports |= new
+    return {name for name in imports if top_of(name) not in skip and not _find_installed(name)}
 
 
-def _mentions_local(names: Iterable[str], passed: Collection[str]) -> bool:
+def _mentions_local(names: Iterable[str], skip: Collection[str]) -> bool:
     """Whether a local module may be imported: a quick check, since the exact search takes a second.
 
     It follows every module that any file of a package mentions, and so never misses one.
     """
-    seen = {*passed}
+    handled_tops = {*skip}
     waiting = [*map(top_of, names)]
     while waiting:
-        if (top := waiting.pop()) in seen:
+        if (top := waiting.pop()) in handled_tops:
             continue
-        seen.add(top)
-        if module := _installed(top):
+        handled_tops.add(top)
+        if module := _find_installed(top):
             waiting += _mentioned_tops(module[1])
         elif spec_of(top) is not None and not is_provided(top):
             return True
     return False
 
 
-def _installed(name: str) -> tuple[str, Path] | None:
+def _find_installed(name: str) -> tuple[str, Path] | None:
     """The module that a dotted name belongs to, and its path, if it is installed."""
     module = module_of(name)
     return module if module and is_installed(top_of(name), module[1]) else None

@@ -77,10 +77,10 @@ def local_modules(
         beside: a folder that is searched after `sys.path`.
         available: names of further top-level modules that every worker has.
     """
-    excluded = given_anyway().union(available)
-    candidates = {name for name in names if top_of(name) not in excluded}
-    candidates |= editable_needs({*map(top_of, candidates)}) - excluded
-    candidates |= imported_by_installed(candidates, excluded)
+    available_tops = given_anyway().union(available)
+    candidates = {name for name in names if top_of(name) not in available_tops}
+    candidates |= editable_needs({*map(top_of, candidates)}) - available_tops
+    candidates |= imported_by_installed(candidates, available_tops)
     modules = {module for name in candidates if (module := module_of(name, beside)) is not None}
     for name, place in sorted(modules):
         if not is_installed(top_of(name), place):

@@ -75,10 +75,10 @@ def is_installed(top: str, place: Path) -> bool:
 
 def has_local_code() -> bool:
     """Whether anything can be imported that is neither installed nor always available."""
-    known = (*_sites(), *_pythons())
+    standard_folders = (*_sites(), *_pythons())
     folders = (Path(folder).resolve() for folder in sys.path)
     others = (folder for folder in folders if folder.is_dir() and folder != SUBMISSIONS_ROOT.parent)
-    if any(not any(folder.is_relative_to(one) for one in known) for folder in others):
+    if any(not any(folder.is_relative_to(one) for one in standard_folders) for folder in others):
         return True
     finders = (getattr(f, "__module__", type(f).__module__) for f in sys.meta_path)
     return any(top_of(module) not in FINDERS for module in finders)

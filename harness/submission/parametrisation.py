@@ -106,7 +106,7 @@ def check_rule(hyperparameters: Hyperparameters, fitting: Collection[str]) -> No
     """Refuse a parametrisation whose rule the submission does not support.
 
     Args:
-        hyperparameters: `parametrisation`.
+        hyperparameters: a point, of which only `parametrisation` is read.
         fitting: the rules that the submission supports.
 
     Raises:
@@ -115,11 +115,11 @@ def check_rule(hyperparameters: Hyperparameters, fitting: Collection[str]) -> No
     name = str(hyperparameters.get("parametrisation", "standard"))
     if name not in NAMES:
         raise UnknownNameError("parametrisation", name, NAMES)
-    allowed = [n for n in NAMES if n == "standard" or n.rpartition("_")[2] in fitting]
-    if name not in allowed:
+    names = [n for n in NAMES if n == "standard" or n.rpartition("_")[2] in fitting]
+    if name not in names:
         raise HarnessError(
             f"parametrisation is {name}, and its rule does not describe this submission's step",
-            f"allowed here: {', '.join(allowed)}; a submission names the rules that fit it, as "
+            f"allowed here: {', '.join(names)}; a submission names the rules that fit it, as "
             "PARAMETRISATION_RULES beside build or parametrisation_rules in a class",
         )
 

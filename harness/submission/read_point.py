@@ -15,7 +15,7 @@ class ReadPoint(dict[str, Any]):
     whole point.
 
     Args:
-        point: the hyperparameters.
+        point: a value for each hyperparameter.
 
     Attributes:
         unread: the names that have not been read so far.

@@ -149,7 +149,7 @@ def step_rules(
 
     Args:
         specs: of all parameters, by name.
-        hyperparameters: the point.
+        hyperparameters: a value for each hyperparameter of the point.
         schedule: what the submission's `build` returned.
 
     Raises:
@@ -185,7 +185,7 @@ def refuse_rules(hyperparameters: Hyperparameters, reason: str) -> None:
     """Refuse a point that turns a rule on.
 
     Args:
-        hyperparameters: the point.
+        hyperparameters: a value for each hyperparameter of the point.
         reason: why no rule can be applied, as a clause.
 
     Raises:

@@ -22,7 +22,7 @@ def check_trunk(trial: Trial, log: TrialLog, store: Path) -> None:
     begins = [attempt.begin for attempt in log.attempts if isinstance(attempt.begin, Begin)]
     if trial.branch is None:
         if any(begin.trunk_checkpoint is not None for begin in begins):
-            raise MismatchError("it began with a trunk's checkpoint and is no branch")
+            raise MismatchError("it began from a trunk's checkpoint, but is not a branch")
         return
     trunk = trial.branch.trunk
     ends = {

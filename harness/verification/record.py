@@ -59,18 +59,18 @@ def check_events(record: TrialRecord, log: TrialLog, *, replays: bool) -> None:
             _check_equal(Replay(trial, attempt, end).result(), end.result)
     last = log.end
     if record.result is not None and last is None:
-        raise MismatchError("trial.json has a result and the events do not end")
+        raise MismatchError("trial.json has a result, but the events have no end")
     if record.result is not None and last is not None:
         _check_equal(last.result, record.result)
 
 
 def _check_beginning(trial: Trial, begin: AnyBegin, before: int) -> None:
     if not isinstance(begin, Begin):
-        raise MismatchError(f"what follows attempt {before} is imported")
+        raise MismatchError(f"the attempt after attempt {before} is imported")
     if begin.identity != trial.identity:
-        raise MismatchError(f"attempt {begin.attempt} is of another trial")
+        raise MismatchError(f"attempt {begin.attempt} belongs to another trial")
     if begin.attempt <= before:
-        raise MismatchError(f"what follows attempt {before} calls itself attempt {begin.attempt}")
+        raise MismatchError(f"an attempt is numbered {begin.attempt}; at least {before + 1} is due")
     if begin.fingerprint != begin.hardware.fingerprint:
         raise MismatchError(
             f"attempt {begin.attempt}: the fingerprint is not the hash of the hardware"

@@ -41,9 +41,9 @@ class Replay:
     """Replays one ended attempt.
 
     Args:
-        trial: the trial.
+        trial: gives grid, target and budget.
         attempt: its events from `begin` to `end`.
-        end: its end event.
+        end: the event whose result is recomputed.
     """
 
     def __init__(self, trial: Trial, attempt: Attempt, end: End) -> None:
@@ -111,7 +111,7 @@ class Replay:
             raise MismatchError(f"{place}: grid point {due_point} was due")
         if snapshot.fraction != fraction:
             raise MismatchError(
-                f"{place}: a fraction of {snapshot.fraction}; time and step say {fraction}"
+                f"{place}: the fraction is {snapshot.fraction}; time and step give {fraction}"
             )
 
     def _check_completed(self, point: int) -> None:
@@ -156,7 +156,9 @@ class Replay:
         estimate = Estimate(value, error, part.examples, part.of, part.beside is not None)
         level = certainty(estimate, target)
         if level is None or not suffices(level, until):
-            raise MismatchError(f"{place} make it {level or 'not even likely'}; {until} is due")
+            raise MismatchError(
+                f"{place} make the outcome {level or 'not even likely'}; it must be {until}"
+            )
         return level
 
     def _is_over(self, point: int) -> bool:

@@ -65,7 +65,7 @@ class Verification:
     records: tuple[TrialRecord, ...]
     """The records of trials without a finding."""
     findings: tuple[Finding, ...]
-    unfinished: int
+    unfinished_trials: int
     reruns: int
     texts: tuple[str, ...]
     """Sentences on submissions of which several texts ran under one content hash."""
@@ -134,7 +134,7 @@ class StoreCheck:
 
     def __init__(self, store: Path, *, replays: bool = True) -> None:
         self._store, self._replays = store, replays
-        self.checked = CheckedTrials()
+        self.results = CheckedTrials()
         entries, why = _read_ledger(store)
         self.audits = [entry for entry in entries if isinstance(entry, TrialAudited)]
         """The audits in the ledger, oldest first."""
@@ -152,16 +152,16 @@ class StoreCheck:
             contents: the content of its files if already read; otherwise they are read here.
         """
         folder = str(path.parent.relative_to(self._store))
-        self.checked.folders.add(folder)
+        self.results.folders.add(folder)
         try:
             file = contents[0] if contents else _read(read_trial_file, path)
             check_file(folder, file)
             log = contents[1] if contents else _read(read_log, path.parent)
             self._check_log(file.record, log)
         except HarnessError as error:
-            self.checked.findings.append(Finding(folder, error.message))
+            self.results.findings.append(Finding(folder, error.message))
             return None
-        self.checked.runs.update(_runs_of(file.record.trial, log))
+        self.results.runs.update(_runs_of(file.record.trial, log))
         return file.record
 
     @property
@@ -175,7 +175,7 @@ class StoreCheck:
             e.identity for e in self._entries if isinstance(e, PlanWithdrawn)
         } - has_begun
         plans = {entry.identity: entry for entry in self._entries if isinstance(entry, Planned)}
-        missing = (e for e in plans.values() if e.folder not in self.checked.folders)
+        missing = (e for e in plans.values() if e.folder not in self.results.folders)
         return tuple(e.folder for e in missing if e.identity not in withdrawn_identities)
 
     @property
@@ -186,7 +186,7 @@ class StoreCheck:
             Finding(LEDGER_FILE, f"{folder} was planned and is not there", is_missing=True)
             for folder in self.missing
         )
-        return (*ledger, *self.checked.findings, *missing)
+        return (*ledger, *self.results.findings, *missing)
 
     @property
     def reruns(self) -> int:
@@ -196,7 +196,7 @@ class StoreCheck:
     @property
     def texts(self) -> tuple[str, ...]:
         """Sentences on submissions of which several texts ran under one content hash."""
-        return several_texts(self.checked.runs)
+        return several_texts(self.results.runs)
 
     def _check_log(self, record: TrialRecord, log: TrialLog) -> None:
         """Check a trial's events against its record and against the ledger."""
@@ -248,8 +248,8 @@ def _describe_incomplete_line(name: str) -> str:
     return f"{name}: the last line is incomplete; if an interruption caused it, run the trial again"
 
 
-def _read(read: Callable[[Path], T], path: Path) -> T:
+def _read(reader: Callable[[Path], T], path: Path) -> T:
     try:
-        return read(path)
+        return reader(path)
     except HarnessError as error:
         raise MismatchError(str(error)) from error

@@ -47,7 +47,7 @@ class Conformance(Generic[ArrayT]):
         start: the initial parameters and buffers of each check.
         new_submission: creates a submission at a point, not yet set up.
         new_stream: creates a stream of the random batches.
-        point: the hyperparameters.
+        point: a value for each hyperparameter.
         read_budget: is called before each step.
         folder: of the submission's copy; it is removed from errors.
         connections: the network connections attempted so far, in words.

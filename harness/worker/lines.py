@@ -112,7 +112,7 @@ class LeaderLine:
     """The line of rank 0.
 
     Args:
-        wire: to the referee.
+        wire: the connection to the referee.
         followers: the other ranks, which are children of this process and are watched from now on.
     """
 
@@ -193,7 +193,7 @@ class FollowerLine:
     """The line of another rank.
 
     Args:
-        wire: to rank 0.
+        wire: the connection to rank 0.
         numbers: the descriptor of the pipe for agreed numbers.
     """
 

@@ -66,7 +66,7 @@ def profile_steps(
 
     Args:
         submission: makes the steps.
-        stream: the training stream.
+        stream: the training batches, in which data are timed.
         passes: the functions that make forward and backward passes.
         synchronize: waits until the device is idle.
         limits: the number of steps, and the seconds after which no further one begins.

@@ -26,7 +26,7 @@ def error_report(error: BaseException, folder: str = "") -> Failed:
     """The worker's last message, about an error.
 
     Args:
-        error: the exception.
+        error: what was raised, by the submission or by the harness.
         folder: the copy of the submission, which is removed from file names.
     """
     frames = traceback.extract_tb(error.__traceback__)

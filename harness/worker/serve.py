@@ -31,7 +31,7 @@ def serve_trial(connection: socket.socket, close_network: Callable[[], None] | N
     With several ranks it returns in each of them.
 
     Args:
-        connection: to the referee.
+        connection: the socket to the referee.
         close_network: called in each process after the ranks have connected and before the
             submission is loaded.
     """

@@ -42,7 +42,7 @@ class SnapshotSender(Generic[ArrayT]):
     """Sends snapshots of a submission's evaluation parameters, and measures their time.
 
     Args:
-        line: to the referee.
+        line: the connection to the referee.
         backend: the framework's backend.
         problem: the problem that is trained.
         shapes: of the model's parameters and buffers, in the slot's order.

@@ -92,8 +92,8 @@ def unflatten(text: str, tensors: Tensors, from_host: FromHost[ArrayT]) -> State
     """Restore a state from the text and tensors of a `Flattener`.
 
     Args:
-        text: the text.
-        tensors: the tensors by name.
+        text: the JSON in which arrays are replaced by their numbers.
+        tensors: the arrays, each named `STATE_PREFIX` and its number.
         from_host: converts a numpy array with its mark to a new array of the framework.
 
     Raises:

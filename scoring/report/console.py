@@ -41,8 +41,8 @@ def print_board(
     print_flags(board.flags, out)
     out.print(_scores(board, sure))
     out.print(_times(board, workloads))
-    if len(board.unranked):
-        out.print(_unranked_table(board.unranked))
+    if len(board.unranked_entries):
+        out.print(_unranked_table(board.unranked_entries))
     if "setup_s" in workloads.columns:
         out.print(OFF_CLOCK)
     if board.is_screening:
@@ -171,6 +171,6 @@ def _surety(pair: PairwiseComparison | None) -> tuple[str, str]:
         return "-", "-"
     low, _, high = pair.interval(PAIR_LEVEL)
     chance = f"{pair.probability:.2f}"
-    if pair.hidden > 0.01:
-        chance += f" ({pair.hidden:.0%} undecided)"
+    if pair.undecided_fraction > 0.01:
+        chance += f" ({pair.undecided_fraction:.0%} undecided)"
     return f"{pair.mark} [{low:.3f}, {high:.3f}]".strip(), chance

@@ -24,7 +24,7 @@ def latex_tables(board: Scoreboard, sure: Uncertainty | None = None) -> str:
     reach the target. The score's flags are comments above the tables.
 
     Args:
-        board: the scoreboard.
+        board: scores and study times of all entries.
         sure: its intervals and ranks; None for a screening.
     """
     flags = [f"% MIXED: {displayable(flag)}" for flag in board.flags]

@@ -68,7 +68,7 @@ def render_page(
         entries=entry_table(board, sure).to_dict("records"),
         bars=[float(board.scores[row]) for row in board.order()],
         workloads=_with_sources(board, frame),
-        unranked=board.unranked.to_dict("records"),
+        unranked=board.unranked_entries.to_dict("records"),
         pairs=_pairs(board, sure),
         sensitivity=sensitivity(finished_trials(frame)).to_dict("records"),
         pool=_moved_ranks(board),
@@ -116,7 +116,7 @@ def _attributions(board: Scoreboard, frame: pd.DataFrame) -> list[Attribution]:
 def _pair(table: PairTable, a: int, b: int) -> dict[str, float]:
     return {
         "p": float(table.p_beats[a, b]),
-        "hidden": float(table.hidden[a, b]),
+        "undecided_fraction": float(table.undecided_fraction[a, b]),
         "factor": float(table.factor[a, b]),
         "low": float(table.low[a, b]),
         "high": float(table.high[a, b]),
@@ -159,8 +159,8 @@ def _facts(frame: pd.DataFrame) -> Mapping[str, str]:
 
 def _with_sources(board: Scoreboard, frame: pd.DataFrame) -> list[dict[str, object]]:
     """The rows of the workload table with the trials behind each time."""
-    finished = finished_trials(frame)
-    best = study_table(finished, board.clock)
+    finished_frame = finished_trials(frame)
+    best = study_table(finished_frame, board.clock)
     sources = {
         key: list(part["identity"]) for key, part in best.groupby(["workload", "submission"])
     }

@@ -102,7 +102,7 @@ def workload_table(board: Scoreboard, frame: pd.DataFrame | None = None) -> pd.D
     """One row per entry and workload: median time, ratio to the best, studies that reached.
 
     Args:
-        board: the scoreboard.
+        board: scores and study times of all entries.
         frame: the scoreboard's prepared results frame; if given, the median steps to target of the
             studies' counting trials and the median untimed seconds of set-up and warm-up are added.
     """

@@ -40,11 +40,11 @@ def figures_of(
     ranks = critical_difference(board)
     if ranks is not None:
         figures["Critical difference"] = difference_figure(board, ranks)
-    finished = finished_trials(frame)
-    if finished.groupby(["entry", "column"]).size().max() > 1:
-        figures["Cost of tuning"] = tuning_figure(best_after_trials(finished), pen_of)
+    finished_frame = finished_trials(frame)
+    if finished_frame.groupby(["entry", "column"]).size().max() > 1:
+        figures["Cost of tuning"] = tuning_figure(best_after_trials(finished_frame), pen_of)
     if len(board.scores) > 1 and not curves.empty and board.clock.name == "seconds":
-        curve = relaxation_curve(finished, curves, board.rules)
+        curve = relaxation_curve(finished_frame, curves, board.rules)
         figures["Target relaxation"] = relaxation_figure(curve, pen_of)
     return {title: data_uri(figure) for title, figure in figures.items()}
 

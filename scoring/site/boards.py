@@ -63,7 +63,7 @@ class Board:
     ruleset: str
     frame: pd.DataFrame
     """The prepared scored trials, or all trials if a rule refuses the score."""
-    unranked: pd.DataFrame
+    unranked_frame: pd.DataFrame
     """The prepared unranked trials."""
     withdrawn: tuple[Withdrawal, ...]
     views: Mapping[str, View]
@@ -85,14 +85,14 @@ class Board:
     @property
     def entries_with_pages(self) -> tuple[str, ...]:
         """All entries with a page: first the ranked ones, then the others."""
-        return (*self.entries, *sorted(self.unranked["entry"].astype(str).unique()))
+        return (*self.entries, *sorted(self.unranked_frame["entry"].astype(str).unique()))
 
     @cached_property
     def everything(self) -> pd.DataFrame:
         """All prepared trials with a page."""
-        if self.unranked.empty:
+        if self.unranked_frame.empty:
             return self.frame
-        return pd.concat([self.frame, self.unranked], ignore_index=True)
+        return pd.concat([self.frame, self.unranked_frame], ignore_index=True)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -102,10 +102,10 @@ class Board:
     @property
     def counted_identities(self) -> frozenset[str]:
         """The trials that count for their studies, by the referee's clock."""
-        finished = finished_trials(self.everything)
-        if finished.empty:
+        finished_frame = finished_trials(self.everything)
+        if finished_frame.empty:
             return frozenset()
-        return frozenset(study_table(finished, CLOCKS["seconds"])["identity"])
+        return frozenset(study_table(finished_frame, CLOCKS["seconds"])["identity"])
 
 
 RULESETS = {"external": "external tuning", "self": "self-tuning"}

@@ -174,10 +174,10 @@ def _trial(
 
 def tuning_data(trials: pd.DataFrame) -> dict[str, list[list[float | None]]]:
     """The expected best time after k trials, by workload: numbers of trials and seconds."""
-    finished = finished_trials(trials)
-    if finished.empty:
+    finished_frame = finished_trials(trials)
+    if finished_frame.empty:
         return {}
-    table = best_after_trials(finished)
+    table = best_after_trials(finished_frame)
     return {
         str(column): [part["trials"].tolist(), [short(float(v)) for v in part["expected_s"]]]
         for column, part in table.groupby("column")

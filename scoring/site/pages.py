@@ -103,7 +103,9 @@ class Pages:
     def _unranked_rows(self, links: str) -> list[Row]:
         """The unranked entries with their times, and the withdrawn ones without."""
         board = self.board
-        entries = unranked_table(board.unranked) if len(board.unranked) else pd.DataFrame()
+        entries = (
+            unranked_table(board.unranked_frame) if len(board.unranked_frame) else pd.DataFrame()
+        )
         lines = [
             {str(key): value for key, value in line.items()}
             | {"href": links + board.layout.submission(str(line["submission"]))}
@@ -160,7 +162,8 @@ class Pages:
         rows = [(column, self.times.row(entry, column)) for column in board.columns]
         columns = [column for column in board.columns if trials["column"].eq(column).any()]
         lines = trial_rows(board, trials, self.counted_identities, "../")
-        finished = finished_trials(trials)
+        finished_frame = finished_trials(trials)
+        by_point = sensitivity(finished_frame).to_dict("records") if len(finished_frame) else []
         return self.render(
             "submission.html", "../../", name=entry, slug=board.layout.entries[entry],
             summary=detail.summary if detail else "", files=detail.files if detail else {},
@@ -169,7 +172,7 @@ class Pages:
             column_slugs=[board.layout.columns[column] for column in columns],
             times=[row | {"href": board.layout.workload(c)} for c, row in rows if row],
             numbers=self._medians(trials, columns),
-            sensitivity=sensitivity(finished).to_dict("records") if len(finished) else [],
+            sensitivity=by_point,
             failures=[r for r in lines if r["state"] not in ("reached", "budget", "unfinished")],
             trials=lines,
         )  # fmt: skip

@@ -24,7 +24,7 @@ def settled_bits(view: View) -> str:
     """
     if view.ranking is None:
         return ""
-    return base64.b64encode(np.packbits(view.ranking.settled).tobytes()).decode()
+    return base64.b64encode(np.packbits(view.ranking.is_settled).tobytes()).decode()
 
 
 def has_intervals(view: View) -> bool:
@@ -68,5 +68,5 @@ def _pair(view: View, medians: Array, pair: tuple[int, int], spread: float) -> l
 
 def _cell(value: float, mark: str, pair: PairwiseComparison) -> Cell:
     low, _, high = pair.interval(LEVEL)
-    probability, hidden = round(pair.probability, 3), round(pair.hidden, 3)
-    return [short(value, 4), mark, short(low, 4), short(high, 4), probability, hidden]
+    fractions = [round(pair.probability, 3), round(pair.undecided_fraction, 3)]
+    return [short(value, 4), mark, short(low, 4), short(high, 4), *fractions]

@@ -24,14 +24,14 @@ MANY = 64
 class Ranking:
     """For S entries, the pairs in which one is settled to be faster."""
 
-    settled: Flags
+    is_settled: Flags
     """(S, S): whether the row's entry is settled to be faster than the column's, as by `harness
     compare`: in 97.5 % of the draws regardless of the bounds, and by the t-test."""
 
     @property
     def ranks(self) -> npt.NDArray[np.int64]:
         """(S,): one plus the number of entries settled to be faster; ranks can be shared."""
-        return np.asarray(1 + self.settled.sum(axis=0), dtype=np.int64)
+        return np.asarray(1 + self.is_settled.sum(axis=0), dtype=np.int64)
 
     def order(self, board: Scoreboard) -> list[int]:
         """Rows by rank, then score, then name."""

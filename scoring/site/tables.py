@@ -25,16 +25,18 @@ MOST_CURVES = 2000
 def board_tables(board: Board, material: Material) -> dict[str, pd.DataFrame]:
     """Tables by name: `entries-<clock>`, `times-<clock>`, `studies-<clock>`, `trials`, more."""
     tables = {"trials": trial_table(board.everything).drop(columns="record")}
-    if len(board.unranked):
-        tables["unranked"] = unranked_table(board.unranked)
-    finished = finished_trials(board.frame)
+    if len(board.unranked_frame):
+        tables["unranked"] = unranked_table(board.unranked_frame)
+    finished_frame = finished_trials(board.frame)
     for name, view in board.views.items():
         tables[f"entries-{name}"] = entry_numbers(view)
         tables[f"times-{name}"] = workload_table(view.board, board.frame)
-        tables[f"studies-{name}"] = study_table(finished, view.board.clock).drop(columns="record")
-    if len(finished):
-        tables["tuning"] = best_after_trials(finished)
-        tables["sensitivity"] = sensitivity(finished)
+        tables[f"studies-{name}"] = study_table(finished_frame, view.board.clock).drop(
+            columns="record"
+        )
+    if len(finished_frame):
+        tables["tuning"] = best_after_trials(finished_frame)
+        tables["sensitivity"] = sensitivity(finished_frame)
     if len(board.frame) <= MOST_CURVES:
         tables["curves"] = select_measured(material.curves, board.frame)
     return {name: table for name, table in tables.items() if not table.empty}

@@ -46,7 +46,7 @@ def test_what_is_done_is_not_repeated_and_what_failed_is(gpu: ModuleType, tmp_pa
         result = gpu.run_all(pieces, out, 60.0)
     assert result == {"good": "done", "bad": "failed"} == states(out)
     assert log.read_text() == "..."
-    assert [one.code for one in gpu.earlier(out / "bad.json").commands] == [3]
+    assert [one.code for one in gpu.read_summary(out / "bad.json").commands] == [3]
 
 
 def test_a_piece_whose_time_is_over_is_interrupted_and_goes_on(
@@ -61,7 +61,7 @@ if not kept.exists():
     print("begun", flush=True)
     time.sleep(60)
 """
-    piece = gpu.Piece("long", 0, (python(code),), goes_on=True)
+    piece = gpu.Piece("long", 0, (python(code),), can_continue=True)
     first = gpu.run_piece(piece, 1.5)
     assert (first.state, first.commands[0].code) == ("interrupted", None)
     assert "KeyboardInterrupt" in first.commands[0].lines[-1]
@@ -83,9 +83,9 @@ calls = len(kept.read_text()) if kept.exists() else 0
 kept.write_text("x" * (calls + 1))
 time.sleep(0 if calls == 2 else 60)
 """
-    piece = gpu.Piece("long", 0, (python(code),), goes_on=True)
+    piece = gpu.Piece("long", 0, (python(code),), can_continue=True)
     assert gpu.run_all((piece,), tmp_path, 60.0) == {"long": "done"}
-    assert gpu.earlier(tmp_path / "long.json").seconds >= 4.0
+    assert gpu.read_summary(tmp_path / "long.json").seconds >= 4.0
 
 
 def test_no_piece_begins_that_would_not_end(gpu: ModuleType, tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_every_piece_sees_the_chosen_card_alone(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
     monkeypatch.setattr("torch.version.cuda", "13.0")
     monkeypatch.setattr(backends, "_is_installed", lambda _: True)
-    gpu.show_card("cuda:2")
+    gpu.show_gpu("cuda:2")
     output = gpu.run_command(python("import os; print(os.environ['CUDA_VISIBLE_DEVICES'])"), 10.0)
     assert output.lines == ["GPU-2"]
 

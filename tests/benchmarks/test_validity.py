@@ -52,7 +52,7 @@ def test_adding_studies_rarely_settles_equal_entries_of_recorded_noise(
     checks: ModuleType, sources: ModuleType
 ) -> None:
     result = checks.add_studies(sources.recorded_screenings(), 1.0, pairs=300, most=10)
-    assert result.settled <= 0.05
+    assert result.settled_fraction <= 0.05
 
 
 def test_pairs_of_real_runs_use_no_run_twice(checks: ModuleType) -> None:

@@ -7,7 +7,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
-PROGRAMS = ("harness", "make", "pip", "python", "python3", "docker", "git", "pre-commit", ".ci/run")
+PROGRAMS = (
+    "harness", "make", "pip", "python", "python3", "docker", "apptainer", "git", "pre-commit",
+    ".ci/run",
+)  # fmt: skip
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"^    (\S.*)$", re.MULTILINE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -20,6 +21,10 @@ from harness.submission.space import parse_space
 from .pages import PAGES, ROOT, commands, fenced_blocks, mentioned_commands
 
 NOT_RUN = {
+    "apptainer build guided-descent.sif containers/apptainer.def": "needs Apptainer; its files are "
+    "compared with the Dockerfile's in tests/packaging/test_containers.py",
+    "apptainer run guided-descent.sif run --workload mlp --submission muon "
+    "--out runs/mine": "likewise",
     "pip install .": "would change the environment that the tests run in",
     "pip install --editable ./NAME": "tests/examples installs what `harness new` writes",
     "pre-commit install": "would change the repository's hooks",
@@ -30,6 +35,9 @@ NOT_RUN = {
     "python benchmarks/validity_ports.py --write docs/SCORING.md": "likewise",
     "python benchmarks/validity_coverage.py --write docs/SCORING.md": "computes for minutes",
 }
+PYTHON_LINES = sorted(
+    {*(c for c in commands() if c.startswith("python")), *mentioned_commands("python")}
+)
 
 
 def subcommand(arguments: list[str]) -> tuple[Any, list[str]]:
@@ -38,6 +46,15 @@ def subcommand(arguments: list[str]) -> tuple[Any, list[str]]:
     while hasattr(command, "commands") and not arguments[0].startswith("-"):
         command, arguments = command.commands[arguments[0]], arguments[1:]
     return command, arguments
+
+
+def benchmark_code(file: Path) -> str:
+    """The text of a benchmark and of the modules beside it that it imports."""
+    text = file.read_text()
+    beside = {
+        file.with_name(f"{name}.py") for name in re.findall(r"^from (\w+) import", text, re.M)
+    }
+    return text + "".join(module.read_text() for module in beside if module.exists())
 
 
 def is_placeholder(name: str) -> bool:
@@ -79,6 +96,15 @@ def test_make_has_the_target(line: str, tmp_path: Path) -> None:
         shutil.copy(ROOT / name, tmp_path)
     words = ["make", "--dry-run", *shlex.split(line)[1:]]
     subprocess.run(words, cwd=tmp_path, env={"PATH": os.environ["PATH"]}, check=True)
+
+
+@pytest.mark.parametrize(
+    "line", [line for line in PYTHON_LINES if line.split()[1].startswith("benchmarks/")]
+)
+def test_a_benchmark_is_there_and_has_the_flags(line: str) -> None:
+    _, file, *arguments = line.split()
+    code = benchmark_code(ROOT / file)
+    assert all(f'"{word}"' in code for word in arguments if word.startswith("--"))
 
 
 def test_every_other_command_has_a_reason_not_to_run() -> None:

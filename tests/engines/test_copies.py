@@ -141,4 +141,8 @@ def test_what_ray_brings_home_is_copied(tmp_path: Path) -> None:
         records = executor.run(trials, RunOptions())
     assert all(record.result is not None for record in records)
     verification = verify_store(tmp_path / "copy", replays=False)
-    assert (verification.trials, verification.findings, verification.unfinished) == (12, (), 0)
+    assert (verification.trials, verification.findings, verification.unfinished_trials) == (
+        12,
+        (),
+        0,
+    )

@@ -70,8 +70,12 @@ def test_every_entry_branches_off_one_trunk_in_each_order() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("trunk_steps = 30\n", "", "'trunk_steps' is given in both forms with"),
-        ('reference = "longer"', 'reference = "long"', "reference is 'long', which is no entry"),
+        ("trunk_steps = 30\n", "", "'trunk_steps' is required in both forms"),
+        (
+            'reference = "longer"',
+            'reference = "long"',
+            "reference is 'long', which is not an entry",
+        ),
         (
             '[[entries]]\nsubmission = "adamw"',
             '[[entries]]\nsubmission = "sgd"',

@@ -158,7 +158,7 @@ CASES = (
     Case("ignore_glances", CAUGHT, "what is asked for must come", t.no_glances,
          states=("invalid", "hung"), won=lambda o: o.result.state == "budget", settings=TIMED),
     Case("half_write", CAUGHT, "a snapshot has two seconds to arrive", t.patient,
-         states=("hung",), reason="hand over its snapshot", won=signs.is_not("hung"),
+         states=("hung",), reason="submit its snapshot", won=signs.is_not("hung"),
          prepare=t.impatient),
     Case("declare_too_much", CAUGHT, "a frame is at most twice the model",
          proof=h.falls_for_any_size, states=("invalid",),

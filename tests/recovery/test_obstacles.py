@@ -46,7 +46,7 @@ class ShortTrial:
     def is_whole(self) -> bool:
         """Run what is missing; whether the store then fits."""
         result = self() == "budget", verify_store(self.store)
-        return result[0] and (result[1].findings, result[1].unfinished) == ((), 0)
+        return result[0] and (result[1].findings, result[1].unfinished_trials) == ((), 0)
 
 
 @pytest.fixture

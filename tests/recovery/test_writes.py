@@ -37,7 +37,7 @@ def test_a_full_disk_loses_nothing_that_was_written(tmp_path: Path, size: int) -
         SampleStore(tmp_path)
     sample = SampleStore(tmp_path)
     verification = verify_store(sample.store)
-    assert (verification.findings, verification.unfinished) == ((), 0)
+    assert (verification.findings, verification.unfinished_trials) == ((), 0)
 
 
 class KeptCheckpoints:

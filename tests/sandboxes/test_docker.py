@@ -171,4 +171,4 @@ def test_a_group_that_cannot_be_written_is_frozen_by_the_engine() -> None:
 def test_a_process_that_is_not_of_this_machine_is_refused() -> None:
     with pytest.raises(HarnessError, match="cannot be read") as error:
         group_of(2**22 + 1, lambda: None, lambda: None)
-    assert "beside the engine" in error.value.hint
+    assert "engine's own Linux machine" in error.value.hint

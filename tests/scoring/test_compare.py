@@ -98,7 +98,7 @@ def test_what_only_one_entry_reached_is_a_bound() -> None:
     ratio = factor(np.array([10.0, INF, INF]), np.array([INF, 5.0, INF]), np.full(3, 40.0))
     assert ratio.marks == (">=", "<=", "?")
     assert ratio.by_workload.tolist() == pytest.approx([4.0, 0.125, 1.0])
-    assert (ratio.mark, ratio.undecided) == ("~", 1)
+    assert (ratio.mark, ratio.undecided_workloads) == ("~", 1)
 
 
 def test_a_bound_is_no_win_against_what_it_hides() -> None:

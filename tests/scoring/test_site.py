@@ -66,7 +66,7 @@ def test_ranks_settle_pairs_as_a_comparison_does() -> None:
         test = compare_sequentially(board.times, f"e{a}", f"e{b}", board.rules)
         expected[a, b] = pair.wins >= 0.975 and test.p_value <= 0.05
     assert 0 < expected.sum() < 21
-    assert (ranking.settled == expected).all()
+    assert (ranking.is_settled == expected).all()
 
 
 def test_a_name_of_a_file_is_safe_and_depends_on_no_other() -> None:

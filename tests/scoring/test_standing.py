@@ -35,7 +35,7 @@ def test_an_entry_that_is_not_ranked_moves_no_other(mark: str) -> None:
     board = score_results(results(mark))
     assert ratios(board) == pytest.approx({"a": 1.0, "b": 2.0})
     assert f"{mark}: fast is not ranked: too good" in board.flags
-    (line,) = board.unranked.to_dict("records")
+    (line,) = board.unranked_entries.to_dict("records")
     assert (line["submission"], line["time_to_target_s"], line["studies"]) == ("fast", 5.5, 2)
 
 
@@ -43,7 +43,7 @@ def test_an_entry_that_is_not_ranked_moves_no_other(mark: str) -> None:
 def test_every_other_mark_is_ranked_and_shown(mark: str) -> None:
     board = score_results(results(mark))
     assert ratios(board)["fast"] == 1.0
-    assert board.unranked.empty
+    assert board.unranked_entries.empty
     assert entry_table(board)["mark"].tolist() == [mark, "self-reported", "self-reported"]
 
 

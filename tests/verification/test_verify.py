@@ -95,14 +95,14 @@ def test_every_byte_of_a_record_counts(shared_sample: SampleStore, name: str) ->
         ("end", ("result", "steps"), 3, "steps is 3"),
         ("evaluation", ("validation", "accuracy"), 0.99, "its evaluation is due"),
         ("evaluation", ("grid",), 9, "evaluation"),
-        ("snapshot", ("fraction",), 0.5, "a fraction of 0.5"),
+        ("snapshot", ("fraction",), 0.5, "the fraction is 0.5"),
         ("snapshot", ("grid",), 3, "grid point 1 was due"),
         ("snapshot", ("is_look",), True, "a look was not due there"),
         ("snapshot", ("is_look",), False, "a look was due there"),
         ("end", ("result", "last_miss_s"), 0.5, "last_miss_s is 0.5"),
         ("begin", ("attempt",), 2, "lacks the line 'begun' of attempt 2"),
-        ("begin", ("attempt",), 0, "calls itself attempt 0"),
-        ("begin", ("identity",), "0", "of another trial"),
+        ("begin", ("attempt",), 0, "an attempt is numbered 0"),
+        ("begin", ("identity",), "0", "to another trial"),
         ("begin", ("fingerprint",), "0", "the fingerprint"),
     ],
 )
@@ -140,8 +140,11 @@ def test_a_likely_miss_fits_and_is_made_sure_of_where_it_stays_the_last(
     ("part", "words"),
     [
         (LIKELY.model_copy(update={"examples": 20_000}), "20000 examples of 20000 are not a part"),
-        (LIKELY.model_copy(update={"examples": 1250}), "1250 examples make it not even likely"),
-        (LIKELY.model_copy(update={"standard_errors": {}}), "make it not even likely"),
+        (
+            LIKELY.model_copy(update={"examples": 1250}),
+            "1250 examples make the outcome not even likely",
+        ),
+        (LIKELY.model_copy(update={"standard_errors": {}}), "make the outcome not even likely"),
         (LIKELY.model_copy(update={"beside": 4}), "beside grid point 4: no whole split before"),
     ],
 )
@@ -166,7 +169,9 @@ def test_a_last_miss_of_which_only_a_part_was_evaluated_is_found(tmp_path: Path)
             event["data"]["part"] = LIKELY.as_json()
 
     rewrite(sample.log, shorten)
-    assert "grid point 6: 19999 examples make it clear; whole is due" in findings(sample)
+    assert "grid point 6: 19999 examples make the outcome clear; it must be whole" in findings(
+        sample
+    )
 
 
 def test_a_chained_forgery_that_fits_the_rules_is_not_what_the_ledger_has(

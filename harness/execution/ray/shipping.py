@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from harness.core.errors import HarnessError
+from harness.core.files import write_whole
 from harness.execution.base import RunOptions
 from harness.execution.remote import run_command, trial_command
 from harness.plan.trial import Trial
@@ -70,11 +70,7 @@ class Shipment:
     def write_files(self, store: Path) -> None:
         """Write its files, each atomically; `trial.json`, which marks the end, comes last."""
         for name, content in sorted(self.files.items(), key=lambda item: item[0] == "trial.json"):
-            path = store / self.trial.folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_name(f".{path.name}.{os.getpid()}")
-            draft.write_bytes(content)
-            draft.replace(path)
+            write_whole(store / self.trial.folder / name, content)
 
 
 def run_shipment(shipment: Shipment, options: RunOptions) -> Shipment:

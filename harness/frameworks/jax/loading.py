@@ -24,7 +24,7 @@ from harness.frameworks.jax.step_wrapper import (
     with_rules,
 )
 from harness.frameworks.jax.wrapper import JaxArithmetic, OptimizerWrapper, Values, prepare_class
-from harness.submission.entry import Build, arguments, returned
+from harness.submission.entry import Build, arguments, describe_return
 from harness.submission.interface import (
     SCHEDULE_FORM,
     Batch,
@@ -93,7 +93,7 @@ class OptimizerSubmission:
         self._parts = _whole(self._build(problem, hyperparameters))
         if not isinstance(self._parts.optimizer, optax.GradientTransformation):
             raise HarnessError(
-                f"{self._place}: it {returned(self._parts.optimizer)}",
+                f"{self._place}: it {describe_return(self._parts.optimizer)}",
                 "it must return an optax.GradientTransformation, or a pair of one and a schedule: "
                 f"{SCHEDULE_FORM}",
             )

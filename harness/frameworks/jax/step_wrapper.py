@@ -69,7 +69,7 @@ def with_rules(
     The `params` passed to `update` are y_t, the result of `looked_ahead`.
 
     Args:
-        inner: the optimizer.
+        inner: the optimizer's transformation.
         rules: the step rules that the hyperparameters set.
         takes_factor: whether the optimizer's `update` takes `factor`.
     """

@@ -71,7 +71,7 @@ def curvature_of(model: nn.Module, source: ModelSource, batch: Batch[Tensor]) ->
     Args:
         model: the model; a copy of it is differentiated, in evaluation mode.
         source: the model's source, which declares the linear layers.
-        batch: the examples.
+        batch: inputs (n, ...) and class labels (n,), of which `EXAMPLES` are used.
 
     Raises:
         HarnessError: the model is too large, or its loss is not the cross-entropy.

@@ -17,7 +17,7 @@ from harness.frameworks.torch.ranks import mean_of_passes
 from harness.frameworks.torch.step_wrapper import StepWrapper
 from harness.frameworks.torch.unsaved_state import UnsavedState
 from harness.frameworks.torch.wrapper import OptimizerWrapper, TorchArithmetic, prepare_class
-from harness.submission.entry import Build, returned
+from harness.submission.entry import Build, describe_return
 from harness.submission.interface import (
     SCHEDULE_FORM,
     Hyperparameters,
@@ -79,7 +79,7 @@ class OptimizerSubmission:
         optimizer, self._schedule = result if isinstance(result, tuple) else (result, None)
         if not isinstance(optimizer, Optimizer):
             raise HarnessError(
-                f"{self._place}: build {returned(optimizer)}",
+                f"{self._place}: build {describe_return(optimizer)}",
                 "it must return a torch.optim.Optimizer, or a pair of one and a schedule: "
                 f"{SCHEDULE_FORM}",
             )

@@ -94,10 +94,10 @@ class TorchStream(EpochStream[Tensor]):
     """The stream in torch: each batch takes a slice of the epoch's permutation and a gather.
 
     Args:
-        examples: the training examples.
-        order: the order of the examples.
+        examples: the training split: inputs (n, ...) and targets (n, ...).
+        order: gives the permutation of each epoch.
         batch_size: the default number of examples of `next()`, over all ranks.
-        device: the device of the batches.
+        device: where batches are put, such as `cuda:0`.
         augmentation: the augmentation of images, if any.
         place: this process's rank, which selects its slice of each batch; by default the whole
             batch.

@@ -24,7 +24,7 @@ class ContainerGroup(ControlGroup, Protocol):
     """A control group that also reports its use."""
 
     def use(self) -> Use:
-        """Memory and processor time of all that is in it."""
+        """Memory and CPU time of all processes in it."""
         ...
 
 
@@ -33,7 +33,7 @@ class UnifiedGroup(FreezableGroup):
     """A group of version 2."""
 
     def use(self) -> Use:
-        """Memory and processor time of all that is in it."""
+        """Memory and CPU time of all processes in it."""
         bytes_used = sum(self._number("memory.stat", key) for key in ("anon", "shmem"))
         return Use(memory_bytes=bytes_used, cpu_s=self.processor_ns / 1e9)
 
@@ -47,25 +47,25 @@ class SeparateGroups:
     processor: Path
 
     def freeze(self) -> None:
-        """Stop all that is in it, and all that comes into it."""
+        """Freeze all processes in it, and all that join it."""
         (self.freezer / "freezer.state").write_text("FROZEN", encoding="ascii")
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Let it continue."""
         (self.freezer / "freezer.state").write_text("THAWED", encoding="ascii")
 
     @property
     def is_frozen(self) -> bool:
-        """Whether all that is in it is frozen."""
+        """Whether all processes in it are frozen."""
         return (self.freezer / "freezer.state").read_text(encoding="ascii").strip() == "FROZEN"
 
     @property
     def processor_ns(self) -> int:
-        """What has been used in it, by those that are gone, too."""
+        """The CPU time used in it, including that of processes that have ended."""
         return int((self.processor / "cpuacct.usage").read_text(encoding="ascii"))
 
     def use(self) -> Use:
-        """Memory and processor time of all that is in it."""
+        """Memory and CPU time of all processes in it."""
         lines = (self.memory / "memory.stat").read_text(encoding="ascii").splitlines()
         numbers = {key: int(value) for key, _, value in (line.partition(" ") for line in lines)}
         # files are counted apart, and those in memory, such as the scratch's, in "shmem"
@@ -82,25 +82,25 @@ class ByEngine:
     unpause: Callable[[], None]
 
     def freeze(self) -> None:
-        """Have it frozen."""
+        """Ask the engine to freeze it."""
         self.pause()
 
     def thaw(self) -> None:
-        """Have it thawed."""
+        """Ask the engine to thaw it."""
         self.unpause()
 
     @property
     def is_frozen(self) -> bool:
-        """Whether all that is in it is frozen."""
+        """Whether all processes in it are frozen."""
         return self.group.is_frozen
 
     @property
     def processor_ns(self) -> int:
-        """What has been used in it, by those that are gone, too."""
+        """The CPU time used in it, including that of processes that have ended."""
         return self.group.processor_ns
 
     def use(self) -> Use:
-        """Memory and processor time of all that is in it."""
+        """Memory and CPU time of all processes in it."""
         return self.group.use()
 
 
@@ -125,8 +125,8 @@ def group_of(
     except (OSError, KeyError, ValueError, StopIteration) as error:
         raise HarnessError(
             f"the control group of the container's process {pid} cannot be read: {error}",
-            "the referee must run beside the engine: on the same Linux machine, in no container "
-            "and no virtual machine of its own",
+            "run the referee on the engine's own Linux machine, not in a container and not in a "
+            "virtual machine of its own",
         ) from error
     return group if os.access(file, os.W_OK) else ByEngine(group, pause, unpause)
 

@@ -88,7 +88,7 @@ class ContainerWorkerProcess:
             return self._ends()
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Let it continue."""
         self._frozen_ns = None
         with contextlib.suppress(OSError):
             self._group.thaw()

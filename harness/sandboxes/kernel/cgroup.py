@@ -35,21 +35,21 @@ class FreezableGroup:
     folder: Path
 
     def freeze(self) -> None:
-        """Stop all that is in it, and all that comes into it."""
+        """Freeze all processes in it, and all that join it."""
         self._write("cgroup.freeze", "1")
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Let it continue."""
         self._write("cgroup.freeze", "0")
 
     @property
     def is_frozen(self) -> bool:
-        """Whether all that is in it is frozen."""
+        """Whether all processes in it are frozen."""
         return self._number("cgroup.events", "frozen") == 1
 
     @property
     def processor_ns(self) -> int:
-        """What has been used in it, by those that are gone, too."""
+        """The CPU time used in it, including that of processes that have ended."""
         return 1000 * self._number("cpu.stat", "usage_usec")
 
     def _write(self, file: str, text: str) -> None:

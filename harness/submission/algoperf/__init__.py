@@ -1,1 +1,1 @@
-"""Submissions that are written for AlgoPerf, run as they are: `--submission algoperf:PATH`."""
+"""Submissions that are written for AlgoPerf, run unchanged: `--submission algoperf:PATH`."""

@@ -1,4 +1,4 @@
-"""AlgoPerf's functions as a submission of ours, called as its `submission_runner.py` calls them."""
+"""Runs AlgoPerf's functions as a submission, calling them as its `submission_runner.py` does."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Bridge(Protocol[ArrayT]):
         ...
 
     def watch(self, optimizer_state: Any) -> None:
-        """Take note of the state that `init_optimizer_state` returned."""
+        """Note the state that `init_optimizer_state` returned."""
         ...
 
     def random(self, step: int) -> tuple[Any, Any, Any]:
@@ -74,11 +74,11 @@ class AlgoPerfSubmission(Generic[ArrayT]):
     """A submission that is written for AlgoPerf.
 
     `prepare_for_eval` runs before each snapshot, on the clock as in AlgoPerf, and the next update
-    continues from what it returned. Running statistics are evaluated as the submission leaves them.
+    continues from its result. Running statistics are evaluated as the submission leaves them.
 
     Args:
-        module: with `init_optimizer_state`, `update_params` and `data_selection`.
-        bridge: the framework's.
+        module: has `init_optimizer_state`, `update_params` and `data_selection`.
+        bridge: the framework's bridge.
     """
 
     averages_weights = False
@@ -149,7 +149,7 @@ class AlgoPerfSubmission(Generic[ArrayT]):
         return None
 
     def state_dict(self) -> StateDict[ArrayT]:
-        """The optimizer's state, the parameters, and how far training is."""
+        """The optimizer's state, the parameters, and the progress of training."""
         return {
             "optimizer": self._bridge.state_dict(self._optimizer_state),
             "parameters": self._bridge.parameters(self._container),
@@ -159,7 +159,7 @@ class AlgoPerfSubmission(Generic[ArrayT]):
         }
 
     def load_state_dict(self, state: StateDict[ArrayT]) -> None:
-        """Put all back."""
+        """Restore all of it."""
         self._step = count_of(state, "step")
         self._is_prepared = bool(state["is_prepared"])
         self._is_complete = bool(state["is_complete"])
@@ -173,7 +173,7 @@ class AlgoPerfSubmission(Generic[ArrayT]):
         return self._queue
 
     def _arguments(self, random: Any) -> dict[str, Any]:
-        """What `update_params` and `prepare_for_eval` both take."""
+        """The arguments that `update_params` and `prepare_for_eval` share."""
         return {
             "workload": self._workload,
             "current_param_container": self._container,

@@ -1,7 +1,7 @@
-"""The finder by which a worker imports a submission's own files under the names of a repository.
+"""The import finder of a worker for a submission's own files under their names in a repository.
 
-A file is one module, whatever the names by which it is imported: an instance of a class is then one
-everywhere.
+A file is one module, whatever names it is imported by, so that a class is the same object under all
+of them.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from harness.submission.module_places import is_provided
 
 
 class OwnCodeFinder(MetaPathFinder):
-    """Finds own modules, those from beside the folder, and the packages on the way to either.
+    """Finds own modules, those from outside the folder, and the packages that lead to either.
 
     Args:
-        folder: the copy of the submission's.
+        folder: the copy of the submission's folder.
         places: the file or folder of each name that leads into it.
-        packages: names of what is on the way there, and of all that lay beside it.
+        packages: names of packages that lead to own modules, and of all modules from outside the
+            folder.
     """
 
     def __init__(self, folder: Path, places: Mapping[str, Path], packages: Collection[str]) -> None:
@@ -38,7 +39,7 @@ class OwnCodeFinder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Where a module lies; None for all that is not the submission's."""
+        """The location of a module; None if it is not the submission's."""
         spec = self._find_own(fullname, path, target)
         if spec is None or spec.origin is None:
             return spec
@@ -61,7 +62,7 @@ class OwnCodeFinder(MetaPathFinder):
 
 
 class _Another(Loader):
-    """Gives a module that is imported already another name."""
+    """Gives another name to a module that is already imported."""
 
     def __init__(self, module: ModuleType) -> None:
         self._module, self._spec = module, module.__spec__
@@ -114,7 +115,7 @@ def _spec_at(name: str, place: Path) -> ModuleSpec | None:
 
 
 def _package(name: str, *path: str) -> ModuleSpec:
-    """A package without a file of its own, which looks in some folders."""
+    """A package without a file of its own, which searches some folders."""
     spec = ModuleSpec(name, None, is_package=True)
     spec.submodule_search_locations = [*path]
     return spec

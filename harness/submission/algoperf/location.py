@@ -1,7 +1,7 @@
-"""Where an AlgoPerf submission lies: `algoperf:FOLDER`, or a file of it in place of submission.py.
+"""The location of an AlgoPerf submission: `algoperf:FOLDER`, or a file in place of submission.py.
 
 All files of the folder belong to the submission, as in AlgoPerf's repositories, except for tests
-and examples, which can be larger than a submission may be.
+and examples, which can be larger than the limit on a submission.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ PREFIX = "algoperf:"
 ENTRY_FILE = "submission.py"
 SPACE_FILE = "tuning_search_space.json"
 PACKAGES = ("algoperf", "algorithmic_efficiency")
-"""What AlgoPerf is called, from version 0.6 on and before."""
+"""The names of AlgoPerf's package: from version 0.6 on, and before."""
 LEFT_OUT = ("tests", "gpu_tests", "examples", "*_test.py", "test_*.py")
-"""Names of a folder's files and folders that are no part of the submission."""
+"""Names of files and folders that are not part of the submission."""
 
 
 def is_algoperf(location: str) -> bool:

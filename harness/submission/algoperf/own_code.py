@@ -1,11 +1,12 @@
-"""What an AlgoPerf submission imports of its own by absolute names, and where these lie.
+"""Find the modules of an AlgoPerf submission that it imports by absolute names.
 
-AlgoPerf imports a submission by its path in a repository whose root, and sometimes a submission's
-folder or one in it, is on the path: helpers are called `submissions.self_tuning.NAME.helper` or
-`helper`. Here a name whose last parts are a path in the folder is that file, wherever the folder
-lies, and so is a name that lies beside the file that imports it. Any other name is looked
-for beside the folder, in the folders above it up to the repository's root. What is found there is
-counted, hashed and copied with the submission. What is importable from elsewhere goes first.
+AlgoPerf imports a submission by its path in a repository whose root is on the import path, and
+sometimes a submission's folder or one in it is too: helpers are called
+`submissions.self_tuning.NAME.helper` or `helper`. Here a name whose last parts are a path in the
+folder is that file, wherever the folder is, and so is a name that is next to the file that imports
+it. Any other name is searched next to the folder and in the folders above it, up to the
+repository's root. Files found there are counted, hashed and copied with the submission. Modules
+that can be imported from elsewhere take precedence.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from harness.submission.local_code import IMPORTS
 from harness.submission.module_places import is_provided
 
 BESIDE = "_beside"
-"""The folder of a submission's copy with what it imports from beside its own."""
+"""The folder in a submission's copy for modules from outside its own folder."""
 LEVELS = 6
-"""How many folders above a submission's are searched, where none of them is a repository's root."""
+"""How many folders above a submission's are searched if none of them is a repository's root."""
 
 
 def own_places(contents: Contents, is_elsewhere: Callable[[str], bool]) -> dict[str, str]:
@@ -33,23 +34,23 @@ def own_places(contents: Contents, is_elsewhere: Callable[[str], bool]) -> dict[
 
     Args:
         contents: the files of the folder.
-        is_elsewhere: whether a module of a name is to be had from elsewhere, which goes first.
+        is_elsewhere: whether a name can be imported from elsewhere, which takes precedence.
     """
     places: dict[str, str] = {}
-    seen: set[str] = set()
+    handled_names: set[str] = set()
     for file in sorted(contents, key=lambda file: (file.count("/"), file)):
         for name in sorted(imported_names({file: contents[file]})):  # a module before what it holds
-            if name in seen or name.rpartition(".")[0] in seen:
-                seen.add(name)
+            if name in handled_names or name.rpartition(".")[0] in handled_names:
+                handled_names.add(name)
             elif place := _own_place(contents, name, file):
-                seen.add(name)
+                handled_names.add(name)
                 if not is_elsewhere(name):
                     places |= (place,)
     return places
 
 
 def is_outside(folder: Path, name: str) -> bool:
-    """Whether a module of a name is importable, and not because it is a file in the folder."""
+    """Whether a name can be imported, other than as a file in the folder."""
     file = _file_of(name)
     return is_provided(name) or (file is not None and not file.is_relative_to(folder.resolve()))
 
@@ -68,32 +69,32 @@ def _own_place(contents: Contents, name: str, importer: str) -> tuple[str, str] 
 
 
 def with_neighbours(contents: Contents, folder: Path) -> Contents:
-    """A submission's files, and in `BESIDE` those beside its folder that they import.
+    """A submission's files and, in `BESIDE`, the modules outside its folder that they import.
 
-    What lies in that folder already, as in a bundle, is not looked for again.
+    Modules already in that folder, as in a bundle, are not searched again.
 
     Args:
         contents: the files of the folder.
-        folder: where they lie.
+        folder: the submission's folder.
     """
     copies: dict[str, bytes] = {}
     own = own_places(contents, partial(is_outside, folder))
-    waiting, seen = sorted(imported_names(contents)), set[str]()
+    waiting, handled_names = sorted(imported_names(contents)), set[str]()
     while waiting:
         name = waiting.pop()
-        if name in seen or name.partition(".")[0] in PACKAGES or _is_below(name, own):
+        if name in handled_names or name.partition(".")[0] in PACKAGES or _is_below(name, own):
             continue
-        seen.add(name)
+        handled_names.add(name)
         if _is_brought(contents, name) or is_provided(name):
             continue
-        found = _read_beside(name, folder)
-        waiting += sorted(imported_names(found))
-        copies |= found
+        neighbours = _read_beside(name, folder)
+        waiting += sorted(imported_names(neighbours))
+        copies |= neighbours
     return {**contents, **copies}
 
 
 def tops_of(contents: Contents, folder: Path) -> set[str]:
-    """The first parts of all names under which own files and those from beside are imported."""
+    """The top-level names of all absolute imports of own files and of those in `BESIDE`."""
     places = own_places(contents, partial(is_outside, folder))
     beside = (name.split("/")[1] for name in contents if name.startswith(f"{BESIDE}/"))
     own = {name.partition(".")[0] for name in places}
@@ -101,15 +102,17 @@ def tops_of(contents: Contents, folder: Path) -> set[str]:
 
 
 def _read_beside(name: str, folder: Path) -> Contents:
-    """The file of a dotted name and what it imports of its package; none if there is no such."""
+    """The file of a dotted name and the files of its package that it imports; empty if there is
+    none.
+    """
     parts = name.split(".")
     for root in _roots(folder):
         files = list(files_run_by_import(root, parts))
         leads_there = _leads_to(root.joinpath(*parts), files)
         if leads_there and _file_of(name) in (None, files[-1].resolve()):
-            reached = sorted(reachable_files(root / parts[0], files))
-            read = read_files(root, [f for f in reached if not f.is_relative_to(folder)])
-            return {f"{BESIDE}/{path}": content for path, content in read.items()}
+            package_files = sorted(reachable_files(root / parts[0], files))
+            contents = read_files(root, [f for f in package_files if not f.is_relative_to(folder)])
+            return {f"{BESIDE}/{path}": content for path, content in contents.items()}
     return {}
 
 
@@ -151,6 +154,6 @@ def _is_in(contents: Contents, parts: list[str]) -> bool:
 
 
 def _path_of(contents: Contents, top: str) -> str:
-    """The path of a top-level module, of which a package goes before a file."""
+    """The path of a top-level module; a package takes precedence over a file."""
     is_file = f"{top}.py" in contents and f"{top}/__init__.py" not in contents
     return f"{top}.py" if is_file else top
