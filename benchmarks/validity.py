@@ -54,15 +54,15 @@ class Validity:
 
     def __init__(self, pairs: int, equal_pairs: int, logs: Path | None) -> None:
         self.pairs, self.equal_pairs = pairs, equal_pairs
-        self.screenings = recorded_screenings()
+        self.screening_source = recorded_screenings()
         self.published_studies: tuple[Times, Array] | None = read_published(logs) if logs else None
 
     def sources(self) -> Iterator[Source]:
         yield LogNormal(1)
         yield LogNormal(4)
         yield LogNormal(4, heavy=True)
-        yield self.screenings.only("mlp")
-        yield self.screenings
+        yield self.screening_source.only("mlp")
+        yield self.screening_source
         if self.published_studies is not None:
             times, _ = self.published_studies
             yield PublishedStudies(times, times.index("schedule_free_adamw"))
@@ -75,8 +75,8 @@ class Validity:
 
     def equal_pairs(self) -> Iterator[str]:
         error = percent(math.sqrt(0.05 * 0.95 / self.equal_pairs))
-        yield f"**A/A**: pairs of equal entries that `harness compare` settles, of {self.equal_pairs}"
-        yield f"a cell (standard error {error})."
+        yield "**A/A**: pairs of equal entries that `harness compare` settles, of"
+        yield f"{self.equal_pairs} a cell (standard error {error})."
         yield ""
         counts = (2, 3, 5, 10)
         rates = {
@@ -128,10 +128,10 @@ class Validity:
         yield "trials, and by the formula that `harness score` prints:"
         yield ""
         ratios = (1.1, 1.2, 1.5, 2.0)
-        sources = [self.screenings.only(name) for name in self.screenings.trials] + [
-            self.screenings
+        sources = [self.screening_source.only(name) for name in self.screening_source.trials] + [
+            self.screening_source
         ]
-        names = [*self.screenings.trials, "all four"]
+        names = [*self.screening_source.trials, "all four"]
         rows = [
             [name, *(percent(screening_errors(s, ratio, 4 * self.pairs)) for ratio in ratios)]
             for name, s in zip(names, sources, strict=True)
