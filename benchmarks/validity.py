@@ -43,7 +43,7 @@ from validity_sources import (
 from scoring.screening import wrong_order
 from scoring.times import Array, Times
 
-PAIRS, EQUAL_PAIRS = 300, 2000
+PAIRS, AA_PAIRS = 300, 2000
 """Pairs of a cell; of equal entries, whose error is held against 5 %, enough for half a point."""
 BOARDS = ((4, 4, False), (8, 4, False), (8, 8, False), (8, 8, True))
 """Entries, workloads, and whether targets are missed."""
@@ -52,8 +52,8 @@ BOARDS = ((4, 4, False), (8, 4, False), (8, 8, False), (8, 8, True))
 class Validity:
     """The tables, each from a number of pairs a cell; that of equal entries from one of its own."""
 
-    def __init__(self, pairs: int, equal_pairs: int, logs: Path | None) -> None:
-        self.pairs, self.equal_pairs = pairs, equal_pairs
+    def __init__(self, pairs: int, aa_pairs: int, logs: Path | None) -> None:
+        self.pairs, self.aa_pairs = pairs, aa_pairs
         self.screening_source = recorded_screenings()
         self.published_studies: tuple[Times, Array] | None = read_published(logs) if logs else None
 
@@ -74,13 +74,13 @@ class Validity:
         yield from self.scores()
 
     def equal_pairs(self) -> Iterator[str]:
-        error = percent(math.sqrt(0.05 * 0.95 / self.equal_pairs))
+        error = percent(math.sqrt(0.05 * 0.95 / self.aa_pairs))
         yield "**A/A**: pairs of equal entries that `harness compare` settles, of"
-        yield f"{self.equal_pairs} a cell (standard error {error})."
+        yield f"{self.aa_pairs} a cell (standard error {error})."
         yield ""
         counts = (2, 3, 5, 10)
         rates = {
-            source.name: [settled_fraction(source, k, self.equal_pairs) for k in counts]
+            source.name: [settled_fraction(source, k, self.aa_pairs) for k in counts]
             for source in self.sources()
         }
         rates["all"] = list(np.mean(list(rates.values()), axis=0))
@@ -185,7 +185,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="40 pairs")
     arguments = parser.parse_args()
     lines = []
-    counts = (40, 40) if arguments.quick else (PAIRS, EQUAL_PAIRS)
+    counts = (40, 40) if arguments.quick else (PAIRS, AA_PAIRS)
     for line in Validity(*counts, arguments.logs).lines():
         print(line, flush=True)
         lines.append(line)

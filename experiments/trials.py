@@ -231,6 +231,6 @@ def _in_steps(form: Form, size: SuiteWorkload, instance: int, steps: int) -> dic
         "budget": TrialBudget(runtime_s=HANG_LIMIT_S, steps=steps),
         "stop_rule": "budget",
         "instance_seed": seed,
-        "grid": Grid(even=form.points, look_from=1.0 / form.points, max_kept=1),
+        "grid": Grid(even=form.points, look_from=1.0 / form.points, kept=1),
         "target": size.target,
     }

@@ -98,8 +98,8 @@ class Grid(Frozen):
     """Number of equally spaced points, instead of `first` and `ratio`, for trials that time or tune
     and are not scored."""
     look_from: Fraction = 0.03
-    """No snapshot is evaluated before this fraction of the budget, unless `max_kept` are held."""
-    max_kept: Count = 64
+    """No snapshot is evaluated before this fraction of the budget, unless `kept` are held."""
+    kept: Count = 64
     """Maximum number of snapshots in memory, the newest included, which is evaluated once the limit
     is reached; with 1 every point is evaluated."""
 

@@ -29,7 +29,7 @@ HANG_LIMIT_S = 3600.0
 """Time limit for a worker that hangs, in seconds; trials with a budget in steps end long before."""
 TUNING_GRID = Grid(even=10, look_from=1.0)
 """Only the end is evaluated; earlier snapshots stop a trial that has diverged."""
-CURVE_GRID = Grid(first=0.05, ratio=1.05, max_kept=1)
+CURVE_GRID = Grid(first=0.05, ratio=1.05, kept=1)
 """All sixty points are evaluated, so that noise is known equally well at any target."""
 TIMED_GRID = Grid(even=50, look_from=1.0)
 """Equal rounds; the median of their seconds per step counts."""

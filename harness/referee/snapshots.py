@@ -82,7 +82,7 @@ class SnapshotCollector:
         self._check_use = check_use
         self._schedule = EvalSchedule(trial)
         with clock.account("prepare"):
-            self._memory = SnapshotMemory(numbers_of(shapes), trial.grid.max_kept)
+            self._memory = SnapshotMemory(numbers_of(shapes), trial.grid.kept)
         self._last: HeldSnapshot | None = None
         self._is_stop_sent, self._looked_s = False, 0.0
         self._pending_events: list[schema.SnapshotTaken] = []

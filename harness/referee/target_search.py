@@ -1,7 +1,7 @@
 """The search for the target: which snapshots are evaluated, and where the target is met.
 
 A snapshot is taken at each grid point. At a look (see `harness.referee.looks`) the worker is
-stopped and its snapshot evaluated; the other snapshots are held, at most `Grid.max_kept` of them.
+stopped and its snapshot evaluated; the other snapshots are held, at most `Grid.kept` of them.
 When a look hits, the held snapshots are searched until a miss and a hit are neighbours, which takes
 few evaluations. The time to target is the crossing between these two, interpolated by the metric's
 values; both are part of the result. All entries are observed in the same way.
@@ -126,7 +126,7 @@ class TargetSearch:
         """
         self._last_look = snapshot.grid
         until: Certainty = "clear" if self._is_full else "likely"
-        until = "whole" if whole or self._grid.max_kept == 1 else until
+        until = "whole" if whole or self._grid.kept == 1 else until
         self._waiting.append(snapshot)
         measurement = self._measure(place := len(self._waiting) - 1, until)
         if self.hit is None and self._target.is_met_by(measurement.value):
@@ -155,7 +155,7 @@ class TargetSearch:
     def _is_full(self) -> bool:
         """Whether there is room for only one more snapshot."""
         count = len(self._waiting) + (self._part_before is not None)
-        return count + 1 >= self._grid.max_kept
+        return count + 1 >= self._grid.kept
 
     @property
     def best(self) -> float | None:

@@ -85,4 +85,4 @@ def _checkpoint_bytes(trial: Trial) -> int:
     sizes = workload.sizes(trial.suite, trial.variant)
     source = ModelSource(workload.package, sizes, workload.spec.loss, trial.precision, False)
     model_bytes = NUMBER_BYTES * numbers_of(shapes_of(source))
-    return state_limit(model_bytes) + trial.grid.max_kept * model_bytes
+    return state_limit(model_bytes) + trial.grid.kept * model_bytes

@@ -222,7 +222,7 @@ def test_once_the_ranks_have_met_no_socket_is_to_be_had(
 def planned_store(tmp_path: Path, data_cache: Path) -> tuple[Path, RunOptions, tuple[Trial, ...]]:
     """A store with two planned trials that take some seconds, and their options."""
     options = RunOptions("docker", cache_dir=data_cache, threads=1, checkpoint_s=0.0)
-    grid = Grid(even=50, look_from=1.0, max_kept=5)
+    grid = Grid(even=50, look_from=1.0, kept=5)
     return tmp_path, options, endless_trials(tmp_path, grid, count=2, steps=1500)
 
 

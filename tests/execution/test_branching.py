@@ -56,7 +56,7 @@ class Branching:
         own = {
             "budget": budget,
             "stop_rule": "budget",
-            "grid": Grid(even=2, look_from=0.5, max_kept=1),
+            "grid": Grid(even=2, look_from=0.5, kept=1),
         }
         return only_trial.model_copy(update=own | changes)
 

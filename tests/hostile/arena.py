@@ -43,8 +43,8 @@ Settings = Mapping[str, Any]
 SHARED = (
     "honest.py", "machine_code.py", "read_held_out_by_path.py", "send_code.py", "wires.py"
 )  # fmt: skip
-GRID = Grid(even=4, look_from=1.0, max_kept=2)
-LOOKS = Grid(even=4, max_kept=1)
+GRID = Grid(even=4, look_from=1.0, kept=2)
+LOOKS = Grid(even=4, kept=1)
 """A look at each point, and no glance."""
 GLANCES = Grid(even=4, look_from=1.0)
 """A glance at each point but the last."""

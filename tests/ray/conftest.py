@@ -20,7 +20,7 @@ from workloads.spec import Grid
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
 
-GRID = Grid(even=50, look_from=1.0, max_kept=5)
+GRID = Grid(even=50, look_from=1.0, kept=5)
 NODES = 2
 BARE = {"include_dashboard": False, "include_log_monitor": False}
 PATIENCE = {

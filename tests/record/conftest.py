@@ -49,7 +49,7 @@ READING = MachineReading(
     stolen_s=5.0,
     processors=2.0,
 )
-GRID = Grid(even=25, look_from=1.0, max_kept=5)
+GRID = Grid(even=25, look_from=1.0, kept=5)
 PART_AT = 6
 """The grid point of which a part may be evaluated: the last miss, so all of it is in the end."""
 MACHINE = {"drift": 0.01, "stolen_fraction": 0.0, "others_fraction": 0.0, "taken_fraction": 0.0}

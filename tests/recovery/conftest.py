@@ -29,7 +29,7 @@ Point = tuple[object, ...]
 """What there is of a grid point."""
 
 STEPS = 100
-GRID = Grid(even=50, look_from=1.0, max_kept=5)
+GRID = Grid(even=50, look_from=1.0, kept=5)
 """A look at every fifth of fifty points."""
 
 

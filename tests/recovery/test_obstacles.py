@@ -32,7 +32,7 @@ class ShortTrial:
     def __init__(self, store: Path, cache: Path) -> None:
         self.store, self.options = store, RunOptions(cache_dir=cache, threads=1, checkpoint_s=0.0)
         (trial,) = plan(PlanRequest("mlp", "adamw", ruleset="self")).trials
-        self.trial = in_steps(trial, 8, Grid(even=4, look_from=1.0, max_kept=2))
+        self.trial = in_steps(trial, 8, Grid(even=4, look_from=1.0, kept=2))
 
     @property
     def folder(self) -> Path:

@@ -40,7 +40,7 @@ def measure(
 
 def observe(
     values: Sequence[float],
-    max_kept: int,
+    kept: int,
     *,
     limit_s: float = math.inf,
     grid: Grid | None = None,
@@ -54,7 +54,7 @@ def observe(
         points.append(snapshot.grid)
         return evaluate(snapshot, until=until)
 
-    grid = grid or Grid(even=len(values), look_from=1.0, max_kept=max_kept)
+    grid = grid or Grid(even=len(values), look_from=1.0, kept=kept)
     search = TargetSearch(grid, target, note_and_evaluate, limit_s)
     for point, value in enumerate(values, start=1):
         if search.is_look_due(point):

@@ -33,9 +33,9 @@ def evaluate_as(claims: Sequence[float | None]) -> Evaluate:
 
 @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=80), CLAIMS, st.integers(1, 90))
 def test_a_hit_and_the_miss_before_it_are_of_the_whole_split_whatever_parts_say(
-    values: list[float], claims: list[float | None], max_kept: int
+    values: list[float], claims: list[float | None], kept: int
 ) -> None:
-    search, points = observe(values, max_kept, evaluate=evaluate_as(claims))
+    search, points = observe(values, kept, evaluate=evaluate_as(claims))
     if (hit := search.hit) is None:
         return
     place = hit.snapshot.grid
@@ -47,10 +47,10 @@ def test_a_hit_and_the_miss_before_it_are_of_the_whole_split_whatever_parts_say(
 
 @given(st.integers(1, 60), CLAIMS, st.integers(1, 70), st.integers(1, 60))
 def test_a_monotone_curve_is_found_exactly_whatever_parts_say(
-    length: int, claims: list[float | None], max_kept: int, first: int
+    length: int, claims: list[float | None], kept: int, first: int
 ) -> None:
     values = [0.9 if point >= first else 0.1 for point in range(1, length + 1)]
-    search, _ = observe(values, max_kept, evaluate=evaluate_as(claims))
+    search, _ = observe(values, kept, evaluate=evaluate_as(claims))
     assert place_of_hit(search) == (first if first <= length else None)
 
 
@@ -65,7 +65,7 @@ def test_parts_move_no_time_of_a_steady_learner(at_target: float, slope: float) 
 
 
 def test_a_likely_miss_keeps_what_waits_and_a_clear_one_does_not() -> None:
-    grid = Grid(even=9, look_from=1.0, max_kept=9)
+    grid = Grid(even=9, look_from=1.0, kept=9)
     search = TargetSearch(grid, TARGET, by_parts(0.02, 0.2))
     search.keep(snapshot_at(1, 0.4))
     search.look(snapshot_at(2, 0.45))
@@ -81,7 +81,7 @@ def test_a_likely_miss_keeps_what_waits_and_a_clear_one_does_not() -> None:
 
 def test_a_hit_that_was_only_likely_is_none_if_the_whole_split_misses() -> None:
     claims = [0.1, 0.6, 0.1, 0.1]
-    search, points = observe([0.1] * 4, 9, grid=Grid(even=4, look_from=0.5, max_kept=9),
+    search, points = observe([0.1] * 4, 9, grid=Grid(even=4, look_from=0.5, kept=9),
                                 evaluate=evaluate_as(claims))  # fmt: skip
     assert search.hit is None
     assert points[:3] == [2, 1, 2]
@@ -102,14 +102,14 @@ def test_a_clear_miss_that_turns_out_to_hit_stays_a_miss() -> None:
         is_wrong = until != "whole" and snapshot.grid == 2
         return Measurement(0.1, "clear") if is_wrong else measure(snapshot)
 
-    search = TargetSearch(Grid(even=4, look_from=1.0, max_kept=2), TARGET, evaluate)
+    search = TargetSearch(Grid(even=4, look_from=1.0, kept=2), TARGET, evaluate)
     for point, value in enumerate([0.1, 0.55, 0.6], start=1):
         search.look(snapshot_at(point, value))
     assert search.outcome()[:5] == (3.0, 2.0, 0.55, 3.0, 0.6)
 
 
 def test_what_a_whole_split_says_is_the_best_whatever_parts_said() -> None:
-    search = TargetSearch(Grid(even=3, look_from=1.0, max_kept=2), TARGET, by_parts(0.1, 0.1))
+    search = TargetSearch(Grid(even=3, look_from=1.0, kept=2), TARGET, by_parts(0.1, 0.1))
     search.look(snapshot_at(1, 0.39))
     assert search.best == pytest.approx(0.38)
     search.look(snapshot_at(3, 0.3), whole=True)

@@ -17,7 +17,7 @@ from .searches import GRID, TARGET, learning, measure, observe, place_of_hit, sn
 
 
 def test_a_hit_looks_back_for_a_miss_and_a_hit_that_are_neighbours() -> None:
-    search, points = observe([0.1] * 6 + [0.6] * 4, max_kept=5)
+    search, points = observe([0.1] * 6 + [0.6] * 4, kept=5)
     assert search.hit is not None and search.hit.last_miss is not None
     assert (search.hit.snapshot.grid, search.hit.last_miss.at) == (7, 6.0)
     assert points[:2] == [5, 10]
@@ -27,7 +27,7 @@ def test_a_hit_looks_back_for_a_miss_and_a_hit_that_are_neighbours() -> None:
 def test_without_a_target_the_whole_curve_is_evaluated_at_near_looks() -> None:
     """Of a grid from 0.5 % on, each point 1.5 % later: every look at most a point beyond NEAR."""
     grid, unknown = (
-        Grid(max_kept=256),
+        Grid(kept=256),
         BaselineTarget(metric="accuracy", direction="maximize", baseline="adamw", fraction=0.6),
     )
     search, points = observe([0.9] * grid.points, 256, grid=grid, target=unknown)
@@ -39,7 +39,7 @@ def test_without_a_target_the_whole_curve_is_evaluated_at_near_looks() -> None:
 
 
 def test_the_first_interval_is_searched_too() -> None:
-    search, _ = observe([0.6] * 10, max_kept=5)
+    search, _ = observe([0.6] * 10, kept=5)
     assert search.hit is not None
     assert (search.hit.snapshot.grid, search.hit.last_miss) == (1, None)
     assert search.outcome().time_to_target_s == 1.0
@@ -47,48 +47,48 @@ def test_the_first_interval_is_searched_too() -> None:
 
 
 def test_a_dip_between_two_misses_stays_unseen_for_every_entry() -> None:
-    search, points = observe([0.1, 0.9, 0.1, 0.1, 0.1, 0.1], max_kept=3)
+    search, points = observe([0.1, 0.9, 0.1, 0.1, 0.1, 0.1], kept=3)
     assert search.hit is None
     assert points == [3, 6]
 
 
 def test_a_snapshot_after_the_budget_is_evaluated_and_no_hit() -> None:
-    search, points = observe([0.1] * 9 + [0.6], max_kept=5, limit_s=9.9)
+    search, points = observe([0.1] * 9 + [0.6], kept=5, limit_s=9.9)
     assert (search.hit, search.best) == (None, 0.6)
     assert points[:2] == [5, 10]
     assert 9 in points
 
 
 def test_a_late_snapshot_that_meets_the_target_leads_back_to_a_hit_in_time() -> None:
-    search, _ = observe([0.1] * 7 + [0.6] * 3, max_kept=5, limit_s=9.9)
+    search, _ = observe([0.1] * 7 + [0.6] * 3, kept=5, limit_s=9.9)
     assert search.hit is not None and search.hit.last_miss is not None
     assert (search.hit.snapshot.grid, search.hit.last_miss.at) == (8, 7.0)
 
 
 def test_a_nan_never_hits() -> None:
-    search, _ = observe([float("nan")] * 4, max_kept=2)
+    search, _ = observe([float("nan")] * 4, kept=2)
     assert search.hit is None
     assert search.best is None
 
 
 def test_a_miss_without_a_number_leaves_the_hits_time() -> None:
-    search, _ = observe([float("nan")] * 3 + [0.6], max_kept=2)
+    search, _ = observe([float("nan")] * 3 + [0.6], kept=2)
     assert search.outcome()[:5] == (4.0, 3.0, None, 4.0, 0.6)
 
 
 @given(st.integers(1, 60), st.integers(1, 10), st.integers(1, 60))
 def test_a_monotone_curve_is_found_exactly_whatever_waits(
-    length: int, max_kept: int, first: int
+    length: int, kept: int, first: int
 ) -> None:
-    search, _ = observe([0.9 if p >= first else 0.1 for p in range(1, length + 1)], max_kept)
+    search, _ = observe([0.9 if p >= first else 0.1 for p in range(1, length + 1)], kept)
     assert place_of_hit(search) == (first if first <= length else None)
 
 
 @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=80), st.integers(1, 12))
 def test_a_hit_and_its_miss_are_neighbours_whatever_the_metric_does(
-    values: list[float], max_kept: int
+    values: list[float], kept: int
 ) -> None:
-    search, points = observe(values, max_kept)
+    search, points = observe(values, kept)
     if (hit := search.hit) is None:
         return
     place = hit.snapshot.grid
@@ -103,7 +103,7 @@ def test_a_hit_and_its_miss_are_neighbours_whatever_the_metric_does(
 def test_a_search_takes_few_evaluations(length: int, data: st.DataObject) -> None:
     first = data.draw(st.integers(1, length))
     values = [0.9 if point >= first else 0.1 for point in range(1, length + 1)]
-    _, points = observe(values, max_kept=length)
+    _, points = observe(values, kept=length)
     assert len(points) <= 1 + 2 + math.ceil(math.log2(length))
 
 

@@ -60,7 +60,7 @@ def test_an_unended_trial_whose_events_are_gone_is_attempt_2(bench: Bench) -> No
 
 
 def test_every_grid_point_has_a_snapshot_and_every_look_an_evaluation(bench: Bench) -> None:
-    grid = Grid(even=50, look_from=1.0, max_kept=5)
+    grid = Grid(even=50, look_from=1.0, kept=5)
     trial = bench.trial(ADAMW, seconds=600.0, steps=100).model_copy(update={"grid": grid})
     bench.run_planned(trial)
     events = bench.events(trial)

@@ -21,7 +21,7 @@ from workloads.spec import Grid
 from .cluster import Cluster, missing_commands
 
 LIMITS = {"MaxArraySize": 4, "MaxJobCount": 60}
-GRID = Grid(even=50, look_from=1.0, max_kept=5)
+GRID = Grid(even=50, look_from=1.0, kept=5)
 """A look, and with no least time between two a checkpoint, at every fifth of fifty points."""
 
 

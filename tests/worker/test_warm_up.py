@@ -70,7 +70,7 @@ def state(folder: Path, cache: Path, framework: Framework, code: str) -> Copies:
     declared = space(framework, learning_rate=0.01)
     place = write_submission(folder / "submission", code, declared, module)
     (trial,) = plan(PlanRequest("mlp", str(place), ruleset="self", framework=framework)).trials
-    trial = in_steps(trial, 8, Grid(even=4, look_from=1.0, max_kept=2))
+    trial = in_steps(trial, 8, Grid(even=4, look_from=1.0, kept=2))
     copies = Copies(folder / trial.folder)
     options = RunOptions(cache_dir=cache, threads=1, checkpoint_s=0.0)
     assert run_trial(trial, folder, options, copies).state == "budget"

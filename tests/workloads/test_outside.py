@@ -59,7 +59,7 @@ def trial(workload: str, framework: Framework) -> Trial:
     changes = {
         "point": only_trial.point | {"learning_rate": 0.1},
         "budget": only_trial.budget.model_copy(update={"steps": STEPS}),
-        "grid": Grid(even=10, max_kept=1),
+        "grid": Grid(even=10, kept=1),
         "stop_rule": "budget",
     }
     return only_trial.model_copy(update=changes)
