@@ -32,7 +32,7 @@ PARAMETRISATION_RULES: tuple[str, ...] = ()
 
 
 class Lamb(AdaptiveMethod):
-    """LAMB; the module docstring states the update. `scaled = False` fixes a group's ratio to 1."""
+    """LAMB, by the module docstring's update; `is_scaled = False` fixes a group's ratio to 1."""
 
     def update(self, group: Group) -> None:
         """Update the parameters of one group."""
@@ -64,5 +64,5 @@ def _ratios(parameters: list[torch.Tensor], steps: list[torch.Tensor]) -> list[t
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """LAMB on matrices and kernels, Adam on vectors, with their schedule."""
-    optimizer = Lamb(scaled_groups(problem), **adaptive_settings(hyperparameters), scaled=True)
+    optimizer = Lamb(scaled_groups(problem), **adaptive_settings(hyperparameters), is_scaled=True)
     return optimizer, schedules.from_hyperparameters(hyperparameters)

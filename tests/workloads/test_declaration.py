@@ -63,7 +63,7 @@ def test_a_metric_that_the_loss_does_not_offer_is_refused() -> None:
 @pytest.mark.parametrize(("sizes", "reason"), [("width = 2", "None"), ("classes = 0", "0")])
 def test_classes_are_to_be_counted(sizes: str, reason: str) -> None:
     assert refusal(loss="cross_entropy", sizes=sizes) == (
-        f"workload.toml: key 'suites.quick.sizes.classes' is {reason}; loss cross_entropy wants "
+        f"workload.toml: key 'suites.quick.sizes.classes' is {reason}; loss cross_entropy needs "
         "the number of classes, an integer of at least 1"
     )
 

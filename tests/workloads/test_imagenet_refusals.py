@@ -83,7 +83,7 @@ def no_label(place: Path) -> str:
 def wrong_label(place: Path) -> str:
     members = {"000003.jpg": jpeg(3), "000003.cls": b"cat"}
     shard = make_tar(place / "train" / "shard-000001.tar", members)
-    return f"{shard}: 000003.cls holds b'cat'"
+    return f"{shard}: 000003.cls contains b'cat'"
 
 
 def large_label(place: Path) -> str:

@@ -70,7 +70,7 @@ def test_seeds_and_splits_differ() -> None:
 
 def test_a_sum_that_float32_cannot_hold_is_refused() -> None:
     settings = ImageSettings(train=1, validation=1, teacher_units=512, teacher_fan_out=512)
-    with pytest.raises(ValueError, match="above 2\\^24"):
+    with pytest.raises(ValueError, match="allowed: below 2\\^24"):
         _ = Generator(SEED, settings).teacher
 
 
