@@ -20,6 +20,7 @@ SIZE = (3.4, 2.8)
 """Width and height of a panel, in inches."""
 TICKS = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
 """Where a decade has a labelled tick: close enough for a narrow range, and without overlaps."""
+MARKERS = {"": "o", ">=": "^", "<=": "v"}
 
 
 def widths_table(lines: Sequence[WidthSpeedup], reference: str) -> Table:
@@ -63,12 +64,17 @@ def widths_figure(lines: Sequence[WidthSpeedup], reference: str) -> Figure:
 
 
 def _draw(panel: Axes, lines: Sequence[WidthSpeedup], pen: Pen) -> None:
-    """An entry's line; there is no point if neither entry nor reference reached the target."""
+    """An entry's line; there is no point if neither entry nor reference reached the target.
+
+    A triangle is a bound: the speed-up lies on the side that it points to.
+    """
     clear_lines = [line for line in sorted(lines, key=lambda one: one.width) if line.mark != "?"]
     if not clear_lines:
         return
     widths, speedups = [line.width for line in clear_lines], [line.speedup for line in clear_lines]
-    panel.plot(widths, speedups, marker="o", markersize=4, label=label(lines[0].entry), **pen.line)
+    panel.plot(widths, speedups, label=label(lines[0].entry), **pen.line)
     for line in clear_lines:
+        marker = MARKERS[line.mark]
+        panel.plot(line.width, line.speedup, marker=marker, markersize=4, color=pen.colour)
         if not math.isnan(line.low):
             panel.plot([line.width] * 2, [line.low, line.high], color=pen.colour, linewidth=2)
