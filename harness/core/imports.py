@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -19,13 +19,25 @@ def imports_of(content: bytes) -> tuple[ast.Import | ast.ImportFrom, ...]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(content)
-        nodes = tuple(n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom))
+        nodes = tuple(n for n in _statements(tree) if isinstance(n, ast.Import | ast.ImportFrom))
     except UNREADABLE:
         return ()
     return nodes
 
 
-def reachable_files(root: Path, start: Iterable[Path]) -> set[Path]:
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """All statements and the parts that hold some; expressions, most of a tree, are passed over."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            waiting += getattr(node, block, ())
+
+
+def reachable_files(
+    root: Path, start: Iterable[Path], known_files: Collection[Path] = frozenset()
+) -> set[Path]:
     """Files of a package and everything that they import from it, directly or indirectly.
 
     Imports inside functions count. Modules that are imported by a name computed at run time are not
@@ -34,11 +46,12 @@ def reachable_files(root: Path, start: Iterable[Path]) -> set[Path]:
     Args:
         root: the package's folder, whose name is the package's.
         start: Python files, inside or outside the package.
+        known_files: results of earlier calls, which are neither followed nor returned.
     """
     files = set[Path]()
     waiting = list(start)
     while waiting:
-        if (file := waiting.pop()) not in files:
+        if (file := waiting.pop()) not in files and file not in known_files:
             files.add(file)
             waiting += _modules_of(root, file)
     return files

@@ -42,19 +42,20 @@ def imported_by_installed(names: Iterable[str], tops_to_skip: Collection[str]) -
     skip = {*tops_to_skip, *tops_of_all((*FRAMEWORKS.names, "harness"))}
     if not _mentions_local(names, skip):
         return set()
-    imports: set[str] = set()
-    waiting = list(names)
+    imports, files, waiting = set[str](), set[Path](), list(names)
     while waiting:
         name = waiting.pop()
         if top_of(name) not in skip and (module := _find_installed(name)):
-            new = {*_imported_by(name, *module)} - imports
+            new_files = _files_run_by(name, *module, files)
+            new = imported_names({str(file): file.read_bytes() for file in new_files}) - imports
             waiting += sorted(new)
             imports |= new
+            files |= new_files
     return {name for name in imports if top_of(name) not in skip and not _find_installed(name)}
 
 
 def _mentions_local(names: Iterable[str], skip: Collection[str]) -> bool:
-    """Whether a local module may be imported: a quick check, since the exact search takes a second.
+    """Whether a local module may be imported: a quick check, since the exact search takes seconds.
 
     It follows every module that any file of a package mentions, and so never misses one.
     """
@@ -93,10 +94,11 @@ def _mentioned_in(file: Path, *_: int) -> frozenset[str]:
     return frozenset(top for top in tops if top.isidentifier())  # prose may match, too
 
 
-def _imported_by(name: str, module: str, place: Path) -> set[str]:
-    """The absolute names imported by the files that run when a name is imported."""
-    files = {place} if place.is_file() else reachable_files(place, _start(name, module, place))
-    return imported_names({str(file): file.read_bytes() for file in files})
+def _files_run_by(name: str, module: str, place: Path, known_files: Collection[Path]) -> set[Path]:
+    """The files that run when a name is imported and the files of its package that they import."""
+    if place.is_file():
+        return {place}.difference(known_files)
+    return reachable_files(place, _start(name, module, place), known_files)
 
 
 def _start(name: str, module: str, package: Path) -> list[Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.imports import reachable_files
+from harness.core.imports import imports_of, reachable_files
 
 PACKAGE = {
     "__init__.py": "from house import cellar\n",
@@ -42,6 +42,34 @@ def write(folder: Path, texts: Mapping[str, str]) -> Path:
 def test_imports_are_followed_also_inside_of_functions_and_in_circles(house: Path) -> None:
     files = reach(house, house / "attic.py")
     assert files == {"attic.py", "kitchen/__init__.py", "kitchen/stove.py", "garden.py", *SHED}
+
+
+def test_files_of_an_earlier_call_are_not_followed_again(house: Path) -> None:
+    earlier_files = reachable_files(house, [house / "attic.py"])
+    sink = house / "kitchen/sink.py"
+    assert reachable_files(house, [sink], earlier_files) == {sink}
+
+
+BLOCKS = """
+if x: import a
+else: import b
+try: import c
+except OSError: import d
+else: import e
+finally: import f
+for y in x: import g
+with x:
+    while x: import h
+match x:
+    case 1: import i
+class A:
+    async def b(self): import j
+"""
+
+
+def test_imports_in_all_kinds_of_blocks_count() -> None:
+    names = {alias.name for node in imports_of(BLOCKS.encode()) for alias in node.names}
+    assert names == set("abcdefghij")
 
 
 def test_what_nothing_imports_is_left_out(house: Path) -> None:
