@@ -54,8 +54,10 @@ class Reader:
     def number(self, place: int) -> float:
         """What a cell of the board's first row shows first, once it is drawn."""
         cell = self.page.locator("#board tbody tr").first.locator("td").nth(place)
-        cell.filter(has_text=re.compile(r"\d")).wait_for()
-        return float(cell.inner_text().split()[0].replace(",", ""))
+        # Not `inner_text`, which is empty until the row has been laid out.
+        text = cell.filter(has_text=re.compile(r"\d")).text_content()
+        assert text is not None
+        return float(text.split()[0].replace(",", ""))
 
 
 @contextmanager
