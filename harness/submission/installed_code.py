@@ -42,16 +42,20 @@ def imported_by_installed(names: Iterable[str], tops_to_skip: Collection[str]) -
     skip = {*tops_to_skip, *tops_of_all((*FRAMEWORKS.names, "harness"))}
     if not _mentions_local(names, skip):
         return set()
-    imports, files, waiting = set[str](), set[Path](), list(names)
+    local, files, handled, waiting = set[str](), set[Path](), set(names), list(names)
     while waiting:
         name = waiting.pop()
-        if top_of(name) not in skip and (module := _find_installed(name)):
-            new_files = _files_run_by(name, *module, files)
-            new = imported_names({str(file): file.read_bytes() for file in new_files}) - imports
-            waiting += sorted(new)
-            imports |= new
-            files |= new_files
-    return {name for name in imports if top_of(name) not in skip and not _find_installed(name)}
+        if top_of(name) in skip:
+            continue
+        if (module := _find_installed(name)) is None:
+            local.add(name)
+            continue
+        new_files = _files_run_by(name, *module, files)
+        new = imported_names({str(file): file.read_bytes() for file in new_files}) - handled
+        waiting += new
+        handled |= new
+        files |= new_files
+    return local
 
 
 def _mentions_local(names: Iterable[str], skip: Collection[str]) -> bool:

@@ -157,9 +157,8 @@ class Conformance(Generic[ArrayT]):
         looks = self._model(), self._eval_parameters(submission)  # an average may begin later
         return [
             name
-            for name, value in self.start.items()
-            if name in self.problem.specs
-            and all(np.array_equal(look[name], value) for look in looks)
+            for name in self.problem.specs
+            if all(np.array_equal(look[name], self.start[name]) for look in looks)
         ]
 
     def _check_hyperparameters(self) -> None:
