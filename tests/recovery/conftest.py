@@ -86,15 +86,25 @@ class Lives:
         self.begin(trial, store)
         assert self.end() == 0
 
-    def run_and_kill(self, trial: Trial, store: Path, events: int, who: str = "referee") -> None:
-        """A life that ends, or whose worker does, when the log has so many more events."""
+    def run_and_kill(
+        self, trial: Trial, store: Path, events: int, who: str = "referee", prints: int = 0
+    ) -> None:
+        """A life that ends, or whose worker does, when the log has so many more events.
+
+        Args:
+            trial: what lives.
+            store: where.
+            events: further lines of the log.
+            who: is killed.
+            prints: lines that the worker prints after that: with one line a step, the kill does
+                not fall between a checkpoint and the step that follows it.
+        """
         log = store / trial.folder / "events.jsonl"
-        before = len(log.read_bytes().splitlines()) if log.exists() else 0
+        before = _line_count(log)
         pid = self.begin(trial, store)
-        while not log.exists() or len(log.read_bytes().splitlines()) < before + events:
-            if _is_over(pid):
-                break
-            time.sleep(0.002)
+        _wait_for_lines(pid, log, before + events)
+        printed = log.with_name("worker.log")
+        _wait_for_lines(pid, printed, _line_count(printed) + prints)
         self._kill(pid, who)
 
     def killed_after(
@@ -135,6 +145,16 @@ class Lives:
     def _answer(self) -> str:
         assert self._server.stdout is not None
         return self._server.stdout.readline()
+
+
+def _line_count(file: Path) -> int:
+    return len(file.read_bytes().splitlines()) if file.exists() else 0
+
+
+def _wait_for_lines(pid: int, file: Path, lines: int) -> None:
+    """Until the file has so many, or the process is over."""
+    while _line_count(file) < lines and not _is_over(pid):
+        time.sleep(0.002)
 
 
 def _is_over(pid: int) -> bool:

@@ -53,7 +53,7 @@ def store(torch_lives: Lives, tmp_path_factory: pytest.TempPathFactory) -> Path:
     trial = torch_lives.trial(submission=str(place))
     budget = trial.budget.model_copy(update={"steps": None, "runtime_s": BUDGET_S})
     trial = trial.model_copy(update={"budget": budget})
-    torch_lives.run_and_kill(trial, folder / "store", events=40)
+    torch_lives.run_and_kill(trial, folder / "store", events=40, prints=20)
     time.sleep(DEAD_S)
     torch_lives.whole(trial, folder / "store")
     assert not verify_store(folder / "store").findings
