@@ -15,7 +15,7 @@ from scoring.profile import score_medians
 from scoring.rules import load_rules
 from scoring.scoreboard import score_times
 from scoring.sequential import log_ratios, sequential_test
-from scoring.speedup import compare_pair, pair_limit
+from scoring.speedup import compare_pair, pair_limits
 from scoring.times import Array, Times
 from scoring.uncertainty import assess
 
@@ -188,7 +188,7 @@ def _scores(times: Times, medians: Array, seed: int) -> Array:
 def _speedup_holds(times: Times, medians: Array, seed: int) -> float:
     sample = draw_medians(times, RULES, DRAWS, seed)
     draws = np.concatenate(list(sample.chunks))
-    pair = compare_pair(draws[:, 0], draws[:, 1], pair_limit(times, 0, 1), sample.spread)
+    pair = compare_pair(draws[:, 0], draws[:, 1], pair_limits(times, 0, 1), sample.spread)
     low, _, high = pair.interval(0.90)
     return float(low <= np.exp(np.log(medians[1] / medians[0]).mean()) <= high)
 
@@ -224,7 +224,7 @@ def screen_published(trials: Array, studies: Times, random: np.random.Generator)
         if verdict.more_studies != 0 or verdict.overall is None:
             continue
         sign = np.sign(verdict.overall.logs.mean())
-        limit = pair_limit(studies, a, b)
+        limit = pair_limits(studies, a, b).shared
         wrong = _contradictions(trials[[a, b]], limit, sign, random)
         rows.append((np.exp(abs(np.log(verdict.factor.overall))), wrong))
     return np.array(rows).reshape(-1, 2)

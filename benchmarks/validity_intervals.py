@@ -21,7 +21,7 @@ from scoring.rules import load_rules
 from scoring.scoreboard import score_times
 from scoring.sequential import log_ratios, sequential_test
 from scoring.site.ranking import rank_entries
-from scoring.speedup import PairwiseComparison, compare_pair, pair_limit
+from scoring.speedup import PairwiseComparison, compare_pair, pair_limits
 from scoring.times import Array, Times
 from scoring.uncertainty import assess
 
@@ -88,11 +88,11 @@ def coverage(plan: Plan, tables: int, draws: int = DRAWS) -> Coverage:
         times, log_median = plan.table(np.random.default_rng([7, number]))
         sample = draw_medians(times, RULES, draws, number)
         medians = np.concatenate(list(sample.chunks))
-        own, other, limit = medians[:, 0], medians[:, 1], pair_limit(times, 0, 1)
-        overall = compare_pair(own, other, limit, sample.spread)
+        own, other, limits = medians[:, 0], medians[:, 1], pair_limits(times, 0, 1)
+        overall = compare_pair(own, other, limits, sample.spread)
         truth = log_median[1] - log_median[0]
         singles = [
-            _holds(compare_pair(own[:, [w]], other[:, [w]], limit[[w]]), truth[w], 0.95)
+            _holds(compare_pair(own[:, [w]], other[:, [w]], limits.take([w])), truth[w], 0.95)
             for w in range(plan.workloads)
         ]
         chance, is_faster = overall.probability, truth.mean() > 0

@@ -14,7 +14,7 @@ from scoring.profile import median_times, settle_missing
 from scoring.rules import Rules
 from scoring.screening import NOISE
 from scoring.sequential import SequentialTest, sequential_test
-from scoring.speedup import Factor, PairwiseComparison, compare_pair, factor, pair_limit
+from scoring.speedup import Factor, PairwiseComparison, compare_pair, factor, pair_limits
 from scoring.times import Array, Times
 
 LEVEL = 0.95
@@ -147,12 +147,12 @@ def compare_entries(
     ]
     names = tuple(both.workloads[column] for column in columns)
     medians = median_times(settle_missing(both.hit, rules))[:, columns]
-    limit = pair_limit(both, 0, 1)[columns]
-    point = factor(medians[0], medians[1], limit)
+    limits = pair_limits(both, 0, 1).take(columns)
+    point = factor(medians[0], medians[1], limits)
     studies = int((~np.isnan(both.hit[:, columns])).sum(axis=2).min(initial=len(both.studies)))
     mine, theirs = both.hit[:, columns]
     is_equal = bool(np.array_equal(mine, theirs, equal_nan=True))
-    sequential = sequential_test(ratios_within(mine, theirs, limit))
+    sequential = sequential_test(ratios_within(mine, theirs, limits.shared))
     if studies < 2:
         more = _studies_after_screening(point, len(columns))
         return Comparison(
@@ -160,9 +160,9 @@ def compare_entries(
         )
     sample = draw_medians(both, rules, draws, seed)
     drawn_medians = np.concatenate(list(sample.chunks))[..., columns]
-    overall = compare_pair(drawn_medians[:, 0], drawn_medians[:, 1], limit, sample.spread)
+    overall = compare_pair(drawn_medians[:, 0], drawn_medians[:, 1], limits, sample.spread)
     singles = tuple(
-        compare_pair(drawn_medians[:, 0, [w]], drawn_medians[:, 1, [w]], limit[[w]])
+        compare_pair(drawn_medians[:, 0, [w]], drawn_medians[:, 1, [w]], limits.take([w]))
         for w in range(len(columns))
     )
     more = more_studies(overall, studies)

@@ -14,7 +14,8 @@ from scoring.times import Array, Times
 from scoring.tmodel import model_medians
 
 BOOTSTRAP_FROM = 5
-"""Minimum number of studies for resampling; for fewer, a model of log times is used."""
+"""Minimum number of studies of every entry on every workload for resampling; for fewer, a model of
+log times is used, which pools the noise."""
 METHODS = {
     "model": "a model of log time: t intervals, variance pooled, censoring in the likelihood",
     "bootstrap": "a bootstrap over studies, paired across entries",
@@ -28,7 +29,8 @@ class Draws:
     method: str
     chunks: Iterator[Array]
     centre: Array
-    """(S, W): the observed median times, the centre of the draws."""
+    """(S, W): the centre of the draws: the observed median times, or the draws' own medians for the
+    model."""
     spread: float = 1.0
     """Standard deviation of resampled medians relative to that of the median itself.
 
@@ -41,12 +43,18 @@ def draw_medians(times: Times, rules: Rules, draws: int, seed: int) -> Draws:
     """Draw median times of a table with at least two studies."""
     hit = settle_missing(times.hit, rules)
     ends = _ends(times, rules)
-    if len(times.studies) >= BOOTSTRAP_FROM:
-        spread = 1 + 1 / len(times.studies)
+    if (studies := _fewest_studies(hit)) >= BOOTSTRAP_FROM:
+        spread = 1 + 1 / studies
         chunks = bootstrap_medians(hit, draws, seed, ends)
         return Draws("bootstrap", chunks, median_times(hit), spread)
     medians = model_medians(hit, censoring_limit(times), draws, seed, ends)
     return Draws("model", iter([medians]), np.median(medians, axis=0))
+
+
+def _fewest_studies(hit: Array) -> int:
+    """The smallest number of studies of an entry on a workload, of those that have any."""
+    counts = (~np.isnan(hit)).sum(axis=-1)
+    return int(counts[counts > 0].min(initial=hit.shape[-1]))
 
 
 def _ends(times: Times, rules: Rules) -> tuple[Array, Array] | None:
@@ -63,7 +71,7 @@ def _ends(times: Times, rules: Rules) -> tuple[Array, Array] | None:
 def censoring_limit(times: Times) -> Array:
     """The time at which a study that did not reach the target is censored, (S, W).
 
-    The time limit of the trials if known, else the longest time of the column: a trial that ended
+    The limit of the trials if known, else the longest time of the column: a trial that ended
     without a hit presumably ran at least about as long as the slowest hit.
     """
     finite = np.where(np.isfinite(times.hit), times.hit, 0.0)

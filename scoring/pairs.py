@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scoring.compare import LEVEL
-from scoring.speedup import compare_pair, pair_limit
+from scoring.speedup import compare_pair, pair_limits
 from scoring.times import Array, Times
 
 
@@ -51,8 +51,8 @@ def pair_table(times: Times, medians: Array, columns: list[int], spread: float =
     ends = np.ones((3, entries, entries))
     for a in range(entries):
         for b in range(a + 1, entries):
-            limit = pair_limit(times, a, b)[columns]
-            comparison = compare_pair(medians[:, a], medians[:, b], limit, spread)
+            limits = pair_limits(times, a, b).take(columns)
+            comparison = compare_pair(medians[:, a], medians[:, b], limits, spread)
             for (row, column), view in (((a, b), comparison), ((b, a), comparison.swap())):
                 p_beats[row, column] = view.probability
                 undecided_fraction[row, column] = view.undecided_fraction

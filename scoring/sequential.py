@@ -22,7 +22,7 @@ import numpy as np
 
 from scoring.paired import Moments, moments, p_values, ratios_within, scored_columns
 from scoring.rules import Rules
-from scoring.speedup import pair_limit
+from scoring.speedup import pair_limits
 from scoring.times import Array, Times
 
 ALPHA = 0.05
@@ -144,7 +144,7 @@ def log_ratios(times: Times, rules: Rules) -> Array:
     """log t_B - log t_A of the first two entries of a table on the scored workloads, (W, K)."""
     columns = scored_columns(times.workloads, rules)
     own, other = times.hit[0, columns], times.hit[1, columns]
-    return ratios_within(own, other, pair_limit(times, 0, 1)[columns])
+    return ratios_within(own, other, pair_limits(times, 0, 1).shared[columns])
 
 
 def compare_sequentially(times: Times, a: str, b: str, rules: Rules) -> SequentialTest:

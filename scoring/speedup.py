@@ -2,13 +2,14 @@
 
 The factor on a workload is the other entry's time over this entry's. If only one of the two reached
 the target, the other's time is set to the limit of its trials and the factor is a bound. If neither
-did, nothing is known: the factor is 1 and the workload counts as undecided. The overall factor is
-the geometric mean over workloads.
+did, or if the other's trials ended before the time at which this one reached it (by another clock
+than seconds, on which trials end at different counts), nothing is known: the factor is 1 and the
+workload counts as undecided. The overall factor is the geometric mean over workloads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,27 +24,82 @@ REFERENCE = "adamw"
 """The submission that speed-ups are measured against unless another is named."""
 
 
-def pair_limit(times: Times, own: int, other: int) -> Array:
-    """The minimum time assigned to an entry of a pair that did not reach the target, (W,).
-
-    The limit of the trials if known, else the longer of the two entries' longest times, so it does
-    not depend on other entries.
+@dataclass(frozen=True, eq=False)
+class PairLimits:
+    """How far the trials of two entries went that did not reach the target; it does not depend on
+    other entries. Each array is (W,), or (pairs, W) for several pairs.
     """
+
+    own: Array
+    """Of this entry; infinite if unknown."""
+    other: Array
+    """Of the other one."""
+    longest: Array
+    """The longest time to target of the two; a miss of unknown length counts as at least that."""
+
+    @property
+    def shared(self) -> Array:
+        """The limit that cuts the times of both entries alike."""
+        limit = np.minimum(self.own, self.other)
+        return np.asarray(np.where(np.isfinite(limit), limit, self.longest))
+
+    def take(self, columns: Sequence[int]) -> PairLimits:
+        """The limits on these workloads."""
+        wanted = list(columns)
+        return PairLimits(self.own[..., wanted], self.other[..., wanted], self.longest[..., wanted])
+
+
+def pair_limits(times: Times, own: int, other: int) -> PairLimits:
+    """The limits of two entries, given by their rows."""
     hits = times.hit[[own, other]]
     longest = np.where(np.isfinite(hits), hits, 0.0).max(axis=(0, 2))
-    limit = times.limit[[own, other]].min(axis=0)
-    return np.asarray(np.where(np.isfinite(limit), limit, longest))
+    return PairLimits(times.limit[own], times.limit[other], longest)
 
 
-def log_factors(own: Array, other: Array, limit: Array) -> Array:
-    """log(other / own) on each workload, from median times (..., W); finite everywhere."""
-    reached_own, reached_other = np.isfinite(own), np.isfinite(other)
-    at_limit_own = np.where(reached_own, own, np.maximum(limit, np.where(reached_other, other, 0)))
-    at_limit_other = np.where(
-        reached_other, other, np.maximum(limit, np.where(reached_own, own, 0))
+def stack_limits(limits: Sequence[PairLimits]) -> PairLimits:
+    """The limits of several pairs, (pairs, W)."""
+    return PairLimits(
+        np.array([one.own for one in limits]),
+        np.array([one.other for one in limits]),
+        np.array([one.longest for one in limits]),
     )
-    logs = np.log(np.maximum(at_limit_other, TINY)) - np.log(np.maximum(at_limit_own, TINY))
-    return np.where(reached_own | reached_other, logs, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class LogFactors:
+    """log(other / own) on each workload from median times, and what bounds it; each (..., W)."""
+
+    logs: Array
+    """Finite everywhere; 0 where nothing is known."""
+    at_least: Flags
+    """Whether it is a lower bound, as only this entry reached the target."""
+    at_most: Flags
+    """Whether it is an upper bound, as only the other one did."""
+    is_unknown: Flags
+    """Whether neither reached it, or a miss ended too early to tell."""
+
+
+def log_factors(own: Array, other: Array, limits: PairLimits) -> LogFactors:
+    """The factors of median times `own` over `other`, (..., W)."""
+    mine, theirs = np.isfinite(own), np.isfinite(other)
+    end_own, bounds_own = _end_of_miss(limits.own, other, theirs, limits.longest)
+    end_other, bounds_other = _end_of_miss(limits.other, own, mine, limits.longest)
+    at_least, at_most = mine & ~theirs & bounds_other, theirs & ~mine & bounds_own
+    is_known = (mine & theirs) | at_least | at_most
+    logs = np.log(np.maximum(np.where(theirs, other, end_other), TINY))
+    logs -= np.log(np.maximum(np.where(mine, own, end_own), TINY))
+    return LogFactors(np.where(is_known, logs, 0.0), at_least, at_most, ~is_known)
+
+
+def _end_of_miss(
+    limit: Array, rival: Array, is_rival_there: Flags, longest: Array
+) -> tuple[Array, Flags]:
+    """The end of a miss, and whether it lies at or beyond the rival's time, so that it bounds the
+    factor.
+    """
+    reached = np.where(is_rival_there, rival, 0.0)
+    end = np.where(np.isfinite(limit), limit, np.maximum(longest, reached))
+    return end, np.asarray(end >= reached)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,17 +164,19 @@ class PairwiseComparison:
         return PairwiseComparison(-self.logs, self.at_most, self.at_least, self.spread)
 
 
-def compare_pair(own: Array, other: Array, limit: Array, spread: float = 1.0) -> PairwiseComparison:
+def compare_pair(
+    own: Array, other: Array, limits: PairLimits, spread: float = 1.0
+) -> PairwiseComparison:
     """Compare entries by drawn median times (R, W), or several pairs by (R, pairs, W).
 
     `spread` is that of a single workload's median. On one workload the draws take few values and
     their quantiles need no correction; the excess spread appears in means over several.
     """
-    mine, theirs = np.isfinite(own), np.isfinite(other)
+    factors = log_factors(own, other, limits)
     return PairwiseComparison(
-        log_factors(own, other, limit).mean(axis=-1),
-        np.asarray((mine & ~theirs).any(axis=-1)),
-        np.asarray((~mine & theirs).any(axis=-1)),
+        factors.logs.mean(axis=-1),
+        np.asarray(factors.at_least.any(axis=-1)),
+        np.asarray(factors.at_most.any(axis=-1)),
         1 + (spread - 1) * (1 - 1 / max(1, own.shape[-1])),
     )
 
@@ -140,12 +198,12 @@ class Factor:
     by_workload: Array
     """(W,): the speed-up on each workload."""
     marks: tuple[str, ...]
-    """For each workload: '' exact, '>=' or '<=' a bound, '?' neither reached."""
+    """For each workload: '' exact, '>=' or '<=' a bound, '?' nothing is known."""
     overall: float
 
     @property
     def undecided_workloads(self) -> int:
-        """Number of workloads that neither entry reached."""
+        """Number of workloads on which nothing is known."""
         return self.marks.count("?")
 
     @property
@@ -159,14 +217,14 @@ def overall_mark(at_least: bool, at_most: bool) -> str:
     return "~" if at_least and at_most else ">=" if at_least else "<=" if at_most else ""
 
 
-def factor(own: Array, other: Array, limit: Array) -> Factor:
+def factor(own: Array, other: Array, limits: PairLimits) -> Factor:
     """The speed-up of median times `own` over `other`; each (W,)."""
-    logs = log_factors(own, other, limit)
+    of = log_factors(own, other, limits)
     marks = tuple(
-        "" if mine and theirs else ">=" if mine else "<=" if theirs else "?"
-        for mine, theirs in zip(np.isfinite(own), np.isfinite(other), strict=True)
+        "?" if unknown else ">=" if at_least else "<=" if at_most else ""
+        for unknown, at_least, at_most in zip(of.is_unknown, of.at_least, of.at_most, strict=True)
     )
-    return Factor(np.exp(logs), marks, float(np.exp(logs.mean())) if logs.size else 1.0)
+    return Factor(np.exp(of.logs), marks, float(np.exp(of.logs.mean())) if of.logs.size else 1.0)
 
 
 def reference_rows(submissions: tuple[str, ...], reference: str) -> list[int | None]:

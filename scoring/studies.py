@@ -84,13 +84,31 @@ def with_hit_index(frame: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
 
 def times_of(frame: pd.DataFrame, clock: Clock) -> Times:
     """The study times of a prepared results frame by one clock."""
-    limits: dict[tuple[str, str], float] = {}
-    if clock.name == "seconds":
-        budgets = frame.groupby(["entry", "column"])["budget_s"].max()
-        keys = budgets.index.to_frame()
-        rows = zip(keys["entry"], keys["column"], budgets, strict=True)
-        limits = {(str(entry), str(column)): float(budget) for entry, column, budget in rows}
-    return from_table(study_table(frame, clock), clock.table_column, limits)
+    by_cell = frame.groupby(["entry", "column"])
+    limits = (
+        by_cell["budget_s"].max() if clock.name == "seconds" else _counts_of_misses(frame, clock)
+    )
+    keys = limits.index.to_frame()
+    rows = zip(keys["entry"], keys["column"], limits, strict=True)
+    named = {(str(entry), str(column)): float(limit) for entry, column, limit in rows}
+    return from_table(study_table(frame, clock), clock.table_column, named)
+
+
+def _counts_of_misses(frame: pd.DataFrame, clock: Clock) -> pd.Series[float]:
+    """What each entry and column has counted, at least, in the trials of its missed studies.
+
+    Trials end by seconds, so one with slow steps ends after few. What a step counts (examples, say)
+    is taken from the column's hits. Entries without such a trial are left out: those that have
+    reached the target in every study, and those whose trials failed in another way.
+    """
+    keys = ["entry", "column"]
+    is_missed = ~frame["state"].eq("reached").groupby(
+        [frame[key] for key in [*keys, "study"]]
+    ).transform("any")
+    spent = frame[is_missed & frame["state"].eq("budget")]
+    per_step = (frame[clock.column] / frame["steps_to_target"]).groupby(frame["column"]).median()
+    counts = spent["steps"].astype(float) * spent["column"].map(per_step).astype(float)
+    return counts.groupby([spent[key] for key in keys]).min().dropna()
 
 
 def steps_beside(frame: pd.DataFrame, clock: Clock) -> Times:

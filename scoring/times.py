@@ -33,7 +33,8 @@ class Times:
     miss: Array
     """(S, W, K): the time of the last miss before it; equal to it if unknown."""
     limit: Array
-    """(S, W): the longest a trial could run; infinite if unknown."""
+    """(S, W): how far trials went that did not reach the target; infinite if unknown. In seconds
+    their budget; by another clock what they counted."""
     first_hit: Array | None = None
     """(S, W, K): the time of the first hit after it; None if equal to it."""
 
@@ -70,12 +71,12 @@ def from_table(
 
     NaN is a study without an evaluated trial; infinity, or NaN with an infinite
     `time_to_target_s`, is a target not reached. The columns `last_miss` and `first_hit` are
-    optional.
+    optional, and of use with seconds only.
 
     Args:
         table: one row per study; duplicate rows count once.
         column: name of the time column.
-        limits: longest run time of each (submission, workload), where known.
+        limits: `Times.limit` of each (submission, workload), where known.
 
     Raises:
         HarnessError: a column is missing, a time is negative, or two rows of a study conflict.
@@ -87,7 +88,8 @@ def from_table(
     _refuse_conflicts(table, flat, values)
     hit = np.full(shape, np.nan)
     hit.reshape(-1)[flat] = values
-    ends = {name: hit.copy() for name in ("last_miss", "first_hit") if name in table.columns}
+    intervals = ("last_miss", "first_hit") if column == SECONDS else ()
+    ends = {name: hit.copy() for name in intervals if name in table.columns}
     for name, end in ends.items():
         bounds = table[name].to_numpy(dtype=np.float64)
         end.reshape(-1)[flat] = np.where(np.isfinite(bounds) & np.isfinite(values), bounds, values)

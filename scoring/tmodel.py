@@ -72,7 +72,7 @@ def model_medians(
 
     Args:
         times: study times, (S, W, K); infinite if not reached, NaN if there is no study.
-        limit: finite censoring time of studies that did not reach, (S, W).
+        limit: finite time or count at which a study that did not reach is censored, (S, W).
         draws: number of posterior draws.
         seed: seed of the Gibbs sampler.
         ends: the interval of each time, finite where the time is; every sweep draws times uniformly
@@ -90,8 +90,10 @@ def model_medians(
         chunks.append(chain.mu)
     mu = np.concatenate(chunks)[:draws]
     never = ~np.isfinite(times).any(axis=-1)
-    # Without a censored study the limit may be unknown, and a mean beyond it is meaningless.
-    beyond = (mu > np.log(np.maximum(limit, TINY))) & data.is_censored.any(axis=-1)
+    # Without a censored study the limit may be unknown, and a mean beyond it is meaningless. By
+    # another clock than seconds, a hit may come later than another study's miss ended.
+    latest = np.maximum(limit, np.where(np.isfinite(times), times, 0.0).max(axis=-1))
+    beyond = (mu > np.log(np.maximum(latest, TINY))) & data.is_censored.any(axis=-1)
     return np.where(never | beyond, np.inf, np.exp(mu))
 
 

@@ -17,8 +17,9 @@ from scoring.speedup import (
     compare_pair,
     concatenate,
     factor,
-    pair_limit,
+    pair_limits,
     reference_rows,
+    stack_limits,
 )
 from scoring.times import Array
 
@@ -122,8 +123,9 @@ class _Collector:
         self.reference_pairs = [
             (row, other) for row, other in enumerate(references) if other is not None
         ]
-        limits = [pair_limit(board.times, *pair)[self.columns] for pair in self.reference_pairs]
-        self.limits = np.array(limits).reshape(len(limits), len(self.columns))
+        self.limits = [
+            pair_limits(board.times, *pair).take(self.columns) for pair in self.reference_pairs
+        ]
         self.keeps = len(names) <= MOST_PAIRED
         self.scores: list[Array] = []
         self.medians: list[Array] = []
@@ -137,7 +139,9 @@ class _Collector:
             self.medians.append(own)
         if self.reference_pairs:
             mine, theirs = (own[:, list(rows)] for rows in zip(*self.reference_pairs, strict=True))
-            self.comparisons.append(compare_pair(mine, theirs, self.limits, self.spread))
+            self.comparisons.append(
+                compare_pair(mine, theirs, stack_limits(self.limits), self.spread)
+            )
 
     def finish(self, method: str, centre: Array) -> Uncertainty:
         scores = np.concatenate(self.scores)

@@ -19,7 +19,7 @@ from scoring.evaluate import score_results
 from scoring.frame import prepare
 from scoring.rules import Rules
 from scoring.scoreboard import Scoreboard
-from scoring.speedup import check_reference, factor, pair_limit, reference_rows
+from scoring.speedup import check_reference, factor, pair_limits, reference_rows
 from scoring.uncertainty import LEVEL, assess
 
 WIDTH = "width-"
@@ -110,8 +110,8 @@ def _lines(board: Scoreboard, part: pd.DataFrame, reference: str) -> Iterator[Wi
             )
         if row == other:
             continue
-        limit = pair_limit(times, row, other)
-        point = factor(board.medians[row], board.medians[other], limit)
+        limits = pair_limits(times, row, other)
+        point = factor(board.medians[row], board.medians[other], limits)
         speedup = sure.speedups[row] if sure else None
         low, _, high = speedup.comparison.interval(LEVEL) if speedup else (math.nan,) * 3
         yield WidthSpeedup(

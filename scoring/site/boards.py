@@ -19,7 +19,7 @@ from scoring.scoreboard import Scoreboard
 from scoring.site.material import Gap, Material, Withdrawal
 from scoring.site.names import Layout, layout_of
 from scoring.site.ranking import Ranking, rank_entries
-from scoring.speedup import REFERENCE, Factor, factor, pair_limit, reference_rows
+from scoring.speedup import REFERENCE, Factor, factor, pair_limits, reference_rows
 from scoring.studies import study_table
 from scoring.uncertainty import Uncertainty, assess
 
@@ -178,13 +178,15 @@ def _factors(board: Scoreboard, reference: str) -> tuple[tuple[Factor | None, ..
     rows = reference_rows(board.times.submissions, reference)
     if not any(row is not None for row in rows):
         best = medians.min(axis=0)
-        limits = [pair_limit(board.times, row, row)[columns] for row in range(len(medians))]
+        limits = [pair_limits(board.times, row, row).take(columns) for row in range(len(medians))]
         own = [factor(times, best, limit) for times, limit in zip(medians, limits, strict=True)]
         return tuple(own), BEST
     return tuple(
         None
         if other is None
-        else factor(medians[row], medians[other], pair_limit(board.times, row, other)[columns])
+        else factor(
+            medians[row], medians[other], pair_limits(board.times, row, other).take(columns)
+        )
         for row, other in enumerate(rows)
     ), reference
 

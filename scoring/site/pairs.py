@@ -11,7 +11,7 @@ from scoring.draws import draw_medians
 from scoring.site.boards import View, scored_columns
 from scoring.site.ranking import MANY
 from scoring.site.scripts import short
-from scoring.speedup import PairwiseComparison, compare_pair, factor, pair_limit
+from scoring.speedup import PairwiseComparison, compare_pair, factor, pair_limits
 from scoring.times import Array
 
 Cell = list[float | str | None]
@@ -53,11 +53,11 @@ def _columns(view: View) -> list[int]:
 def _pair(view: View, medians: Array, pair: tuple[int, int], spread: float) -> list[Cell]:
     """First overall, then on each workload."""
     (a, b), times, columns = pair, view.board.times, _columns(view)
-    limit = pair_limit(times, a, b)[columns]
-    point = factor(view.board.medians[a, columns], view.board.medians[b, columns], limit)
-    overall = compare_pair(medians[:, a], medians[:, b], limit, spread)
+    limits = pair_limits(times, a, b).take(columns)
+    point = factor(view.board.medians[a, columns], view.board.medians[b, columns], limits)
+    overall = compare_pair(medians[:, a], medians[:, b], limits, spread)
     singles = [
-        compare_pair(medians[:, a, [w]], medians[:, b, [w]], limit[[w]])
+        compare_pair(medians[:, a, [w]], medians[:, b, [w]], limits.take([w]))
         for w in range(len(columns))
     ]
     cells = [_cell(point.overall, point.mark, overall)]

@@ -1,13 +1,17 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from harness.core.errors import UnknownNameError
 from scoring.compare import Comparison, compare_entries, more_studies
+from scoring.evaluate import score_results
 from scoring.rules import load_rules
-from scoring.speedup import compare_pair, factor
+from scoring.speedup import PairLimits, compare_pair, factor
 from scoring.times import Times
+
+from .made_frames import frame
 
 INF = np.inf
 
@@ -16,6 +20,11 @@ def compare_times(hit: np.ndarray, limit: float = 100.0) -> Comparison:
     s, w, k = (tuple(f"{axis}{i}" for i in range(n)) for axis, n in enumerate(hit.shape))
     times = Times(s, w, k, hit, hit.copy(), np.full(hit.shape[:2], limit))
     return compare_entries(times, "00", "01", load_rules(), draws=500)
+
+
+def limits(*limit: float) -> PairLimits:
+    """The same limit of both entries on each workload."""
+    return PairLimits(np.array(limit), np.array(limit), np.zeros(len(limit)))
 
 
 def noisy(ratio: float, studies: int, noise: float = 0.05) -> np.ndarray:
@@ -61,7 +70,7 @@ def test_a_small_difference_says_how_many_more_studies_would_settle_it() -> None
 
 def test_more_studies_shrink_the_spread_by_their_root() -> None:
     logs = np.random.default_rng(0).normal(0.1, 0.1, (100_000, 1))
-    comparison = compare_pair(np.ones_like(logs), np.exp(logs), np.array([9.0]))
+    comparison = compare_pair(np.ones_like(logs), np.exp(logs), limits(9.0))
     assert more_studies(comparison, 4) == pytest.approx(4 * 1.96**2 - 4, abs=1)
 
 
@@ -95,10 +104,17 @@ def test_entries_that_never_reached_are_not_called_equal(studies: int) -> None:
 
 
 def test_what_only_one_entry_reached_is_a_bound() -> None:
-    ratio = factor(np.array([10.0, INF, INF]), np.array([INF, 5.0, INF]), np.full(3, 40.0))
+    ratio = factor(np.array([10.0, INF, INF]), np.array([INF, 5.0, INF]), limits(40, 40, 40))
     assert ratio.marks == (">=", "<=", "?")
     assert ratio.by_workload.tolist() == pytest.approx([4.0, 0.125, 1.0])
     assert (ratio.mark, ratio.undecided_workloads) == ("~", 1)
+
+
+def test_a_miss_that_ended_before_the_rivals_hit_bounds_nothing() -> None:
+    dear_steps = PairLimits(np.array([60.0, 60.0]), np.array([700.0, 700.0]), np.array([500.0] * 2))
+    ratio = factor(np.array([INF, INF]), np.array([500.0, 50.0]), dear_steps)
+    assert ratio.marks == ("?", "<=")
+    assert ratio.by_workload.tolist() == pytest.approx([1.0, 50 / 60])
 
 
 def test_a_bound_is_no_win_against_what_it_hides() -> None:
@@ -113,3 +129,23 @@ def test_an_unknown_entry_names_the_nearest() -> None:
     times = Times(("muon",), ("w",), ("k",), *(np.ones((1, 1, 1)),) * 2, np.ones((1, 1)))
     with pytest.raises(UnknownNameError, match="did you mean 'muon'"):
         compare_entries(times, "muon", "muno", load_rules())
+
+
+@pytest.mark.parametrize("studies", [3, 5])
+def test_by_steps_few_dear_steps_settle_nothing(studies: int) -> None:
+    hits = [5.0 + 0.01 * study for study in range(studies)]
+    results = frame({("adamw", "w"): hits})
+    missed = frame({("muon", "w"): [INF] * studies}, steps=60)
+    board = score_results(pd.concat([results, missed]), clock="steps")
+    comparison = compare_entries(board.times, "adamw", "muon", board.rules, draws=500)
+    assert comparison.factor.marks == ("?",)
+    assert comparison.more_studies != 0
+    assert not comparison.sequential.is_settled
+    few, many = (missed.assign(steps=steps) for steps in (60, 2000))
+    assert score_results(pd.concat([results, few]), clock="steps").times.limit[1, 0] == 60
+    assert score_results(pd.concat([results, many]), clock="steps").times.limit[1, 0] == 2000
+
+
+def test_by_examples_a_miss_has_seen_those_of_its_steps() -> None:
+    results = pd.concat([frame({("adamw", "w"): [5.0]}), frame({("muon", "w"): [INF]}, steps=60)])
+    assert score_results(results, clock="examples").times.limit[1, 0] == 60 * 128

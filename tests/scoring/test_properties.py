@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scoring.evaluate import score_table
 from scoring.rules import Rules, load_rules
 from scoring.scoreboard import Scoreboard
-from scoring.speedup import factor, pair_limit, reference_rows
+from scoring.speedup import factor, pair_limits, reference_rows
 
 RULES = Rules(base=("w0", "w1"), held_out={"w0_x": "w0"})
 OWN = load_rules()
@@ -102,7 +102,7 @@ def speedups(board: Scoreboard) -> dict[str, float]:
         name: factor(
             board.medians[row, columns],
             board.medians[0, columns],
-            pair_limit(board.times, row, 0)[columns],
+            pair_limits(board.times, row, 0).take(columns),
         ).overall
         for row, name in enumerate(board.times.submissions)
     }

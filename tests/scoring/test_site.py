@@ -21,7 +21,7 @@ from scoring.site.ranking import rank_entries
 from scoring.site.scripts import script
 from scoring.site.tables import table_files
 from scoring.site.write import write_site
-from scoring.speedup import compare_pair, pair_limit
+from scoring.speedup import compare_pair, pair_limits
 
 from .made_frames import frame
 from .made_sites import HOSTILE, material, ports, results, site
@@ -61,8 +61,8 @@ def test_ranks_settle_pairs_as_a_comparison_does() -> None:
     medians = np.concatenate(list(draw_medians(board.times, board.rules, 300, 0).chunks))
     expected = np.zeros((7, 7), dtype=bool)
     for a, b in permutations(range(7), 2):
-        limit = pair_limit(board.times, a, b)[board.base_columns]
-        pair = compare_pair(medians[:, a], medians[:, b], limit)
+        limits = pair_limits(board.times, a, b).take(board.base_columns)
+        pair = compare_pair(medians[:, a], medians[:, b], limits)
         test = compare_sequentially(board.times, f"e{a}", f"e{b}", board.rules)
         expected[a, b] = pair.wins >= 0.975 and test.p_value <= 0.05
     assert 0 < expected.sum() < 21
