@@ -29,7 +29,7 @@ from scoring.frame import finished_trials
 from scoring.paired import scored_columns
 from scoring.rules import Rules
 from scoring.sequential import sequential_test
-from scoring.studies import study_table
+from scoring.studies import by_identity, study_table
 from scoring.times import Array, Times, from_table
 
 LEVEL = 0.95
@@ -147,7 +147,7 @@ class Attributor:
     def _best(self) -> tuple[Times, Times]:
         """Seconds and steps of each study's counting trial."""
         table = study_table(self._finished_trials, CLOCKS["seconds"])
-        steps = self._finished_trials.set_index("identity")["steps_to_target"].astype(float)
+        steps = by_identity(self._finished_trials, "steps_to_target").astype(float)
         return _times(table, table["time_to_target_s"], table["identity"].map(steps))
 
     @cached_property

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import norm
 
 from scoring.draws import draw_medians
-from scoring.paired import ratios_within
+from scoring.paired import ratios_within, scored_columns
 from scoring.profile import median_times, settle_missing
 from scoring.rules import Rules
 from scoring.screening import NOISE
@@ -140,11 +140,7 @@ def compare_entries(
     """
     both = times.take([a, b])
     in_both = (np.isfinite(both.hit) | np.isposinf(both.hit)).any(axis=2).min(axis=0)
-    columns = [
-        column
-        for column, name in enumerate(both.workloads)
-        if in_both[column] and name not in rules.held_out and (not rules.base or name in rules.base)
-    ]
+    columns = [column for column in scored_columns(both.workloads, rules) if in_both[column]]
     names = tuple(both.workloads[column] for column in columns)
     medians = median_times(settle_missing(both.hit, rules))[:, columns]
     limits = pair_limits(both, 0, 1).take(columns)

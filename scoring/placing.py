@@ -14,16 +14,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, ManyReasonsError
 from scoring.clock import CLOCKS, Clock
 from scoring.compare import Comparison, compare_entries
 from scoring.frame import finished_trials, held_out_of
+from scoring.mixtures import frame_breaches
+from scoring.refusals import RULES
 from scoring.rules import load_rules
 from scoring.screening import screening_error
 from scoring.studies import times_of
 
 SAME = ("suite", "ruleset", "framework", "round")
 """The columns in which a run and a board must agree, because instances depend on them."""
+EFFORT_RULES = {"unequal-trials", "unscored-trials", "unfinished-trials"}
+"""The rules of a score that a run and a board must keep together."""
 DRAWS = 1000
 SHOWN_COUNT = 6
 """The maximum number of settled entries that are named."""
@@ -36,6 +40,8 @@ class Place:
     entry: str
     again: str
     """The command that runs the entry on the same workloads again."""
+    out: str
+    """The option that adds to the same folder; '' for the folder that is the default."""
     clock: Clock
     comparisons: Mapping[str, Comparison]
     """Comparisons with the board's entries, fastest first; a factor above 1 means that this entry
@@ -105,22 +111,26 @@ class Place:
         about = f"about {more} more {'study' if more == 1 else 'studies'}"
         in_all = comparison.studies + more
         if in_all <= self.studies[name]:
-            return f"{about}, which the board has, would settle it: {self.again} --studies {in_all}"
+            command = f"{self.again}{self.out} --studies {in_all}"
+            return f"{about}, which the board has, would settle it: {command}"
         where = "" if self.clock.name == "seconds" else ", in seconds"
-        command = f"{self.again} --until-settled {name}"
+        command = f"{self.again}{self.out} --until-settled {name}"
         return f"{about} of both would settle it; this adds them{where}: {command}"
 
 
-def places(board: pd.DataFrame, own: pd.DataFrame, clock: str = "steps") -> tuple[Place, ...]:
+def places(
+    board: pd.DataFrame, own: pd.DataFrame, clock: str = "steps", store: Path | None = None
+) -> tuple[Place, ...]:
     """The places of a run's entries that are not on the board.
 
     Args:
         board: prepared trials of the board.
         own: prepared trials of the run.
         clock: a name in `scoring.clock.CLOCKS`.
+        store: the run's folder, for the commands that add to it; None for the default one.
 
     Raises:
-        HarnessError: instances differ or, for seconds, machines differ.
+        HarnessError: instances or efforts differ or, for seconds, machines differ.
     """
     is_new = ~own["content_hash"].isin(board["content_hash"]) & own["state"].ne("unfinished")
     new, finished_frame = own[is_new], finished_trials(board)
@@ -128,17 +138,20 @@ def places(board: pd.DataFrame, own: pd.DataFrame, clock: str = "steps") -> tupl
         return ()
     common = finished_frame[finished_frame["column"].isin(new["column"])]
     _refuse_others(common, new, clock)
+    _refuse_unequal_effort(common, own[~own["content_hash"].isin(board["content_hash"])])
     board_entries = set(common["entry"])
     entries = new.assign(
         entry=[f"{e} (this run)" if e in board_entries else e for e in new["entry"]]
     )
     return tuple(
-        _place(str(entry), trials, common, CLOCKS[clock])
+        _place(str(entry), trials, common, CLOCKS[clock], store)
         for entry, trials in entries.groupby("entry")
     )
 
 
-def _place(entry: str, trials: pd.DataFrame, board: pd.DataFrame, clock: Clock) -> Place:
+def _place(
+    entry: str, trials: pd.DataFrame, board: pd.DataFrame, clock: Clock, store: Path | None
+) -> Place:
     """The place of an entry among the board's entries that ran all shared workloads."""
     columns = set(trials["column"]) & set(board["column"])
     comparable_trials = {
@@ -160,7 +173,9 @@ def _place(entry: str, trials: pd.DataFrame, board: pd.DataFrame, clock: Clock) 
         name: int(theirs[theirs["column"].isin(columns)].groupby("column")["study"].nunique().min())
         for name, theirs in comparable_trials.items()
     }
-    return Place(entry, _again(trials), clock, dict(ranking), studies)
+    is_default = store is None or store == Path("runs") / str(trials["suite"].iloc[0])
+    out = "" if is_default else f" --out {shlex.quote(str(store))}"
+    return Place(entry, _again(trials), out, clock, dict(ranking), studies)
 
 
 def _again(trials: pd.DataFrame) -> str:
@@ -210,6 +225,26 @@ def _refuse_others(board: pd.DataFrame, own: pd.DataFrame, clock: str) -> None:
         raise HarnessError(
             f"the board was made with another version of {changed_names}",
             "place it on a board of this version: harness baselines STORE --board BOARD",
+        )
+
+
+def _refuse_unequal_effort(board: pd.DataFrame, own: pd.DataFrame) -> None:
+    """Check that a run's trials are as many in a study as the board's, scored, and ended.
+
+    Of the rules that a score enforces only these change a time in steps on any machine.
+    """
+    on_board = {breach.rule for breach in frame_breaches(board)}
+    shared = own[own["column"].isin(board["column"])]
+    breaches = frame_breaches(pd.concat([board, shared], ignore_index=True))
+    lines = [
+        f"rule '{breach.rule}' ({RULES[breach.rule]}): {breach.detail}"
+        for breach in breaches
+        if breach.rule in EFFORT_RULES - on_board
+    ]
+    if lines:
+        raise ManyReasonsError(
+            lines,
+            "place a whole run under the board's own rules, from a folder of its own: --out DIR",
         )
 
 

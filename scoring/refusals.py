@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from harness.core.errors import HarnessError, UnknownNameError
+from harness.core.errors import ManyReasonsError, UnknownNameError
 from scoring.rules import Rules
 from scoring.times import Times
 from scoring.tmodel import TINY
@@ -78,8 +78,9 @@ def settle(
     if violations:
         lines = [f"refused by rule '{b.rule}' ({RULES[b.rule]}): {b.detail}" for b in violations]
         options = " ".join(f"--allow {rule}" for rule in dict.fromkeys(b.rule for b in violations))
-        text = "\n".join([*lines, *remarks])
-        raise HarnessError(text, f"to score all the same, flagged as such: {options}")
+        raise ManyReasonsError(
+            [*lines, *remarks], f"to score all the same, flagged as such: {options}"
+        )
     return tuple(f"{breach.rule}: {breach.detail}" for breach in breaches)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from scoring.clock import CLOCKS
 from scoring.pool import ranks_of
-from scoring.rules import Rules, load_rules
+from scoring.rules import Rules
 from scoring.scoreboard import score_times
 from scoring.studies import times_of
 
@@ -35,10 +35,10 @@ def relaxation_curve(frame: pd.DataFrame, curves: pd.DataFrame, rules: Rules) ->
         rules: how trials become studies, times and scores.
     """
     fractions = FRACTIONS if runs_to_the_end(frame) else tuple(s for s in FRACTIONS if s >= 0)
-    evaluations = _evaluations(frame, curves)
+    evaluations = evaluations_of(frame, curves)
     parts = []
     for fraction in fractions:
-        later_times = _shift(frame, evaluations, fraction, rules)
+        later_times = shift_target(frame, evaluations, fraction, rules)
         board = score_times(times_of(later_times, CLOCKS["seconds"]), rules)
         parts.append(
             pd.DataFrame(
@@ -54,15 +54,16 @@ def relaxation_curve(frame: pd.DataFrame, curves: pd.DataFrame, rules: Rules) ->
 
 
 def shift_target(
-    frame: pd.DataFrame, curves: pd.DataFrame, easier_by: float, rules: Rules | None = None
-) -> pd.DataFrame:
-    """The results for a target made easier by a fraction of its absolute value."""
-    return _shift(frame, _evaluations(frame, curves), easier_by, rules or load_rules())
-
-
-def _shift(
     frame: pd.DataFrame, evaluations: pd.DataFrame, easier_by: float, rules: Rules
 ) -> pd.DataFrame:
+    """The results for a target made easier by a fraction of its absolute value.
+
+    Args:
+        frame: results, one row per trial.
+        evaluations: those of `evaluations_of`.
+        easier_by: the fraction; negative for a harder target.
+        rules: which time counts, the crossing or the hit.
+    """
     first = _first_at_target(evaluations, easier_by)
     time = "crossing_s" if rules.time == "crossing" else "time_s"
     times, hits, misses = (
@@ -78,7 +79,7 @@ def _shift(
     )
 
 
-def _evaluations(frame: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+def evaluations_of(frame: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     """The evaluations of a frame's trials in order of time, each with the previous one.
 
     `height` is the metric, negated if smaller is better; `bound` is the target with the same sign,

@@ -11,7 +11,7 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
-from harness.core.errors import HarnessError
+from harness.core.errors import ManyReasonsError
 from harness.core.marks import UNRANKED_MARKS
 from scoring.clock import CLOCKS
 from scoring.frame import finished_trials
@@ -29,9 +29,8 @@ def select_ranked(frame: pd.DataFrame, allowed_rules: Collection[str]) -> pd.Dat
     """
     ranked_trials = frame[~_is_unranked(frame, allowed_rules)]
     if ranked_trials.empty:
-        reasons = "\n".join(standing_flags(frame, allowed_rules))
-        raise HarnessError(
-            f"no entry is ranked\n{reasons}",
+        raise ManyReasonsError(
+            ["no entry is ranked", *standing_flags(frame, allowed_rules)],
             f"rerun them on fresh instances: harness audit OUT --seed TEXT; or --allow {HELD_RULE}",
         )
     return ranked_trials
@@ -80,17 +79,26 @@ def unranked_table(frame: pd.DataFrame) -> pd.DataFrame:
     for (entry, column), studies in trials[trials["identity"].isin(best)].groupby(
         ["entry", "column"]
     ):
-        times = studies["time_to_target_s"].astype(float).fillna(np.inf)
         first = studies.iloc[0]
         rows.append(
             {
                 "submission": entry, "mark": first["mark"], "workload": column,
-                "time_to_target_s": float(times.median()),
-                "steps_to_target": float(studies["steps_to_target"].astype(float).median()),
-                "studies_reached": int(np.isfinite(times).sum()), "studies": len(studies),
+                "time_to_target_s": _median_of_hits(studies["time_to_target_s"]),
+                "steps_to_target": _median_of_hits(studies["steps_to_target"]),
+                "studies_reached": _count_hits(studies["time_to_target_s"]),
+                "studies": len(studies),
                 "setup_s": float(studies["setup_s"].astype(float).median()),
                 "warm_up_s": float(studies["warm_up_s"].astype(float).median()),
                 "mark_reason": first["mark_reason"],
             }
         )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def _median_of_hits(counts: pd.Series[float]) -> float:
+    """The median of times or counts to the target; a miss is infinite."""
+    return float(counts.astype(float).fillna(np.inf).median())
+
+
+def _count_hits(times: pd.Series[float]) -> int:
+    return int(np.isfinite(times.astype(float)).sum())

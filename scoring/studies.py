@@ -111,6 +111,11 @@ def _counts_of_misses(frame: pd.DataFrame, clock: Clock) -> pd.Series[float]:
     return counts.groupby([spent[key] for key in keys]).min().dropna()
 
 
+def by_identity(frame: pd.DataFrame, column: str) -> pd.Series[Any]:
+    """A column by trial; copies of a trial, which a user may have allowed, count once."""
+    return frame.drop_duplicates("identity").set_index("identity")[column]
+
+
 def steps_beside(frame: pd.DataFrame, clock: Clock) -> Times:
     """The steps to the target of the trials that count for their studies by another clock.
 
@@ -119,7 +124,7 @@ def steps_beside(frame: pd.DataFrame, clock: Clock) -> Times:
     """
     require_column(frame, CLOCKS["steps"].column, CLOCKS["steps"])
     studies = study_table(frame, clock)
-    steps = studies["identity"].map(frame.set_index("identity")[CLOCKS["steps"].column])
+    steps = studies["identity"].map(by_identity(frame, CLOCKS["steps"].column))
     is_reached = np.isfinite(studies[clock.table_column])
     column = CLOCKS["steps"].table_column
     return from_table(studies.assign(**{column: steps.where(is_reached, np.inf)}), column)

@@ -24,7 +24,6 @@ from scoring.speedup import (
 from scoring.times import Array
 
 LEVEL = 0.90
-DESCRIPTIVE = "descriptive: targets were missed, and a miss makes scores jump"
 MOST_PAIRED = 64
 """Maximum number of entries for which all pairs are compared; see `harness compare` beyond."""
 
@@ -46,10 +45,7 @@ class Uncertainty:
     draws: int
     score_intervals: Array
     """(S, 2): intervals, corrected for the bias of draws, since the best of noisy times looks
-    better than it is."""
-    is_calibrated: bool
-    """Whether the score intervals have about their nominal coverage, which requires that no target
-    was missed."""
+    better than it is. They describe the draws: their coverage is below their level."""
     rank_fractions: Array
     """(S, S): the fraction of draws in which each entry (row) has each rank (column, from 1); ties
     get the better rank."""
@@ -64,7 +60,6 @@ class Uncertainty:
             "draws": self.draws,
             "level": LEVEL,
             "score_intervals": dict(zip(names, self.score_intervals.tolist(), strict=True)),
-            "score_intervals_are": "calibrated" if self.is_calibrated else DESCRIPTIVE,
             "rank_fractions": dict(zip(names, self.rank_fractions.tolist(), strict=True)),
             "speedups": {
                 name: _speedup_json(board, item)
@@ -157,7 +152,6 @@ class _Collector:
             method,
             len(scores),
             intervals,
-            not np.isinf(board.times.hit).any(),
             rank_fractions(scores),
             self._speedups(),
             pairs,

@@ -69,7 +69,11 @@ def shipped_board(suite: str, framework: str) -> pd.DataFrame | None:
 
 
 def places_of(
-    own: pd.DataFrame, board: pd.DataFrame | None, clock: str = "steps", reference: str = "adamw"
+    own: pd.DataFrame,
+    board: pd.DataFrame | None,
+    clock: str = "steps",
+    reference: str = "adamw",
+    store: Path | None = None,
 ) -> tuple[Place, ...]:
     """The places of a run's entries on a board.
 
@@ -79,6 +83,7 @@ def places_of(
         board: prepared trials of a board; None for the shipped one.
         clock: `seconds` or `steps`.
         reference: the submission run on both machines, by which seconds are converted.
+        store: the run's folder, for the commands that add to it.
 
     Raises:
         HarnessError: there is no board for this suite and framework, none of the two contains the
@@ -97,7 +102,7 @@ def places_of(
     check_reference(reference, {str(name) for part in (own, board) for name in part["submission"]})
     if clock == "seconds" and not is_of_its_machine(own, board):
         own = _in_its_seconds(own, board, reference)
-    return places(board, own, clock)
+    return places(board, own, clock, store)
 
 
 def is_of_its_machine(own: pd.DataFrame, board: pd.DataFrame) -> bool:

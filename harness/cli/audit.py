@@ -52,6 +52,7 @@ def audit(
     from harness.cli.audit_subject import subject_of
     from harness.cli.machine import interruptible, run_options
     from harness.core.console import PlainConsole
+    from harness.core.files import path_beside
     from harness.display.load import display_for
     from harness.execution.load import executor
     from harness.plan.plan import Plan
@@ -62,7 +63,7 @@ def audit(
     records = subject.find_records(tuple(trial)) if trial else fastest_trials(subject.latest())
     trials = [audit_trial(subject.locate(record.trial), seed, variant) for record in records]
     cores = registry.suite(records[0].trial.suite).hardware.cores
-    place = store or out.with_name(f"{out.resolve().name}-audit")
+    place = store or path_beside(out, "-audit")
     console = PlainConsole()
     if dry_run:
         plan = Plan(tuple(trials))

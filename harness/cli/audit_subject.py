@@ -19,7 +19,7 @@ from harness.record.store import read_record, record_paths
 from harness.record.tables import audits_of, results_frame
 from harness.submission.files import read_folder
 from harness.verification.audit import AuditedTrial
-from harness.verification.rerun import chosen_records
+from harness.verification.rerun import NoSuchTrialError, chosen_records
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Subject:
         for store in self.stores[:-1]:
             try:
                 return chosen_records(store, (name,), with_flagged=False)[0]
-            except HarnessError:
+            except NoSuchTrialError:
                 continue
         return chosen_records(self.stores[-1], (name,), with_flagged=False)[0]
 

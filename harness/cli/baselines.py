@@ -40,7 +40,7 @@ def baselines(
     with ExitStack() as stack:
         theirs = None if board is None else read_records(opened_store(board, stack))
     clock = pick("clock", clock, ("steps", "seconds"))
-    places = places_of(read_records(store), theirs, clock, reference)
+    places = places_of(read_records(store), theirs, clock, reference, store)
     for place in places:
         for line in place.lines():
             say(line)

@@ -24,8 +24,9 @@ def bundle(
     from importlib.metadata import version
 
     from harness.cli.bundles import write_bundle
+    from harness.core.files import path_beside
 
-    to = out or store.with_name(f"{store.name}.tar.gz")
+    to = out or path_beside(store, ".tar.gz")
     name = write_bundle(store, to, version("guided-descent"))
     say(f"bundle {name[:12]}: {to}")
     say(f"check it anywhere: {quote('harness', 'verify', to)}")

@@ -32,7 +32,7 @@ def place_lines(trial: Trial, store: Path, *, has_reference: bool) -> Iterator[s
         try:
             yield from _lines(trial, store, board, has_reference=has_reference)
         except HarnessError as error:
-            yield f"note: not placed on the board: {error.message}"
+            yield f"note: not placed on the board: {error.in_one_line}"
     elif has_reference:
         yield (
             f"note: no board ships for suite {trial.suite} in {trial.framework}; place it on "
@@ -50,12 +50,12 @@ def _lines(trial: Trial, store: Path, board: pd.DataFrame, *, has_reference: boo
     run = read_records(store)
     is_own = run["content_hash"].eq(trial.submission.entry_hash)
     own = run[is_own]
-    places = () if own.empty else places_of(own, board)
+    places = () if own.empty else places_of(own, board, store=store)
     for place in places:
         yield from place.lines()
     if places and (has_reference or is_of_its_machine(own, board)):
         around = run[is_own | run["submission"].eq(REFERENCE)] if has_reference else own
-        for place in places_of(around, board, "seconds", REFERENCE):
+        for place in places_of(around, board, "seconds", REFERENCE, store):
             yield from place.lines()
         yield from _doubts(own)
     elif places:

@@ -54,7 +54,7 @@ def widths(
         PlainConsole().print(widths_table(lines, reference))
     if figure is not None:
         write_through(figure, encode(widths_figure(lines, reference), figure.suffix[1:]))
-        say(f"drawn: {figure}")
+        say(f"drawn: {figure}", err=is_json)
 
 
 def document(line: WidthSpeedup) -> dict[str, object]:

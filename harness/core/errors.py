@@ -29,11 +29,31 @@ class HarnessError(Exception):
     @property
     def in_one_line(self) -> str:
         """The message and the hint, whose lines are joined."""
-        return "; ".join(filter(None, (self.message, " ".join(self.hint.split()))))
+        return "; ".join(filter(None, (*self.message.split("\n"), " ".join(self.hint.split()))))
 
     def __str__(self) -> str:
-        message = displayable(self.message)  # values of others stand in it, which have no lines
+        message = self._displayable_message
         return f"{message}\n  {displayable(self.hint, lines=True)}" if self.hint else message
+
+    @property
+    def _displayable_message(self) -> str:
+        return displayable(self.message)  # values of others stand in it, which have no lines
+
+
+class ManyReasonsError(HarnessError):
+    """An error for several reasons, each in a line of its own.
+
+    Args:
+        reasons: what is wrong, one line each.
+        hint: what is allowed, or the next command to try.
+    """
+
+    def __init__(self, reasons: Iterable[str], hint: str = "") -> None:
+        super().__init__("\n".join(map(displayable, reasons)), hint)
+
+    @property
+    def _displayable_message(self) -> str:
+        return self.message
 
 
 class CannotWriteError(HarnessError):

@@ -1,4 +1,4 @@
-"""Atomic writes: a file is written completely and flushed to the disk, or not at all."""
+"""Files: atomic writes, complete and flushed to the disk or not at all; names beside a folder."""
 
 from __future__ import annotations
 
@@ -49,3 +49,11 @@ def _replace(place: Path, content: bytes) -> None:
         draft.replace(place)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def path_beside(folder: Path, ending: str) -> Path:
+    """A path beside a folder, with its name and an ending; `.` and `..` have the names of what they
+    stand for.
+    """
+    named = folder if folder.name not in ("", "..") else folder.resolve()
+    return named.with_name(f"{named.name}{ending}")

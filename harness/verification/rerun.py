@@ -17,6 +17,10 @@ from harness.record.schema.ledger import Reopened
 from harness.record.store import EVENTS_FILE, lock_trial, read_record, record_paths, write_record
 
 
+class NoSuchTrialError(HarnessError):
+    """A name matches no trial of a folder of records."""
+
+
 def chosen_records(store: Path, names: tuple[str, ...], *, with_flagged: bool) -> list[TrialRecord]:
     """The ended trials selected by name, or by an interference flag.
 
@@ -59,7 +63,8 @@ def _find(records: list[TrialRecord], name: str) -> TrialRecord:
     ]
     if len(matches) != 1:
         folders = ", ".join(r.trial.folder for r in (matches or records)[:5])
-        raise HarnessError(f"'{name}' matches {len(matches)} trials", f"among them: {folders}")
+        kind = HarnessError if matches else NoSuchTrialError
+        raise kind(f"'{name}' matches {len(matches)} trials", f"among them: {folders}")
     return matches[0]
 
 

@@ -72,11 +72,6 @@ class Verification:
     missing: tuple[str, ...]
     """Folders of planned trials that are missing; each is a finding, too."""
 
-    @property
-    def mismatches(self) -> tuple[str, ...]:
-        """The findings on existing files, in words."""
-        return tuple(str(finding) for finding in self.findings if not finding.is_missing)
-
 
 def verify_store(store: Path, *, replays: bool = True) -> Verification:
     """Check all records of a store, and its ledger against them.

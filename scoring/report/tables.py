@@ -15,7 +15,7 @@ from scoring.times import Array
 from scoring.uncertainty import Speedup, Uncertainty
 
 DESCRIPTIVE = (
-    "Where targets were missed, those of scores describe and do not infer: a miss makes them jump. "
+    "Those of scores describe the draws and do not infer, above all where a miss makes them jump. "
     "Marks of a speed-up: >= and <= bounds, ~ both, because a target was not reached."
 )
 CONTENTS = (
@@ -46,7 +46,7 @@ def entry_table(board: Scoreboard, sure: Uncertainty | None = None) -> pd.DataFr
                 "score": f"{board.scores[row]:.4f}",
                 "range": _span(board.ranges[row], 3),
                 **(_surety(sure, row) if sure else {}),
-                "reached": f"{hit_counts[row]} of {len(board.base)}",
+                "counts on": f"{hit_counts[row]} of {len(board.base)}",
                 **_mark(board, row),
                 **_tries(board, row),
             }

@@ -191,7 +191,7 @@ def _factors(board: Scoreboard, reference: str) -> tuple[tuple[Factor | None, ..
     ), reference
 
 
-def scored_columns(board: Scoreboard) -> list[str]:
+def run_workloads(board: Scoreboard) -> list[str]:
     """The base workloads that were run, in the order of the scoreboard's columns."""
     names = base_workloads(board.times.workloads, board.rules)
     return [name for name in names if name in board.times.workloads]

@@ -11,7 +11,7 @@ import pandas as pd
 from scoring.frame import finished_trials
 from scoring.report.style import pens
 from scoring.report.tables import NEITHER, off_clock_s, off_clock_text
-from scoring.site.boards import Board, View, scored_columns
+from scoring.site.boards import Board, View, run_workloads
 from scoring.site.causes import has_causes
 from scoring.site.material import Material, TrialDetail
 from scoring.site.pairs import has_intervals
@@ -67,7 +67,7 @@ def _targets(board: Board) -> dict[str, dict[str, str | float]]:
 
 def _view_data(view: View, frame: pd.DataFrame) -> dict[str, object]:
     board, sure = view.board, view.sure
-    names = scored_columns(board)
+    names = run_workloads(board)
     return {
         "unit": board.clock.unit,
         "said": board.clock.said_by,

@@ -1,4 +1,7 @@
-"""Every pair of entries, on each workload and overall: the numbers of `harness compare`."""
+"""Every pair of entries, on each workload and overall, as in `harness compare`.
+
+With fewer than five studies the noise is estimated from all entries of the board, not the pair.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import numpy as np
 
 from scoring.compare import LEVEL
 from scoring.draws import draw_medians
-from scoring.site.boards import View, scored_columns
+from scoring.site.boards import View, run_workloads
 from scoring.site.ranking import MANY
 from scoring.site.scripts import short
 from scoring.speedup import PairwiseComparison, compare_pair, factor, pair_limits
@@ -47,7 +50,7 @@ def pair_data(view: View, draws: int, seed: int = 0) -> list[dict[int, list[Cell
 
 def _columns(view: View) -> list[int]:
     times = view.board.times
-    return [times.workloads.index(name) for name in scored_columns(view.board)]
+    return [times.workloads.index(name) for name in run_workloads(view.board)]
 
 
 def _pair(view: View, medians: Array, pair: tuple[int, int], spread: float) -> list[Cell]:

@@ -25,8 +25,9 @@ class Ranking:
     """For S entries, the pairs in which one is settled to be faster."""
 
     is_settled: Flags
-    """(S, S): whether the row's entry is settled to be faster than the column's, as by `harness
-    compare`: in 97.5 % of the draws regardless of the bounds, and by the t-test."""
+    """(S, S): whether the row's entry is settled to be faster than the column's, by the
+    rule of `harness compare`: in 97.5 % of the draws (of the whole board, whose entries share their
+    noise) regardless of the bounds, and by the t-test."""
 
     @property
     def ranks(self) -> npt.NDArray[np.int64]:

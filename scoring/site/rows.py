@@ -13,7 +13,7 @@ from scoring.frame import finished_trials
 from scoring.profile import median_times, ratios_to_best, settle_missing
 from scoring.report.tables import NEITHER, number, off_clock_s, off_clock_text
 from scoring.scoreboard import Scoreboard
-from scoring.site.boards import Board, View, scored_columns
+from scoring.site.boards import Board, View, run_workloads
 from scoring.standing import marks_of
 from scoring.studies import steps_beside, study_table
 from scoring.uncertainty import LEVEL
@@ -26,7 +26,7 @@ SHADES = 0.2
 def board_rows(board: Board, view: View, links: str) -> list[Row]:
     """The board's rows in order; `links` is the relative path to the board's folder."""
     ranks = None if view.ranking is None else view.ranking.ranks
-    columns, rows = scored_columns(view.board), []
+    columns, rows = run_workloads(view.board), []
     last: int | None = None
     for row in view.order():
         name = view.board.times.submissions[row]

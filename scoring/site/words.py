@@ -10,15 +10,17 @@ import pandas as pd
 from harness.core.marks import MARKS, MEANINGS
 from scoring.draws import METHODS
 from scoring.report.tables import DESCRIPTIVE, OFF_CLOCK, number, screening_text
-from scoring.site.boards import Board, View, scored_columns
+from scoring.site.boards import Board, View, run_workloads
 from scoring.site.material import Gap, Material
 from scoring.site.rows import Row
 from scoring.uncertainty import LEVEL
 
 RANKS = (
-    "Rank: one plus the number of entries settled to be faster, as harness compare settles a pair "
-    "(97.5 % of the draws, whatever the bounds, and the t-test). No entry of rank 1 is settled to "
-    "be slower than any other. Within a rank the order is that of the score, and says nothing."
+    "Rank: one plus the number of entries settled to be faster: in 97.5 % of the draws, whatever "
+    "the bounds, and by the t-test. That is the rule of harness compare, but with fewer than five "
+    "studies the noise is that of all the board's entries, not of the pair's. No entry of rank 1 "
+    "is settled to be slower than any other. Within a rank the order is that of the score, and "
+    "says nothing."
 )
 
 
@@ -99,7 +101,7 @@ def heads(view: View) -> list[Row]:
         },
     ]
     what = f"speed-up over {view.against}"
-    columns = enumerate(scored_columns(view.board))
+    columns = enumerate(run_workloads(view.board))
     return constants + [
         {"text": name, "key": f"w{at}", "n": True, "sort": "", "title": f"{name}: {what}"}
         for at, name in columns
@@ -113,7 +115,7 @@ def caption(view: View | None) -> str:
     return (
         f"Score, and speed-up over {view.against}, with {LEVEL:.0%} intervals from two studies on. "
         "By workload the speed-up, blue where faster and orange where slower; marks >= and <= are "
-        "bounds, ~ both, ? neither reached."
+        "bounds, ~ both, ? nothing is known."
     )
 
 

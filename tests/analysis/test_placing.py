@@ -191,3 +191,28 @@ def test_a_board_has_the_studies_that_ended_on_every_workload() -> None:
     assert set(result["submission"]) == {"a"}
     assert set(result["study"]) == {1, 2}
     assert set(result["workload"]) == {"mlp", "lm"}
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "rule"),
+    [
+        ("scored", False, "unscored-trials"),
+        ("state", "unfinished", "unfinished-trials"),
+        ("trial", 2, "unequal-trials"),
+    ],
+)
+def test_a_run_of_other_effort_is_not_placed(column: str, value: str | int, rule: str) -> None:
+    mine = own(28.0)
+    again = mine[mine["study"].eq(1)].assign(identity="f" * 64, record="/again", trial=2)
+    again[column] = value
+    with pytest.raises(HarnessError, match=rule):
+        places(board(), pd.concat([mine, again], ignore_index=True))
+
+
+def test_the_command_for_more_studies_adds_to_the_runs_own_folder() -> None:
+    (line, *_) = [
+        text
+        for text in only(places(board(), own(28.0, studies_count=1), store=Path("my runs"))).lines()
+        if "harness run" in text
+    ]
+    assert " --out 'my runs' --" in line

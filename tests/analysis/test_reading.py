@@ -22,7 +22,8 @@ from tests.record.conftest import SampleStore
 def apart(store: Path) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...], tuple[str, ...]]:
     """The frames of a store and what does not fit in it, read one after the other."""
     verification = verify_store(store, replays=False)
-    return results_frame(store), curves_frame(store), verification.mismatches, verification.missing
+    mismatches = tuple(str(one) for one in verification.findings if not one.is_missing)
+    return results_frame(store), curves_frame(store), mismatches, verification.missing
 
 
 def at_once(store: Path) -> StoreReading | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from harness.cli.app import app
@@ -65,3 +66,14 @@ def test_a_folder_is_not_normalised_by_itself(sample: SampleStore) -> None:
     result = CliRunner().invoke(app, ["score", str(sample.store), "--normalise", str(sample.store)])
     assert isinstance(result.exception, HarnessError)
     assert "both folders are of machine" in result.exception.message
+
+
+def test_the_folder_that_one_is_in_is_bundled_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SampleStore(tmp_path / "store", grid=None).store
+    monkeypatch.chdir(store)
+    code, output = harness("bundle", ".", "--out", "../store.tar.gz")
+    assert code == 0, output
+    code, output = harness("bundle", ".")
+    assert (code, "store.tar.gz" in output) == (0, True)

@@ -2,6 +2,10 @@ import numpy as np
 import pytest
 
 from scoring.bootstrap import bootstrap_medians, sorting_network
+from scoring.draws import draw_medians
+from scoring.evaluate import score_results
+
+from .made_frames import frame
 
 
 @pytest.mark.parametrize("count", range(1, 18))
@@ -42,3 +46,14 @@ def test_studies_that_an_entry_lacks_leave_the_rest_to_be_resampled() -> None:
 
 def test_an_infinite_time_is_resampled_like_any_other() -> None:
     assert 0.2 < np.isinf(resample(np.array([[[1.0, 2.0, np.inf]]]))).mean() < 0.3
+
+
+def test_one_workload_with_few_studies_is_not_resampled() -> None:
+    many, few = [10.0, 10.5, 11.0, 9.5, 10.2], [10.0]
+    whole = {(entry, workload): many for entry in "ab" for workload in ("v", "w")}
+    short = whole | {("a", "w"): few, ("b", "w"): few}
+    methods = []
+    for times in (whole, short):
+        board = score_results(frame(times))
+        methods.append(draw_medians(board.times, board.rules, 64, 0).method)
+    assert methods == ["bootstrap", "model"]

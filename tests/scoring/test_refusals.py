@@ -6,6 +6,7 @@ from harness.core.errors import HarnessError, UnknownNameError
 from scoring.evaluate import score_results
 from scoring.frame import prepare
 from scoring.mixtures import frame_breaches
+from scoring.studies import steps_beside
 
 from .made_frames import Row, frame, row
 
@@ -89,3 +90,22 @@ def test_a_frame_without_a_column_or_a_trial_is_refused() -> None:
         score_results(frame(GOOD).drop(columns="identity"))
     with pytest.raises(HarnessError, match="no trial to score"):
         score_results(frame(GOOD).iloc[:0])
+
+
+def test_two_refusals_are_two_lines_and_no_value_adds_one() -> None:
+    results = with_one_bad("mixed-threads").assign(sandbox=["plain"] * 5 + ["a\nforged"])
+    with pytest.raises(HarnessError) as error:
+        score_results(results)
+    refusals = str(error.value).splitlines()
+    assert [line.split("'")[1] for line in refusals[:-1]] == ["mixed-sandboxes", "mixed-threads"]
+    assert refusals[-1] == (
+        "  to score all the same, flagged as such: --allow mixed-sandboxes --allow mixed-threads"
+    )
+
+
+def test_a_copied_trial_that_is_allowed_is_scored_by_steps_too() -> None:
+    whole = frame(GOOD)
+    copied = pd.concat([whole, whole.iloc[:1].assign(record="/copy")], ignore_index=True)
+    board = score_results(copied, allowed_rules=["duplicate-trials"])
+    steps = steps_beside(prepare(copied), board.clock)
+    assert steps.hit[1, 0].tolist() == [1000.0, 1100.0]

@@ -66,3 +66,10 @@ def test_steps_are_a_clock_of_their_own() -> None:
 def test_a_clock_that_is_not_recorded_says_which_are() -> None:
     with pytest.raises(HarnessError, match="recorded here: seconds"):
         score_table(table(), Rules(), "joules")
+
+
+def test_the_ends_of_an_interval_in_seconds_are_not_those_of_steps() -> None:
+    rows = table(ROWS[:1]).assign(step_at_target=1000.0, last_miss=0.9, first_hit=1.1)
+    seconds, steps = from_table(rows), from_table(rows, "step_at_target")
+    assert (seconds.miss[0, 0, 0], seconds.latest[0, 0, 0]) == (0.9, 1.1)
+    assert (steps.miss[0, 0, 0], steps.latest[0, 0, 0]) == (1000.0, 1000.0)

@@ -8,7 +8,7 @@ import pytest
 from scoring.evaluate import score_results
 from scoring.frame import prepare
 from scoring.pool import critical_difference, pool_sensitivity
-from scoring.relaxation import relaxation_curve, shift_target
+from scoring.relaxation import evaluations_of, relaxation_curve, shift_target
 from scoring.report.tables import workload_table
 from scoring.report.views import same_groups
 from scoring.rules import load_rules
@@ -86,9 +86,14 @@ def made_results() -> pd.DataFrame:
     return prepare(frame({("a", "w"): [10.0, 12.0], ("b", "w"): [20.0, np.inf]}))
 
 
+def shifted(results: pd.DataFrame, easier_by: float) -> pd.DataFrame:
+    evaluations = evaluations_of(results, curves(results))
+    return shift_target(results, evaluations, easier_by, load_rules())
+
+
 def test_an_easier_target_is_met_sooner() -> None:
     results = made_results()
-    easier = shift_target(results, curves(results), 0.10)
+    easier = shifted(results, 0.10)
     reached = results["state"] == "reached"
     assert (easier["time_to_target_s"] <= results["time_to_target_s"].fillna(np.inf)).all()
     assert (easier["state"][reached] == "reached").all()
@@ -104,13 +109,14 @@ def test_harder_targets_need_trials_that_ran_to_the_end() -> None:
 
 def test_an_evaluation_after_the_budget_meets_no_target() -> None:
     results = made_results()
-    late = shift_target(results.assign(budget_s=0.0), curves(results), 0.1)
+    evaluations = evaluations_of(results.assign(budget_s=0.0), curves(results))
+    late = shift_target(results, evaluations, 0.1, load_rules())
     assert np.isinf(late["time_to_target_s"]).all()
 
 
 def test_an_invalid_trial_stays_without_a_time() -> None:
     results = made_results().assign(state="invalid")
-    assert np.isinf(shift_target(results, curves(results), 0.1)["time_to_target_s"]).all()
+    assert np.isinf(shifted(results, 0.1)["time_to_target_s"]).all()
 
 
 def test_the_steps_beside_a_time_are_those_of_the_same_trial() -> None:
