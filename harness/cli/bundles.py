@@ -84,9 +84,8 @@ def _code(store: Path) -> Iterator[tuple[str, bytes]]:
 
 def code_of(ref: SubmissionRef) -> dict[str, bytes]:
     """The files of a submission; empty if the code that ran is not on this machine."""
-    is_shipped = ref.location.startswith("submissions/")
     try:
-        submission = resolve(ref.name if is_shipped else ref.location)
+        submission = resolve(ref.name if ref.is_shipped else ref.location)
     except (HarnessError, OSError):
         return {}
     return dict(submission.contents) if submission.ref.content_hash == ref.content_hash else {}

@@ -60,7 +60,9 @@ def _lines(total: Estimate, executor: str, rate: float | None) -> list[str]:
         f"disk: at most {total.disk_bytes / 1e9:.1f} GB, the cache of prepared data included",
     ]
     if rate is not None:
-        lines.append(f"price: at most {total.price(rate):.2f} at {rate:g} an hour")
+        extra = "evaluation and trials counted in steps are" if total.steps else "evaluation is"
+        price_text = f"{total.price(rate):.2f} at {rate:g} an hour"
+        lines.append(f"price: at most {price_text}; {extra} extra")
     return lines
 
 

@@ -67,9 +67,9 @@ def _drawn_point(trial: Trial, seed: str) -> dict[str, object] | None:
     """
     if trial.submission.space:
         return None
-    is_shipped = ":" not in trial.submission.location and trial.submission.location[:1] != "/"
+    ref = trial.submission
     try:
-        submission = resolve(trial.submission.name if is_shipped else trial.submission.location)
+        submission = resolve(ref.name if ref.is_shipped else ref.location)
     except HarnessError:
         return None
     if submission.ref.content_hash != trial.submission.content_hash:

@@ -19,7 +19,8 @@ from workloads.spec import Augmentation, Frozen, Sizes
 Seconds = Annotated[float, Field(ge=0.0, le=1e7, allow_inf_nan=False)]
 StepCount = Annotated[int, Field(ge=0, le=2**53)]
 Text = Annotated[str, Field(max_length=4000)]
-StateText = Annotated[str, Field(max_length=2**22, pattern=r"^[ -~]*$")]
+MOST_STATE_TEXT = 2**22
+StateText = Annotated[str, Field(max_length=MOST_STATE_TEXT, pattern=r"^[ -~]*$")]
 """JSON in ASCII, read only by a worker."""
 Number = Annotated[float, Field(allow_inf_nan=False)]
 StopReason = Literal["look", "budget"]

@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from harness.core.errors import CannotWriteError
 from harness.record.log import EventLog
 from harness.record.schema import Author, ToldEvent, TrainingProgress, TrialEvent
 from harness.record.sinks.load import open_sinks
@@ -55,10 +56,22 @@ class Recorder:
 
     def tell(self, progress: TrainingProgress) -> None:
         """Notify the observer without recording."""
-        self._observer.event(progress)
+        self._notify(progress)
 
     def _write(self, event: TrialEvent, by: Author) -> None:
         self._log.append(event, by)
         for sink in self._sinks:
             sink.show(event)
-        self._observer.event(event)
+        self._notify(event)
+
+    def _notify(self, event: ToldEvent) -> None:
+        """Notify the observer, whose failure stops the run and is no result of the trial."""
+        try:
+            self._observer.event(event)
+        except CannotWriteError:
+            raise
+        except Exception as error:  # an outside display's own, or standard output on a full disk
+            raise CannotWriteError(
+                f"the display failed: {type(error).__name__}: {error}",
+                "run the same command again; finished trials are kept",
+            ) from error

@@ -9,7 +9,7 @@ as a claim, what the referee observes as a measurement.
 from __future__ import annotations
 
 from harness.core.errors import CannotWriteError
-from harness.machine.readings import doubts
+from harness.machine.readings import MachineChange, doubts
 from harness.plan.trial import Result, State, Trial
 from harness.protocol.messages import (
     Inherit,
@@ -105,7 +105,7 @@ class Referee:
         finally:
             self._worker.kill()
         with self._clock.account("conditions"):
-            machine = self._monitor.changes()
+            machine = self._changes()
         flags = doubts(machine, self._trial.limits.drift)._asdict()
         result = self._result(state, reason).model_copy(update=flags)
         clock = self._clock.entries()
@@ -113,6 +113,13 @@ class Referee:
             schema.End(result=result, clock=clock, machine=machine or schema.NoReadings())
         )
         return result
+
+    def _changes(self) -> MachineChange | None:
+        """The machine's readings; None if they fail, so that the trial ends all the same."""
+        try:
+            return self._monitor.changes()
+        except Exception:  # of a broken device, say, which the trial may have broken
+            return None
 
     def _run_attempt(self, checkpoint: Checkpoint | None) -> tuple[State, str]:
         try:

@@ -117,7 +117,10 @@ class SnapshotCollector:
         due_s, at_step = self._schedule.deadline(point)
         self._wait_until_due(due_s, at_step)
         self._talk.send(Glance(at_step=at_step))
-        if not self._is_answered_by(self._trial.budget.runtime_s):
+        if not self._is_answered_by(runtime_s := self._trial.budget.runtime_s):
+            if at_step is not None:
+                why = f"step {at_step} was not made within {runtime_s:g} s, the bound of its budget"
+                raise TrialEndedError("hung", why)
             self._send_stop("budget", None)  # lest it makes another step before it hears of that
         self._wait_for_answer()
         message, _ = self._talk.expect_in_time(Glanced, "say that a snapshot is there")

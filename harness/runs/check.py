@@ -18,6 +18,7 @@ from harness.plan.plan import PlanRequest, plan
 from harness.protocol.messages import Check, Checked, CheckName, Failed, Finding
 from harness.protocol.slot import Slot
 from harness.protocol.wire import WireError, WireTimeoutError
+from harness.referee.conversation import SETUP_TIMEOUT_S
 from harness.speed.reference_training import REFERENCE
 from workloads.spec import Frozen
 
@@ -101,13 +102,15 @@ def _check(resolved_trial: ResolvedTrial, options: RunOptions, *, is_brief: bool
         rehearsal(resolved_trial, options) as (worker, copy),
         closing(Slot(resolved_trial.shapes)) as slot,
     ):
+        limit_s = SETUP_TIMEOUT_S
         try:
             hello = hello_of(resolved_trial, copy, options.threads)
             answer = worker.begin(hello.model_copy(update={"notes_connections": True}), slot)
             if not isinstance(answer, Failed):
-                answer = worker.ask(Check(is_brief=is_brief), TIMEOUT_S)
+                limit_s = TIMEOUT_S
+                answer = worker.ask(Check(is_brief=is_brief), limit_s)
         except WireTimeoutError:
-            return _failure(f"it takes more than {TIMEOUT_S:g} s")
+            return _failure(f"it takes more than {limit_s:g} s")
         except WireError:
             return _failure(worker.exit_report())
     if isinstance(answer, Failed):

@@ -30,7 +30,7 @@ class Estimate:
     pending: int
     """The number of trials without a finished record."""
     steps: int
-    """The number of missing trials whose budget is in steps, and duration therefore unknown."""
+    """Steps of the missing trials whose budget is in steps; how long they take is unknown."""
     timed_s: float
     """Training time of the other missing trials if none reaches its target, in seconds."""
     longest_s: float
@@ -41,7 +41,7 @@ class Estimate:
     """Disk space for records, the largest checkpoint, and the full cache of prepared data."""
 
     def price(self, rate: float) -> float:
-        """The maximum price.
+        """The maximum price of the trials whose budget is in seconds; evaluation is extra.
 
         Args:
             rate: the price of one machine per hour.

@@ -14,7 +14,7 @@ from harness.core.content import sha256_bytes, sha256_contents
 from harness.core.errors import HarnessError, nearest, question
 from harness.core.modules import spec_of
 from harness.submission.distributions import installed_hash, owners_of
-from harness.submission.files import Contents, read_folder
+from harness.submission.files import Contents
 from harness.submission.local_code import local_code, local_modules
 from harness.submission.module_places import OURS, place_of
 
@@ -39,15 +39,19 @@ def code_of(text: str) -> Code:
         HarnessError: it is not an import path, its module is not found, or its code is too large.
     """
     name = _check_path(text).partition(":")[0]
+    if name.partition(".")[0] in OURS:
+        raise HarnessError(
+            f"{text} is not an optimizer's path: {', '.join(sorted(OURS))} are this package's",
+            "give a shipped submission by its name, as `harness list` shows it",
+        )
     here = Path.cwd()
     top, place = _top_of(name, here)
     if owners := owners_of(top.partition(".")[0], place):
         return _installed_code(text, installed_hash(owners, place), name)
-    contents = {} if top in OURS else local_code([(top, place)])
-    hashed_contents = read_folder(place) if top in OURS else contents
+    contents = local_code([(top, place)])
     return Code(
-        sha256_json({"import": text, "code": sha256_contents(hashed_contents)}),
-        sha256_json({"import": text, "code": sha256_bytes(hashed_contents)}),
+        sha256_json({"import": text, "code": sha256_contents(contents)}),
+        sha256_json({"import": text, "code": sha256_bytes(contents)}),
         contents,
     )
 

@@ -34,7 +34,7 @@ def locate(ref: SubmissionRef, framework: Framework) -> LocatedSubmission:
     Raises:
         HarnessError: it is missing, has changed since it was planned, or lacks the framework.
     """
-    submission = resolve(ref.name if _is_shipped(ref) else ref.location)
+    submission = resolve(ref.name if ref.is_shipped else ref.location)
     submission.require(framework)
     if submission.ref.content_hash != ref.content_hash:
         raise HarnessError(
@@ -42,7 +42,7 @@ def locate(ref: SubmissionRef, framework: Framework) -> LocatedSubmission:
             "plan it again: `harness run` with the same flags makes new trials",
         )
     shipped_path = str(SUBMISSIONS_ROOT.parent / ref.location)
-    place = shipped_path if _is_shipped(ref) else submission.ref.location
+    place = shipped_path if ref.is_shipped else submission.ref.location
     return LocatedSubmission(place, submission.files, submission.contents, submission.versions)
 
 
@@ -60,7 +60,3 @@ def worker_paths(submission: LocatedSubmission, copy: Path) -> tuple[str, str]:
     if is_algoperf(submission.place):
         return f"{PREFIX}{copy / entry_file(submission.place).name}", imports
     return str(copy / place.name if place.is_file() else copy), imports
-
-
-def _is_shipped(ref: SubmissionRef) -> bool:
-    return ":" not in ref.location and not Path(ref.location).is_absolute()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -40,6 +41,11 @@ class SubmissionRef(Frozen):
     content_hash: str
     space: str = ""
     """The hash of the search space where a request has changed the submission's own."""
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether it is one of this package's, which is found by its name."""
+        return ":" not in self.location and not Path(self.location).is_absolute()
 
     @property
     def entry_hash(self) -> str:

@@ -8,7 +8,7 @@ from typing import Generic, TypedDict, cast
 import numpy as np
 import numpy.typing as npt
 
-from harness.protocol.messages import Snapshot
+from harness.protocol.messages import MOST_STATE_TEXT, Snapshot
 from harness.protocol.wire import Tensors
 from harness.submission.state import ArrayT, StateDict
 from harness.worker.state import Flattener, FromHost, ToHost, unflatten
@@ -49,6 +49,9 @@ def pack_state(
     except Exception as error:  # a submission's own; it costs a checkpoint and no more
         why = f"{type(error).__name__}: {error}"[:1000]
         return Snapshot(step=step, no_state=why), {}
+    if len(text) > MOST_STATE_TEXT:
+        size = f"{len(text)} characters beside its arrays; {MOST_STATE_TEXT} are allowed"
+        return Snapshot(step=step, no_state=size), {}
     if flattener.nbytes + len(text) > limit_bytes:
         size = f"{flattener.nbytes + len(text)} bytes; {limit_bytes} are allowed"
         return Snapshot(step=step, no_state=size), {}

@@ -93,6 +93,12 @@ def test_hung_is_stopped_within_two_seconds_of_the_budgets_end(bench: Bench) -> 
     assert 1.0 < result.timed_s <= 3.2
 
 
+def test_hung_when_the_steps_of_a_budget_take_longer_than_its_bound(bench: Bench) -> None:
+    result = bench.run_planned(bench.trial(acting(), seconds=1.0, steps=100_000))
+    assert result.state == "hung"
+    assert "was not made within 1 s" in result.reason
+
+
 def test_hung_in_setup_is_not_waited_for_beyond_the_warm_up(bench: Bench) -> None:
     trial = bench.trial(acting().replace("self.steps = problem, 0", "self.steps = time.sleep(99)"))
     trial = trial.model_copy(update={"limits": trial.limits.model_copy(update={"warmup_s": 0.2})})

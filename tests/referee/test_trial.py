@@ -5,10 +5,19 @@ import shutil
 
 import pytest
 
-from harness.core.errors import HarnessError
+from harness.core.errors import CannotWriteError, HarnessError
+from harness.execution.trial import run_trial
 from harness.record.attempts import of_type
 from harness.record.ledger import Ledger
-from harness.record.schema import Begin, End, Evaluation, NoProfile, SnapshotTaken, StepProfile
+from harness.record.schema import (
+    Begin,
+    End,
+    Evaluation,
+    NoProfile,
+    SnapshotTaken,
+    StepProfile,
+    ToldEvent,
+)
 from harness.record.schema.ledger import AttemptBegun
 from harness.record.store import read_record
 from harness.record.tables import curves_frame, results_frame
@@ -206,3 +215,15 @@ def test_a_trial_beside_busy_programs_is_flagged(bench: Bench) -> None:
     assert result.contention.startswith("other programs took ")
     assert results_frame(bench.store)["contention"].tolist() == [result.contention]
     assert verify_store(bench.store).findings == ()
+
+
+def test_a_display_that_fails_is_no_result_of_the_trial(bench: Bench) -> None:
+    class FullDisk:
+        def event(self, event: ToldEvent) -> None:
+            raise OSError(28, "No space left on device")
+
+    trial = bench.trial(ADAMW, seconds=0.5)
+    with pytest.raises(CannotWriteError, match=r"the display failed: OSError.*No space left"):
+        run_trial(trial, bench.store, bench.options, FullDisk())
+    assert all(event.data.kind != "end" for event in bench.events(trial))
+    assert bench.run_planned(trial).state == "budget"

@@ -121,6 +121,11 @@ def test_an_import_path_of_endless_length_is_refused() -> None:
         resolve(f"{'a.' * 200}b:C")
 
 
+def test_an_import_path_into_this_package_is_sent_to_the_name() -> None:
+    with pytest.raises(HarnessError, match="give a shipped submission by its name"):
+        resolve("submissions.muon.submission:Muon")
+
+
 def test_an_import_path_is_resolved_without_importing_it() -> None:
     code = (
         "import sys; from harness.submission.resolution import resolve; "

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from harness.frameworks.load import training_backend
 from harness.protocol.wire import DTYPES
+from harness.worker.checkpoint import pack_state
 from harness.worker.state import MAX_DEPTH, Flattener, StateError, unflatten
 from tests.frameworks.kit import Kit
 
@@ -173,3 +174,14 @@ def test_a_stream_goes_on_from_any_position(framework: str, position: int) -> No
         ours, theirs = sought.next(70), walked.next(70)
         assert (np.asarray(ours.inputs) == np.asarray(theirs.inputs)).all()
         assert (np.asarray(ours.targets) == np.asarray(theirs.targets)).all()
+
+
+def test_a_state_of_too_much_text_costs_its_checkpoint_and_no_more() -> None:
+    backend = training_backend("torch", "cpu", 1)
+
+    def state() -> Any:
+        return {"submission": {"history": [0.1] * 400_000}}
+
+    message, tensors = pack_state(state, backend.to_host, step=7, limit_bytes=2**26)
+    assert (message.step, message.state, tensors) == (7, None, {})
+    assert "characters beside its arrays; 4194304 are allowed" in message.no_state
