@@ -41,8 +41,10 @@ PUBLISHING = (
 )
 ROUND = (
     "harness round new 2026-12",
+    "harness run --workload lm --submission adamw --seed @2026-12.secret.json --out OUT",
     "harness run --workload lm --submission adamw --seed @2026-12.secret.json --variant drawn "
     "--out OUT",
+    "harness run --workload lm --submission muon --seed @2026-12.secret.json --out OUT",
     "harness run --workload lm --submission muon --seed @2026-12.secret.json --variant drawn "
     "--out OUT",
     "harness round reveal 2026-12.secret.json",
