@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.cli.board_fit import require_fit
 from harness.cli.board_log import (
     BOARD_EVENTS,
     BoardEvent,
@@ -30,7 +31,6 @@ from harness.cli.board_log import (
 )
 from harness.cli.bundles import STORE, SUBMISSIONS, sha256_file, unpack_bundle
 from harness.cli.say import quote
-from harness.cli.site_records import results_of
 from harness.core.errors import CannotWriteError, HarnessError
 from harness.core.locks import lock
 from harness.record.log import EventLog, read_lines
@@ -124,39 +124,17 @@ class BoardFolder:
             store = unpack_bundle(archive, draft)
             _require_verified(store, archive)
             with self._lock() as log:
-                if name in self.active():
+                active = self.active()
+                if name in active:
                     return None
-                self._require_fit(store, allow)
+                allowed_rules = {*allow, *(rule for each in active.values() for rule in each.allow)}
+                require_fit(store, self.stores(), allowed_rules)
                 event = BundleAdded(bundle=name, entries=_entries(store), allow=allow)
                 if not self.folder(name).exists():
                     self.folder(name).parent.mkdir(exist_ok=True)
                     draft.rename(self.folder(name))
                 log.append(event)
         return event
-
-    def _require_fit(self, store: Path, allow: tuple[str, ...]) -> None:
-        """Check that each suite and ruleset of a new bundle can be scored with those shown."""
-        import pandas as pd
-
-        from scoring.evaluate import score_results
-        from scoring.rules import load_rules
-        from scoring.standing import HELD_RULE
-
-        active = self.active()
-        allowed_rules = {
-            HELD_RULE,
-            *allow,
-            *(rule for event in active.values() for rule in event.allow),
-        }
-        new = results_of(store)
-        old = [results_of(store) for store in self.stores()]
-        everything = pd.concat([*old, new], ignore_index=True)
-        boards = set(zip(new["suite"], new["ruleset"], strict=True))
-        for suite, ruleset in sorted(boards):
-            here = everything["suite"].eq(suite) & everything["ruleset"].eq(ruleset)
-            score_results(
-                everything[here].reset_index(drop=True), load_rules(), allowed_rules=allowed_rules
-            )
 
     def withdraw(self, bundle: str, reason: str) -> str:
         """Stop showing a bundle; returns its full name."""
