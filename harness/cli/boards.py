@@ -15,7 +15,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,9 +106,8 @@ class BoardFolder:
 
     def note_audits(self, audits: Iterable[TrialAudited]) -> None:
         """Record the findings of an audit of this board."""
-        with self._lock() as log:
-            for audit in audits:
-                log.append(audit)
+        with self._lock():
+            self._append(*audits)
 
     def add(self, archive: Path, allow: tuple[str, ...] = ()) -> BundleAdded | None:
         """Verify a bundle and add it; None if the board already shows it.
@@ -123,7 +122,7 @@ class BoardFolder:
         with self._draft() as draft:
             store = unpack_bundle(archive, draft)
             _require_verified(store, archive)
-            with self._lock() as log:
+            with self._lock():
                 active = self.active()
                 if name in active:
                     return None
@@ -133,28 +132,28 @@ class BoardFolder:
                 if not self.folder(name).exists():
                     self.folder(name).parent.mkdir(exist_ok=True)
                     draft.rename(self.folder(name))
-                log.append(event)
+                self._append(event)
         return event
 
     def withdraw(self, bundle: str, reason: str) -> str:
         """Stop showing a bundle; returns its full name."""
-        with self._lock() as log:
+        with self._lock():
             name = self._find(bundle)
-            log.append(BundleWithdrawn(bundle=name, reason=_require_reason(reason)))
+            self._append(BundleWithdrawn(bundle=name, reason=_require_reason(reason)))
         return name
 
     def supersede(self, bundle: str, by: str, reason: str) -> tuple[str, str]:
         """Stop showing a bundle that another one replaces; returns their full names."""
-        with self._lock() as log:
+        with self._lock():
             old, new = self._find(bundle), self._find(by)
             if old == new:
                 raise HarnessError(f"{old[:12]} cannot supersede itself", "name two bundles")
-            log.append(BundleSuperseded(bundle=old, by=new, reason=_require_reason(reason)))
+            self._append(BundleSuperseded(bundle=old, by=new, reason=_require_reason(reason)))
         return old, new
 
     def mark(self, submission: str, mark: ManualMark, reason: str) -> None:
         """Mark all shown entries of a submission."""
-        with self._lock() as log:
+        with self._lock():
             refs = {
                 read_record(path).trial.submission
                 for store in self.stores()
@@ -164,13 +163,13 @@ class BoardFolder:
             if not ours:
                 names = ", ".join(sorted({ref.name for ref in refs})) or "none"
                 raise HarnessError(f"no entry '{submission}' is on the board", f"known: {names}")
-            for entry_hash in ours:
-                log.append(
-                    EntryMarked(
-                        submission=submission, entry_hash=entry_hash, mark=mark,
-                        reason=_require_reason(reason),
-                    )
-                )  # fmt: skip
+            why = _require_reason(reason)
+            self._append(
+                *(
+                    EntryMarked(submission=submission, entry_hash=entry_hash, mark=mark, reason=why)
+                    for entry_hash in ours
+                )
+            )
 
     def _find(self, bundle: str) -> str:
         names = [name for name in self.active() if bundle and name.startswith(bundle)]
@@ -183,14 +182,16 @@ class BoardFolder:
         return names[0]
 
     @contextmanager
-    def _lock(self) -> Iterator[EventLog]:
+    def _lock(self) -> Iterator[None]:
         with (self.path / ".lock").open("w") as file:
             lock(file)
-            log = EventLog(self.path / LOG)
-            try:
-                yield log
-            finally:
-                log.close()
+            yield
+
+    def _append(self, *events: BoardEvent) -> None:
+        # Only now does the log exist: a folder whose first bundle was refused is not a board.
+        with closing(EventLog(self.path / LOG)) as log:
+            for event in events:
+                log.append(event)
 
     @contextmanager
     def _draft(self) -> Iterator[Path]:

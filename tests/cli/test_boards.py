@@ -127,6 +127,17 @@ def test_records_that_do_not_fit_are_refused_by_name(sample: SampleStore, tmp_pa
     assert board.active() == {}
 
 
+def test_a_folder_whose_first_bundle_is_refused_is_not_a_board(
+    archive: Path, tmp_path: Path
+) -> None:
+    board = BoardFolder(tmp_path / "board")
+    with pytest.raises(HarnessError, match="mixed-sweets"):
+        board.add(archive, ("mixed-sweets",))
+    assert not board.is_board
+    board.add(archive)
+    assert board.is_board
+
+
 def test_what_does_not_fit_the_board_is_refused_by_the_rule(archive: Path, tmp_path: Path) -> None:
     board = BoardFolder(tmp_path / "board")
     board.add(archive)
