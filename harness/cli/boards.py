@@ -109,8 +109,17 @@ class BoardFolder:
         with self._lock():
             self._append(*audits)
 
-    def add(self, archive: Path, allow: tuple[str, ...] = ()) -> BundleAdded | None:
+    def add(
+        self, archive: Path, allow: tuple[str, ...] = (), *, supersedes: str = "", reason: str = ""
+    ) -> BundleAdded | None:
         """Verify a bundle and add it; None if the board already shows it.
+
+        Args:
+            archive: the bundle.
+            allow: rules that it may break.
+            supersedes: the first digits of a bundle that it replaces, which is no longer shown; it
+                is not scored together with it, so the two may share trials.
+            reason: why it replaces that one.
 
         Raises:
             HarnessError: the file is not a bundle, its records have mismatches, or they break a
@@ -123,17 +132,40 @@ class BoardFolder:
             store = unpack_bundle(archive, draft)
             _require_verified(store, archive)
             with self._lock():
-                active = self.active()
-                if name in active:
-                    return None
-                allowed_rules = {*allow, *(rule for each in active.values() for rule in each.allow)}
-                require_fit(store, self.stores(), allowed_rules)
-                event = BundleAdded(bundle=name, entries=_entries(store), allow=allow)
-                if not self.folder(name).exists():
-                    self.folder(name).parent.mkdir(exist_ok=True)
-                    draft.rename(self.folder(name))
-                self._append(event)
-        return event
+                old = self._find_superseded(supersedes, name, reason)
+                added = None
+                if name not in self.active():
+                    self._require_fit(store, allow, old)
+                    added = BundleAdded(bundle=name, entries=_entries(store), allow=allow)
+                    if not self.folder(name).exists():
+                        self.folder(name).parent.mkdir(exist_ok=True)
+                        draft.rename(self.folder(name))
+                    self._append(added)
+                # Interrupted here, both are shown, and the same command continues.
+                if old:
+                    self._append(BundleSuperseded(bundle=old, by=name, reason=reason.strip()))
+        return added
+
+    def _find_superseded(self, bundle: str, by: str, reason: str) -> str:
+        """The full name of the bundle that another one replaces; '' if there is none."""
+        if not bundle:
+            if reason:
+                raise HarnessError(
+                    "a reason is given, but no bundle that is superseded",
+                    "--supersedes BUNDLE --reason TEXT",
+                )
+            return ""
+        _require_reason(reason)
+        old = self._find(bundle)
+        if old == by:
+            raise HarnessError(f"{old[:12]} cannot supersede itself", "name two bundles")
+        return old
+
+    def _require_fit(self, store: Path, allow: tuple[str, ...], old: str) -> None:
+        """Check that a new bundle can be scored with those that remain without the old one."""
+        others = {name: event for name, event in self.active().items() if name != old}
+        allowed_rules = {*allow, *(rule for event in others.values() for rule in event.allow)}
+        require_fit(store, [self.folder(name) / STORE for name in others], allowed_rules)
 
     def withdraw(self, bundle: str, reason: str) -> str:
         """Stop showing a bundle; returns its full name."""
@@ -141,15 +173,6 @@ class BoardFolder:
             name = self._find(bundle)
             self._append(BundleWithdrawn(bundle=name, reason=_require_reason(reason)))
         return name
-
-    def supersede(self, bundle: str, by: str, reason: str) -> tuple[str, str]:
-        """Stop showing a bundle that another one replaces; returns their full names."""
-        with self._lock():
-            old, new = self._find(bundle), self._find(by)
-            if old == new:
-                raise HarnessError(f"{old[:12]} cannot supersede itself", "name two bundles")
-            self._append(BundleSuperseded(bundle=old, by=new, reason=_require_reason(reason)))
-        return old, new
 
     def mark(self, submission: str, mark: ManualMark, reason: str) -> None:
         """Mark all shown entries of a submission."""
