@@ -96,6 +96,13 @@ def test_an_entry_without_a_study_is_named_where_the_rules_drop_it() -> None:
     assert flag == "absent: b has no study of w1, which counts as not reached"
 
 
+def test_in_a_table_the_gaps_of_a_third_entry_do_not_concern_two() -> None:
+    times = pd.concat([table({"w0": 5.0, "w1": 6.0}, ("a", "b")), table({"w0": 5.0}, ("c",))])
+    with pytest.raises(HarnessError, match="missing-studies"):
+        score_table(times)
+    assert score_table(times, entries=("a", "b")).times.submissions == ("a", "b")
+
+
 @pytest.mark.parametrize("time_s", [0.0, 1e-320])
 def test_a_time_that_no_clock_reads_is_refused(time_s: float) -> None:
     with pytest.raises(HarnessError, match=f"impossible-times.*: {time_s}"):
