@@ -221,6 +221,7 @@ class Experiment(Frozen):
                 if name not in names:
                     raise ValueError(f"a claim is about '{name}'; entries: {', '.join(names)}")
             self._check_held(claim)
+            self._check_variants(claim)
         for axis in {self.figure.over, self.figure.lines} - {"", "entry", "metric", "variant"}:
             if not any(axis in entry.sweep for entry in self.entries):
                 raise ValueError(f"no entry sweeps '{axis}', over which the figure is drawn")
@@ -254,6 +255,16 @@ class Experiment(Frozen):
             sweeps = [entry.sweep.get(name, ()) for entry in self.entries]
             if not any(value in self.quick.select(name, values) for values in sweeps):
                 raise ValueError(f"a claim is at {name} {value}, which the quick form does not try")
+
+    def _check_variants(self, claim: Claim) -> None:
+        """In both forms there must be trials on the variants of a claim."""
+        for name, form in (("full", self.full), ("quick", self.quick)):
+            for variant in claim.variants:
+                if variant not in form.variants:
+                    raise ValueError(
+                        f"a claim is on variant '{variant}', which the {name} form does not try; "
+                        f"its variants: {', '.join(form.variants)}"
+                    )
 
     def form(self, *, is_quick: bool) -> Form:
         """The full or the quick form."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
+from experiments.metrics import check_metrics
 from experiments.spec import Entry, Experiment, Form, Settings
 from harness.core.errors import HarnessError
 from harness.core.seeds import instance_seed
@@ -56,11 +57,13 @@ def plan_experiment(
     """All trials of an experiment, grouped by instance and entry.
 
     Raises:
-        UnknownNameError: a suite, workload, variant, submission or hyperparameter is unknown.
+        UnknownNameError: a suite, workload, variant, submission, hyperparameter or metric is
+            unknown.
         HarnessError: a submission is not written for the framework, or a diagnostic is not
             available.
     """
     _check_diagnostics(experiment, form)
+    check_metrics(experiment, form)
     return tuple(
         placed_trial
         for instance in range(1, form.instances + 1)

@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import norm
 
+from harness.core.errors import HarnessError
 from scoring.draws import draw_medians
 from scoring.paired import ratios_within, scored_columns
 from scoring.profile import median_times, settle_missing
@@ -137,10 +139,13 @@ def compare_entries(
         rules: the scoring rules, for missing studies and held-out workloads.
         draws: number of resamples, or of draws from the model.
         seed: seed of the draws.
+
+    Raises:
+        UnknownNameError: there is no such entry.
+        HarnessError: no workload that counts has studies of both.
     """
     both = times.take([a, b])
-    in_both = (np.isfinite(both.hit) | np.isposinf(both.hit)).any(axis=2).min(axis=0)
-    columns = [column for column in scored_columns(both.workloads, rules) if in_both[column]]
+    columns = _shared_columns(both, rules)
     names = tuple(both.workloads[column] for column in columns)
     medians = median_times(settle_missing(both.hit, rules))[:, columns]
     limits = pair_limits(both, 0, 1).take(columns)
@@ -167,6 +172,23 @@ def compare_entries(
     return Comparison(
         a, b, names, medians, point, singles, overall, studies, more, is_equal, sequential
     )
+
+
+def _shared_columns(both: Times, rules: Rules) -> list[int]:
+    """The columns of the workloads that count and that both entries have run."""
+    has_study: npt.NDArray[np.bool_] = np.asarray((~np.isnan(both.hit)).any(axis=2))
+    counted = scored_columns(both.workloads, rules)
+    shared = [column for column in counted if has_study[:, column].all()]
+    if not shared:
+        ran = (
+            f"{entry} has {', '.join(both.workloads[c] for c in counted if has[c]) or 'none'}"
+            for entry, has in zip(both.submissions, has_study, strict=True)
+        )
+        raise HarnessError(
+            f"no workload that counts has studies of both: {'; '.join(ran)}",
+            "run one of them where the other ran: harness run --workload NAME --submission NAME",
+        )
+    return shared
 
 
 def more_studies(comparison: PairwiseComparison, studies: int) -> int | None:

@@ -14,7 +14,7 @@ from scoring.columns import CURVES
 from scoring.entries import content_flags, contents_by_name, select_contents
 from scoring.evidence import NOT_READ, Evidence
 from scoring.flags import gap_flags, trial_flags
-from scoring.frame import finished_trials, held_out_of, prepare
+from scoring.frame import find_entry, finished_trials, held_out_of, prepare
 from scoring.mixtures import frame_breaches, name_breaches
 from scoring.refusals import absences, check_allowed, settle, time_breaches
 from scoring.rules import Rules, load_rules
@@ -38,6 +38,7 @@ def score_results(
     curves: pd.DataFrame | None = None,
     *,
     evidence: Evidence = NOT_READ,
+    entries: Collection[str] = (),
 ) -> Scoreboard:
     """Score a results frame (`scoring.columns.RESULTS`).
 
@@ -52,14 +53,18 @@ def score_results(
         allowed_rules: rules of `scoring.refusals.RULES` whose breach only flags the scoreboard.
         curves: the trials' evaluations, for rules that choose a study's trial by evaluation index.
         evidence: the mismatches found in the records.
+        entries: the only entries to score, regardless of the state of others; all if empty.
 
     Raises:
+        UnknownNameError: there is no such entry.
         HarnessError: the frame is incomplete, breaks a rule whose breach is not allowed, or curves
             are needed but missing.
     """
     check_allowed(allowed_rules)
     everything = prepare(frame)
     frame = scored_trials(everything, allowed_rules)
+    if entries:
+        everything, frame = _only(entries, everything, frame)
     breaches = [*evidence.breaches(), *name_breaches(everything), *frame_breaches(frame)]
     breaches += baseline_breaches(frame)
     own = rules or load_rules()
@@ -87,6 +92,16 @@ def score_results(
         marks=marks_of(frame),
         unranked_entries=unranked_table(unranked_trials(everything, allowed_rules)),
     )
+
+
+def _only(
+    names: Collection[str], everything: pd.DataFrame, scored: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The trials of some entries, with older contents of their submissions, and the scored ones."""
+    own = scored["entry"].isin({find_entry(scored, name) for name in names})
+    others = scored.loc[~own, "identity"]
+    is_theirs = everything["submission"].isin(scored.loc[own, "submission"])
+    return everything[is_theirs & ~everything["identity"].isin(others)], scored[own]
 
 
 def scored_trials(frame: pd.DataFrame, allowed_rules: Collection[str] = ()) -> pd.DataFrame:
@@ -121,10 +136,14 @@ def score_table(
     rules: Rules | None = None,
     clock: str = "seconds",
     allowed_rules: Collection[str] = (),
+    *,
+    entries: Collection[str] = (),
 ) -> Scoreboard:
-    """Score a table of study times (`scoring.times.from_table`)."""
+    """Score a table of study times (`scoring.times.from_table`), or some entries of it."""
     own, clock_definition = rules or load_rules(), clock_of(clock)
     require_column(table, clock_definition.table_column, clock_definition)
     times = from_table(table, clock_definition.table_column)
+    if entries:
+        times = times.take(sorted(set(entries)))
     flags = settle(time_breaches(times, own), allowed_rules) + absences(times, own)
     return score_times(times, own, clock_definition, flags)

@@ -12,6 +12,7 @@ import pandas as pd
 from harness.core.errors import HarnessError
 from scoring.columns import RESULTS
 from scoring.entries import entry_labels
+from scoring.times import entry_among
 
 
 def prepare(frame: pd.DataFrame) -> pd.DataFrame:
@@ -37,6 +38,19 @@ def prepare(frame: pd.DataFrame) -> pd.DataFrame:
     variant = frame["variant"].astype(str)
     column = frame["workload"].astype(str) + ("_" + variant).where(variant != "base", "")
     return frame.assign(entry=entry, column=column)
+
+
+def find_entry(frame: pd.DataFrame, name: str) -> str:
+    """The name of an entry in a prepared frame; its submission's suffices if that has no other.
+
+    Raises:
+        UnknownNameError: there is no such entry, or the submission has several.
+    """
+    entries = set(frame["entry"])
+    of_submission = set(frame.loc[frame["submission"].eq(name), "entry"])
+    if name in entries or len(of_submission) != 1:
+        return entry_among(entries, name)
+    return str(of_submission.pop())
 
 
 def finished_trials(frame: pd.DataFrame) -> pd.DataFrame:

@@ -39,7 +39,7 @@ RULES = {
     "missing-records": "every trial that the ledger planned is in the folder",
     "missing-studies": "every entry has every study of every workload",
     "missing-baselines": "the baseline has run on each model whose target it sets",
-    "missing-workloads": "every workload that the rules name was run, held-out variants included",
+    "missing-workloads": "every workload that the rules name was run, and the base of each variant",
     "impossible-times": "every time to target is one that a clock can read",
 }
 """What each rule requires."""
@@ -105,17 +105,32 @@ def missing_workloads(times: Times, rules: Rules) -> list[Breach]:
     """A breach if no entry has a study of a workload that the rules name.
 
     Otherwise every entry would count as missing that workload's target; for a held-out variant,
-    even the base workload's, regardless of its time there.
+    even the base workload's, regardless of its time there. Rules that name no workload name the
+    base of each variant that was run, without which the variant would not count.
     """
     held_out = (name for name, of in rules.held_out.items() if of in rules.base)
     present = np.flatnonzero((~np.isnan(times.hit)).any(axis=(0, 2)))
     workloads = {times.workloads[column] for column in present}
+    if not rules.base:
+        return _missing_bases(workloads, rules)
     absent = [name for name in (*rules.base, *held_out) if name not in workloads]
     if not absent:
         return []
     total = len(rules.base) + sum(of in rules.base for of in rules.held_out.values())
     what = f"nobody ran {', '.join(absent)}, {len(absent)} of the {total} that the rules name"
     return [Breach("missing-workloads", what)]
+
+
+def _missing_bases(workloads: set[str], rules: Rules) -> list[Breach]:
+    """A breach for each base workload that nobody ran, although its variants were."""
+    variants: dict[str, list[str]] = {}
+    for name, of in sorted(rules.held_out.items()):
+        if name in workloads and of not in workloads:
+            variants.setdefault(of, []).append(name)
+    return [
+        Breach("missing-workloads", f"nobody ran {of}, the base of {', '.join(names)}")
+        for of, names in variants.items()
+    ]
 
 
 def _impossible(times: Times) -> list[Breach]:

@@ -119,12 +119,18 @@ def score_times(
     """Score study times under the given rules.
 
     Raises:
-        HarnessError: there are no study times.
+        HarnessError: there are no study times, or none of a base workload.
     """
     if not times.hit.size:
         raise HarnessError(
             "there is no study time to score",
             "a table needs at least one row, and a folder of records one trial that has ended",
+        )
+    if not base_workloads(times.workloads, rules):
+        raise HarnessError(
+            f"there are only held-out variants: {', '.join(times.workloads)}; they count only "
+            "with their base",
+            "run their base too: the same `harness run` commands without --variant",
         )
     medians = median_times(settle_missing(times.hit, rules))
     base_times = times_by_rules(medians, times.workloads, rules)

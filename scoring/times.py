@@ -45,11 +45,7 @@ class Times:
 
     def index(self, submission: str) -> int:
         """The row index of a submission."""
-        if submission not in self.submissions:
-            hint = "`harness run --submission NAME` into the same folder adds another"
-            what = "submission in these results"
-            raise UnknownNameError(what, submission, self.submissions, hint)
-        return self.submissions.index(submission)
+        return self.submissions.index(entry_among(self.submissions, submission))
 
     def take(self, submissions: Sequence[str]) -> Times:
         """The times of only these entries."""
@@ -62,6 +58,18 @@ class Times:
             limit=self.limit[rows],
             first_hit=None if self.first_hit is None else self.first_hit[rows],
         )
+
+
+def entry_among(entries: Collection[str], name: str) -> str:
+    """The name of an entry, if it is among these.
+
+    Raises:
+        UnknownNameError: it is not; the message suggests the most similar one.
+    """
+    if name not in entries:
+        hint = "`harness run --submission NAME` into the same folder adds another"
+        raise UnknownNameError("submission in these results", name, entries, hint)
+    return name
 
 
 def from_table(

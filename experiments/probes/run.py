@@ -11,6 +11,7 @@ from pathlib import Path
 
 from experiments.probes.load import run_undisturbed, was_disturbed
 from experiments.probes.verdicts import Outcome, outcome_of
+from harness.core.errors import HarnessError
 from harness.execution.base import Executor, RunOptions
 from harness.plan.plan import Plan, PlanRequest, plan
 from harness.plan.trial import Trial, TrialRecord
@@ -28,7 +29,7 @@ def probe_names() -> tuple[str, ...]:
 
 
 def plan_probes(submissions: Sequence[PlanRequest], probes: Sequence[str]) -> list[Plan]:
-    """The plan of each submission on each probe.
+    """The plan of each submission on each probe; what is given twice is planned once.
 
     Args:
         submissions: a request for each; its workload and suite are filled in.
@@ -36,13 +37,22 @@ def plan_probes(submissions: Sequence[PlanRequest], probes: Sequence[str]) -> li
 
     Raises:
         UnknownNameError: a probe or a submission is not known.
-        HarnessError: a submission is not written for the framework.
+        HarnessError: a submission is not written for the framework, or two have one name.
     """
-    return [
-        plan(replace(request, suite=SUITE, workload=probe))
-        for request in submissions
-        for probe in probes
-    ]
+    by_name = dict[str, list[Plan]]()
+    for request in submissions:
+        plans = [
+            plan(replace(request, suite=SUITE, workload=probe)) for probe in dict.fromkeys(probes)
+        ]
+        own = plans[0].trials[0].submission
+        known = by_name.setdefault(own.name, plans)[0].trials[0].submission
+        if known.entry_hash != own.entry_hash:
+            raise HarnessError(
+                f"two submissions are called '{own.name}': {known.location} and {own.location}; "
+                "verdicts are listed by name",
+                "copy one of them to a folder of another name, or probe it into another --out",
+            )
+    return [each for plans in by_name.values() for each in plans]
 
 
 def run_probes(

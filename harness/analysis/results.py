@@ -65,14 +65,19 @@ def comparison_of(
 ) -> tuple[Comparison, Attribution | None, tuple[str, ...]]:
     """The comparison of two entries of a folder of records or a table, and its flags.
 
-    For records compared in seconds, the difference is also attributed to its causes. A held entry
-    is compared too, because a comparison is not a ranking; a flag reports it.
+    Other entries are left out before anything is refused, so that their state does not matter. For
+    records compared in seconds, the difference is also attributed to its causes. A held entry is
+    compared too, because a comparison is not a ranking; a flag reports it.
     """
     from scoring.attribution import attribute
     from scoring.compare import compare_entries
+    from scoring.frame import find_entry
     from scoring.standing import HELD_RULE
 
-    board, frame = load_board(replace(source, allow=(*source.allow, HELD_RULE)))
+    allow = (*source.allow, HELD_RULE)
+    board, frame = load_board(replace(source, allow=allow, entries=(a, b)))
+    if frame is not None:
+        a, b = find_entry(frame, a), find_entry(frame, b)
     comparison = compare_entries(board.times, a, b, board.rules)
     if frame is None or source.clock != "seconds":
         return comparison, None, board.flags

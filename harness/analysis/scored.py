@@ -28,6 +28,8 @@ class Source:
     allow: tuple[str, ...] = ()
     normalise: Path | None = None
     reference: str = "adamw"
+    entries: tuple[str, ...] = ()
+    """The only entries to score, regardless of the state of others; all if empty."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +58,8 @@ def load_board(source: Source) -> tuple[Scoreboard, pd.DataFrame | None]:
             "--normalise needs a folder of records", "harness score OUT --normalise DIR"
         )
     if source.out is None and source.times is not None:
-        return score_table(read_table(source.times), rules, source.clock, source.allow), None
+        table = read_table(source.times)
+        return score_table(table, rules, source.clock, source.allow, entries=source.entries), None
     if source.out is None or source.times is not None:
         raise HarnessError(
             "give either a folder of records or a table of times",
@@ -98,7 +101,9 @@ def score_records(
         frame = normalise(frame, scored_part(there.trials), source.reference)
         evidence, readings = evidence.join(there.evidence), [own, there]
     curves = _curves(readings, frame) if by_index else None
-    board = score_results(frame, rules, source.clock, source.allow, curves, evidence=evidence)
+    board = score_results(
+        frame, rules, source.clock, source.allow, curves, evidence=evidence, entries=source.entries
+    )
     return ScoredFolder(board, scored_trials(frame, source.allow), own.curves)
 
 

@@ -1,4 +1,4 @@
-"""`harness board`: maintain a board: add, withdraw and supersede bundles, mark entries."""
+"""`harness board`: maintain a board: add, replace and withdraw bundles, mark entries."""
 
 from __future__ import annotations
 
@@ -33,15 +33,31 @@ def add(
     *,
     to: To,
     allow: Allow = None,
+    supersedes: Annotated[
+        str,
+        typer.Option(
+            help="The first digits of the name of a bundle that it replaces, which is kept and no "
+            "longer shown.",
+            show_default=False,
+        ),
+    ] = "",
+    reason: Annotated[
+        str, typer.Option(help="Why it replaces that one; shown on the board.", show_default=False)
+    ] = "",
 ) -> None:
     """Verify a bundle and add it, or refuse it by the name of the rule that it breaks."""
     from harness.cli.boards import BoardFolder
 
-    entry_event = BoardFolder(to).add(bundle, tuple(allow or ()))
-    if entry_event is None:
+    board = BoardFolder(to)
+    added = board.add(bundle, tuple(allow or ()), supersedes=supersedes, reason=reason)
+    if added is None:
         say(f"{bundle} is on the board already")
+    else:
+        say(f"added {added.bundle[:12]}: {', '.join(added.entries)}")
+    if supersedes:
+        say(f"superseded {supersedes[:12]}: it is kept and not shown")
+    if added is None:
         return
-    say(f"added {entry_event.bundle[:12]}: {', '.join(entry_event.entries)}")
     say(f"show it: {quote('harness', 'site', to, '--out', 'site/')}")
 
 
@@ -51,19 +67,6 @@ def withdraw(bundle: Bundle, *, to: To, reason: Reason) -> None:
     say(
         f"withdrawn {_board(to).withdraw(bundle, reason)[:12]}: it is kept, its times are not shown"
     )
-
-
-@app.command("supersede")
-def supersede(
-    bundle: Bundle,
-    by: Annotated[str, typer.Argument(help="The first digits of its replacement's name.")],
-    *,
-    to: To,
-    reason: Reason,
-) -> None:
-    """Stop showing a bundle, because another on the board replaces it."""
-    old, new = _board(to).supersede(bundle, by, reason)
-    say(f"superseded {old[:12]} by {new[:12]}: it is kept and not shown")
 
 
 @app.command("mark")

@@ -15,10 +15,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.cli.board_fit import require_fit
 from harness.cli.board_log import (
     BOARD_EVENTS,
     BoardEvent,
@@ -30,7 +31,6 @@ from harness.cli.board_log import (
 )
 from harness.cli.bundles import STORE, SUBMISSIONS, sha256_file, unpack_bundle
 from harness.cli.say import quote
-from harness.cli.site_records import results_of
 from harness.core.errors import CannotWriteError, HarnessError
 from harness.core.locks import lock
 from harness.record.log import EventLog, read_lines
@@ -106,12 +106,20 @@ class BoardFolder:
 
     def note_audits(self, audits: Iterable[TrialAudited]) -> None:
         """Record the findings of an audit of this board."""
-        with self._lock() as log:
-            for audit in audits:
-                log.append(audit)
+        with self._lock():
+            self._append(*audits)
 
-    def add(self, archive: Path, allow: tuple[str, ...] = ()) -> BundleAdded | None:
+    def add(
+        self, archive: Path, allow: tuple[str, ...] = (), *, supersedes: str = "", reason: str = ""
+    ) -> BundleAdded | None:
         """Verify a bundle and add it; None if the board already shows it.
+
+        Args:
+            archive: the bundle.
+            allow: rules that it may break.
+            supersedes: the first digits of a bundle that it replaces, which is no longer shown; it
+                is not scored together with it, so the two may share trials.
+            reason: why it replaces that one.
 
         Raises:
             HarnessError: the file is not a bundle, its records have mismatches, or they break a
@@ -123,60 +131,52 @@ class BoardFolder:
         with self._draft() as draft:
             store = unpack_bundle(archive, draft)
             _require_verified(store, archive)
-            with self._lock() as log:
-                if name in self.active():
-                    return None
-                self._require_fit(store, allow)
-                event = BundleAdded(bundle=name, entries=_entries(store), allow=allow)
-                if not self.folder(name).exists():
-                    self.folder(name).parent.mkdir(exist_ok=True)
-                    draft.rename(self.folder(name))
-                log.append(event)
-        return event
+            with self._lock():
+                old = self._find_superseded(supersedes, name, reason)
+                added = None
+                if name not in self.active():
+                    self._require_fit(store, allow, old)
+                    added = BundleAdded(bundle=name, entries=_entries(store), allow=allow)
+                    if not self.folder(name).exists():
+                        self.folder(name).parent.mkdir(exist_ok=True)
+                        draft.rename(self.folder(name))
+                    self._append(added)
+                # Interrupted here, both are shown, and the same command continues.
+                if old:
+                    self._append(BundleSuperseded(bundle=old, by=name, reason=reason.strip()))
+        return added
 
-    def _require_fit(self, store: Path, allow: tuple[str, ...]) -> None:
-        """Check that each suite and ruleset of a new bundle can be scored with those shown."""
-        import pandas as pd
+    def _find_superseded(self, bundle: str, by: str, reason: str) -> str:
+        """The full name of the bundle that another one replaces; '' if there is none."""
+        if not bundle:
+            if reason:
+                raise HarnessError(
+                    "a reason is given, but no bundle that is superseded",
+                    "--supersedes BUNDLE --reason TEXT",
+                )
+            return ""
+        _require_reason(reason)
+        old = self._find(bundle)
+        if old == by:
+            raise HarnessError(f"{old[:12]} cannot supersede itself", "name two bundles")
+        return old
 
-        from scoring.evaluate import score_results
-        from scoring.rules import load_rules
-        from scoring.standing import HELD_RULE
-
-        active = self.active()
-        allowed_rules = {
-            HELD_RULE,
-            *allow,
-            *(rule for event in active.values() for rule in event.allow),
-        }
-        new = results_of(store)
-        old = [results_of(store) for store in self.stores()]
-        everything = pd.concat([*old, new], ignore_index=True)
-        boards = set(zip(new["suite"], new["ruleset"], strict=True))
-        for suite, ruleset in sorted(boards):
-            here = everything["suite"].eq(suite) & everything["ruleset"].eq(ruleset)
-            score_results(
-                everything[here].reset_index(drop=True), load_rules(), allowed_rules=allowed_rules
-            )
+    def _require_fit(self, store: Path, allow: tuple[str, ...], old: str) -> None:
+        """Check that a new bundle can be scored with those that remain without the old one."""
+        others = {name: event for name, event in self.active().items() if name != old}
+        allowed_rules = {*allow, *(rule for event in others.values() for rule in event.allow)}
+        require_fit(store, [self.folder(name) / STORE for name in others], allowed_rules)
 
     def withdraw(self, bundle: str, reason: str) -> str:
         """Stop showing a bundle; returns its full name."""
-        with self._lock() as log:
+        with self._lock():
             name = self._find(bundle)
-            log.append(BundleWithdrawn(bundle=name, reason=_require_reason(reason)))
+            self._append(BundleWithdrawn(bundle=name, reason=_require_reason(reason)))
         return name
-
-    def supersede(self, bundle: str, by: str, reason: str) -> tuple[str, str]:
-        """Stop showing a bundle that another one replaces; returns their full names."""
-        with self._lock() as log:
-            old, new = self._find(bundle), self._find(by)
-            if old == new:
-                raise HarnessError(f"{old[:12]} cannot supersede itself", "name two bundles")
-            log.append(BundleSuperseded(bundle=old, by=new, reason=_require_reason(reason)))
-        return old, new
 
     def mark(self, submission: str, mark: ManualMark, reason: str) -> None:
         """Mark all shown entries of a submission."""
-        with self._lock() as log:
+        with self._lock():
             refs = {
                 read_record(path).trial.submission
                 for store in self.stores()
@@ -186,13 +186,13 @@ class BoardFolder:
             if not ours:
                 names = ", ".join(sorted({ref.name for ref in refs})) or "none"
                 raise HarnessError(f"no entry '{submission}' is on the board", f"known: {names}")
-            for entry_hash in ours:
-                log.append(
-                    EntryMarked(
-                        submission=submission, entry_hash=entry_hash, mark=mark,
-                        reason=_require_reason(reason),
-                    )
-                )  # fmt: skip
+            why = _require_reason(reason)
+            self._append(
+                *(
+                    EntryMarked(submission=submission, entry_hash=entry_hash, mark=mark, reason=why)
+                    for entry_hash in ours
+                )
+            )
 
     def _find(self, bundle: str) -> str:
         names = [name for name in self.active() if bundle and name.startswith(bundle)]
@@ -205,14 +205,16 @@ class BoardFolder:
         return names[0]
 
     @contextmanager
-    def _lock(self) -> Iterator[EventLog]:
+    def _lock(self) -> Iterator[None]:
         with (self.path / ".lock").open("w") as file:
             lock(file)
-            log = EventLog(self.path / LOG)
-            try:
-                yield log
-            finally:
-                log.close()
+            yield
+
+    def _append(self, *events: BoardEvent) -> None:
+        # Only now does the log exist: a folder whose first bundle was refused is not a board.
+        with closing(EventLog(self.path / LOG)) as log:
+            for event in events:
+                log.append(event)
 
     @contextmanager
     def _draft(self) -> Iterator[Path]:

@@ -71,7 +71,8 @@ def probe(
     from harness.execution.load import executor_for
     from harness.providers.registry import suite
 
-    probes = tuple(pick("probe", name, probe_names()) for name in only or probe_names())
+    names = dict.fromkeys(only or probe_names())
+    probes = tuple(pick("probe", name, probe_names()) for name in names)
     console = PlainConsole(stderr=is_json)
     if not submissions:
         _list(probes, is_json=is_json)

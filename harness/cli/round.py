@@ -33,8 +33,10 @@ def new(
     say(f"commitment: {read_round(public).commitment}")
     say(f"publish now: {public}")
     say(f"keep secret until the results are out: {secret}")
-    command = quote("harness", "run", "--seed", f"@{secret}", "--variant", "drawn")
-    say(f"run with it: {command} ...")
+    command = quote("harness", "run", "--seed", f"@{secret}")
+    say("run each entry with it twice, as a drawn architecture counts only with its base:")
+    say(f"  {command} ...")
+    say(f"  {command} --variant drawn ...")
     say("adamw is among the entries to run: its trials set the targets of drawn architectures")
 
 

@@ -17,7 +17,7 @@ from harness.record.attempts import Attempt
 from harness.record.schema import Begin
 from harness.record.schema.audited import TrialAudited
 from harness.record.standing import EntryKey, Standing, with_marks
-from harness.record.tables import CurveRows, results_frame
+from harness.record.tables import CurveRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,17 +82,19 @@ class SiteRows:
         self.machines |= other.machines
 
 
-class _Folders:
+class Folders:
     """The data of all folders; each folder is read once.
 
     Args:
         gaps: sources that could not be read so far.
     """
 
-    def __init__(self, gaps: Iterable[Gap]) -> None:
+    def __init__(self, gaps: Iterable[Gap] = ()) -> None:
         from scoring.evidence import NOT_READ
 
         self.rows, self.gaps = SiteRows(), list(gaps)
+        self.curves: Callable[[], pd.DataFrame] = cache(self.rows.curves.frame)
+        """Returns the curves; to be called once all folders have been read."""
         self.frames: list[pd.DataFrame] = []
         self.evidence: Evidence = NOT_READ
 
@@ -113,9 +115,8 @@ class _Folders:
 
     def frame(
         self,
-        curves: Callable[[], pd.DataFrame],
-        audits: Iterable[TrialAudited],
-        standings: Mapping[EntryKey, Standing],
+        audits: Iterable[TrialAudited] = (),
+        standings: Mapping[EntryKey, Standing] | None = None,
     ) -> pd.DataFrame:
         """The scored trials of all folders; an entry has the same mark in each of them.
 
@@ -129,7 +130,8 @@ class _Folders:
         if not self.frames:
             return pd.DataFrame()
         frame = pd.concat(self.frames, ignore_index=True)
-        return with_marks(without_widths(with_baseline_targets(frame, curves)), audits, standings)
+        scored = without_widths(with_baseline_targets(frame, self.curves))
+        return with_marks(scored, audits, standings)
 
 
 def read_material(
@@ -152,17 +154,17 @@ def read_material(
     """
     from scoring.site.material import Material
 
-    reader, audits = _Folders(gaps), list(standings.audits)
+    reader, audits = Folders(gaps), list(standings.audits)
     for store in stores:
         in_ledger = reader.read(store)
         audits += in_ledger if store in standings.own else []
-    rows, curves = reader.rows, cache(reader.rows.curves.frame)
-    trials, folders = rows.trials.values(), code or {}
+    rows, folders = reader.rows, code or {}
+    trials = rows.trials.values()
     refs = {trial.submission.entry_hash: trial.submission for trial in trials}
     by_workload = {(trial.suite, trial.workload): trial for trial in trials}
     return Material(
-        frame=reader.frame(curves, audits, standings.by_entry),
-        curves=curves(),
+        frame=reader.frame(audits, standings.by_entry),
+        curves=reader.curves(),
         trials=rows.details,
         entries={key: entry_detail(r, folders.get(r.content_hash)) for key, r in refs.items()},
         workloads={f"{t.suite}/{t.workload}": workload_detail(t) for t in by_workload.values()},
@@ -172,11 +174,6 @@ def read_material(
         evidence=reader.evidence,
         gaps=tuple(reader.gaps),
     )
-
-
-def results_of(store: Path) -> pd.DataFrame:
-    """The results of a folder; paths of records are relative to it."""
-    return _from_inside(results_frame(store), store)
 
 
 def _from_inside(frame: pd.DataFrame, store: Path) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import harness
 from harness.cli.app import app
 from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
+from harness.record.plan import write_plan
 from tests.record.conftest import SampleStore
 
 
@@ -36,6 +37,16 @@ def test_a_comparison_has_the_values_of_the_command(store: Path) -> None:
     document = json.loads(CliRunner().invoke(app, words).stdout)
     ours = harness.compare(store, "sgd", "adamw").to_json()
     assert {key: document[key] for key in ours} == json.loads(json.dumps(ours))
+
+
+def test_a_third_entry_that_is_half_finished_does_not_block_a_comparison(tmp_path: Path) -> None:
+    sample = SampleStore(tmp_path)
+    (sample.trial,) = plan(PlanRequest("mlp", "sgd", trials=1)).trials
+    sample.run()
+    write_plan(plan(PlanRequest("mlp", "soap", trials=1)).trials, tmp_path)
+    assert harness.compare(tmp_path, "sgd", "adamw").workloads == ("mlp",)
+    with pytest.raises(HarnessError, match="rule 'unfinished-trials'"):
+        harness.compare(tmp_path, "sgd", "soap")
 
 
 def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:

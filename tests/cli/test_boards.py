@@ -127,6 +127,17 @@ def test_records_that_do_not_fit_are_refused_by_name(sample: SampleStore, tmp_pa
     assert board.active() == {}
 
 
+def test_a_folder_whose_first_bundle_is_refused_is_not_a_board(
+    archive: Path, tmp_path: Path
+) -> None:
+    board = BoardFolder(tmp_path / "board")
+    with pytest.raises(HarnessError, match="mixed-sweets"):
+        board.add(archive, ("mixed-sweets",))
+    assert not board.is_board
+    board.add(archive)
+    assert board.is_board
+
+
 def test_what_does_not_fit_the_board_is_refused_by_the_rule(archive: Path, tmp_path: Path) -> None:
     board = BoardFolder(tmp_path / "board")
     board.add(archive)
@@ -170,12 +181,35 @@ def test_what_is_withdrawn_is_kept_and_the_reason_shown(archive: Path, tmp_path:
 def test_a_bundle_takes_anothers_place(archive: Path, tmp_path: Path) -> None:
     board = BoardFolder(tmp_path / "board")
     board.add(archive)
-    board.add(another(tmp_path, "muon"))
-    old, new = board.active()
-    board.supersede(old[:8], new[:8], "a longer run")
-    assert list(board.active()) == [new]
+    (old,) = board.active()
+    shutil.copytree(tmp_path / "store", tmp_path / "store of muon")
+    longer = another(tmp_path, "muon")
+    with pytest.raises(HarnessError, match="rule 'duplicate-trials'"):
+        board.add(longer)
+    arguments = ["board", "add", str(longer), "--to", str(board.path), "--supersedes", old[:8]]
+    assert isinstance(CliRunner().invoke(app, arguments).exception, HarnessError)
+    assert list(board.active()) == [old]
+    output = CliRunner().invoke(app, [*arguments, "--reason", "a longer run"]).output
+    assert f"superseded {old[:8]}: it is kept and not shown" in output
+    assert [event.entries for event in board.active().values()] == [("adamw", "muon")]
+    assert list(board.folder(old).rglob("events.jsonl"))
     with pytest.raises(HarnessError, match="no bundle"):
         board.withdraw(old[:8], "again")
+
+
+def test_a_shown_bundle_takes_anothers_place_and_never_its_own(
+    archive: Path, tmp_path: Path
+) -> None:
+    board, other = BoardFolder(tmp_path / "board"), another(tmp_path, "muon")
+    board.add(archive)
+    board.add(other)
+    old, new = board.active()
+    with pytest.raises(HarnessError, match="cannot supersede itself"):
+        board.add(other, supersedes=new[:8], reason="why")
+    with pytest.raises(HarnessError, match="no bundle that is superseded"):
+        board.add(other, reason="why")
+    assert board.add(other, supersedes=old[:8], reason="why") is None
+    assert list(board.active()) == [new]
 
 
 def test_a_mark_is_of_a_content_that_is_shown(

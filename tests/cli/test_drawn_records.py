@@ -17,6 +17,9 @@ from typer.testing import CliRunner, Result
 
 from harness.analysis.scored import Source, load_board
 from harness.cli.app import app
+from harness.cli.boards import BoardFolder
+from harness.cli.bundles import write_bundle
+from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.rounds import draw_round, seed_of
 from harness.plan.trial import Result as TrialResult
@@ -153,6 +156,26 @@ def test_the_baseline_sets_the_target_and_a_miss_costs_the_base(round_folder: Pa
     assert set(frame.loc[frame["variant"].eq("base"), "state"]) == {"reached"}
     scores = dict(zip(board.times.submissions, board.scores, strict=True))
     assert scores == {"adamw": 1.0, "sgd": 0.0}
+
+
+def test_a_board_takes_an_entry_on_the_targets_that_another_bundle_sets(tmp_path: Path) -> None:
+    board = BoardFolder(tmp_path / "board")
+    for submission in SPEEDS:
+        store = tmp_path / submission
+        width = PlanRequest("mlp", submission, round_seed="a seed", variant="width-128", trials=1)
+        for trial in (*trials_of("a seed", (submission,)), *plan(width).trials):
+            record(trial, store)
+        write_bundle(store, tmp_path / f"{submission}.tar.gz", "0")
+        board.add(tmp_path / f"{submission}.tar.gz")
+    assert [event.entries for event in board.active().values()] == [("adamw",), ("sgd",)]
+
+
+def test_a_bundle_of_widths_alone_has_nothing_for_a_board(tmp_path: Path) -> None:
+    (trial,) = plan(PlanRequest("mlp", "sgd", variant="width-128", trials=1)).trials
+    record(trial, tmp_path / "store")
+    write_bundle(tmp_path / "store", tmp_path / "widths.tar.gz", "0")
+    with pytest.raises(HarnessError, match="all trials are of width families"):
+        BoardFolder(tmp_path / "board").add(tmp_path / "widths.tar.gz")
 
 
 def test_without_the_baseline_nothing_is_scored_and_what_to_run_is_said(tmp_path: Path) -> None:

@@ -62,6 +62,12 @@ def test_a_round_from_draw_to_check(sample: SampleStore, tmp_path: Path) -> None
     assert "not of this one" in output
 
 
+def test_a_new_round_names_the_runs_of_base_and_drawn_architecture(tmp_path: Path) -> None:
+    output = harness("round", "new", "r", "--folder", str(tmp_path))[1]
+    command = f"  harness run --seed @{tmp_path}/r.secret.json"
+    assert f"{command} ...\n{command} --variant drawn ...\n" in output
+
+
 def test_a_folder_is_not_normalised_by_itself(sample: SampleStore) -> None:
     result = CliRunner().invoke(app, ["score", str(sample.store), "--normalise", str(sample.store)])
     assert isinstance(result.exception, HarnessError)

@@ -35,14 +35,16 @@ PUBLISHING = (
     'harness board mark muon verified --to board/ --reason "rerun by the organisers"',
     "harness site mine.tar.gz theirs.tar.gz --out site/",
     "harness site board/ --out site/",
-    'harness board supersede 0123456789ab ba9876543210 --to board/ --reason "three studies"',
+    'harness board add longer.tar.gz --to board/ --supersedes 0123456789ab --reason "longer"',
     'harness board withdraw 0123456789ab --to board/ --reason "measured under load"',
     "harness bundle runs/mine --out board/incoming/mine.tar.gz",
 )
 ROUND = (
     "harness round new 2026-12",
+    "harness run --workload lm --submission adamw --seed @2026-12.secret.json --out OUT",
     "harness run --workload lm --submission adamw --seed @2026-12.secret.json --variant drawn "
     "--out OUT",
+    "harness run --workload lm --submission muon --seed @2026-12.secret.json --out OUT",
     "harness run --workload lm --submission muon --seed @2026-12.secret.json --variant drawn "
     "--out OUT",
     "harness round reveal 2026-12.secret.json",
@@ -143,6 +145,8 @@ def test_a_bundle_is_published_as_the_page_says(reader: Reader) -> None:
     reader.type("harness bundle runs/quick --out theirs.tar.gz")
     reader.type("harness board add theirs.tar.gz --to board/")
     (Path("board") / "incoming").mkdir()
+    record(reader.folder / "runs/quick", "sgd")
+    reader.type("harness bundle runs/quick --out longer.tar.gz")
     for line in PUBLISHING:
         names = re.findall(r"\b[0-9a-f]{12}\b", line)
         reader.words |= dict(zip(names, BoardFolder(Path("board")).active(), strict=False))

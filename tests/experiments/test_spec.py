@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import pytest
 
 from experiments.figures import KINDS
 from experiments.figures.drawing import ORDER
 from experiments.files import experiment_names, read_experiment, shipped_experiments
+from experiments.metrics import NAMES, OF_WEIGHTS
 from experiments.spec import Experiment
 from experiments.trials import plan_experiment, select_rehearsals
 from harness.core.errors import HarnessError
+from harness.frameworks.examples import EvalConfig
+from harness.frameworks.load import evaluation_backend
+from harness.frameworks.model_source import specs_of
+from harness.plan.trial import DIAGNOSTICS
+from harness.referee.diagnostics import together, wanted_diagnostics
+from tests.frameworks.kit import SOURCE, examples, parameters
 from workloads.toml import parse_toml
 
 TEXT = """
@@ -159,6 +168,8 @@ def test_every_submission_of_an_experiment_has_a_colour_of_its_own() -> None:
         ('kind = "paths"', 'kind = "sweep"', "'over' is required with kind = 'sweep'"),
         ('kind = "paths"', 'kind = "sweep"\nover = "beta1"', "no entry sweeps 'beta1'"),
         ("nesterov = false", "momentum = 0.9", "sweeps 'momentum', which is set"),
+        ('"loss"', '"los"', "unknown metric of the measure 'los'; did you mean 'loss'?"),
+        ('kind = "paths"', 'kind = "curves"\nmetrics = ["distanse"]', "did you mean 'distance'?"),
         (
             'direction = "minimize"',
             'direction = "minimize"\nat = "target"',
@@ -181,10 +192,26 @@ def test_a_mistake_is_named(old: str, new: str, words: str) -> None:
         ('entry = "sgd"\nbound = 1.0\nis = "near"', "'margin' is required with is = 'near'"),
         ("", "give 'entry', or say under 'untested' why"),
         ('entry = "sgd"\nbound = 1.0\nat = { learning_rate = 0.2 }', "the quick form does not try"),
+        ('entry = "sgd"\nbound = 1.0\nvariants = ["upper_rigth"]', "the full form does not try"),
+        ('entry = "sgd"\nbound = 1.0\nvariants = ["upper_right"]', "the quick form does not try"),
+        ('entry = "sgd"\nbound = 1.0\nmetric = "los"', "'It does.' 'los'; did you mean 'loss'?"),
+        ('entry = "sgd"\nmetric = "x"\nthan_metric = "z"', "unknown metric of the claim"),
     ],
 )
 def test_a_claim_without_a_test_is_refused(claim: str, words: str) -> None:
     assert words in refusal(more=f'[[claims]]\nsays = "It does."\n{claim}\n')
+
+
+def test_the_names_of_metrics_are_those_that_a_snapshot_has() -> None:
+    evaluator = evaluation_backend("torch", "cpu", 1).evaluator(
+        SOURCE, {}, examples(40), EvalConfig(4096)
+    )
+    specs = specs_of(SOURCE)
+    compute = together(wanted_diagnostics(DIAGNOSTICS, evaluator, parameters(), specs))
+    assert compute is not None
+    weights = [name for name, spec in specs.items() if len(spec.shape) > 1]
+    of_weights = {f"{kind}/{name}" for kind in OF_WEIGHTS for name in weights}
+    assert set(compute(parameters())) == {*chain(*NAMES.values()), *of_weights}
 
 
 def test_an_unknown_name_says_the_nearest() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.core.errors import UnknownNameError
+from harness.core.errors import HarnessError, UnknownNameError
 from scoring.compare import Comparison, compare_entries, more_studies
 from scoring.evaluate import score_results
 from scoring.rules import load_rules
@@ -129,6 +129,13 @@ def test_an_unknown_entry_names_the_nearest() -> None:
     times = Times(("muon",), ("w",), ("k",), *(np.ones((1, 1, 1)),) * 2, np.ones((1, 1)))
     with pytest.raises(UnknownNameError, match="did you mean 'muon'"):
         compare_entries(times, "muon", "muno", load_rules())
+
+
+def test_entries_without_a_common_workload_are_refused_with_the_workloads_of_each() -> None:
+    results = frame({("muon", "mlp"): [5.0], ("muon", "rnn"): [5.0], ("soap", "lm"): [6.0]})
+    board = score_results(results, allowed_rules=("missing-studies",))
+    with pytest.raises(HarnessError, match="both: muon has mlp, rnn; soap has lm"):
+        compare_entries(board.times, "muon", "soap", board.rules)
 
 
 @pytest.mark.parametrize("studies", [3, 5])

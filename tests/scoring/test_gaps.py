@@ -79,10 +79,28 @@ def test_a_workload_that_the_rules_name_and_nobody_ran_is_refused(ran: list[str]
     assert score_table(times, rules, allowed_rules=["missing-workloads"]).scores.max() < 1.0
 
 
+def test_variants_without_their_base_are_refused_by_name() -> None:
+    drawn = frame({("muon", "mlp"): [10.0], ("muon", "lm"): [9.0]}, variant="deep")
+    both = pd.concat([drawn, frame({("muon", "lm"): [9.0]})], ignore_index=True)
+    with pytest.raises(HarnessError, match=r"missing-workloads.*ran mlp, the base of mlp_de"):
+        score_results(both)
+    board = score_results(both, allowed_rules=["missing-workloads"])
+    assert board.flags[0] == "missing-workloads: nobody ran mlp, the base of mlp_deep"
+    with pytest.raises(HarnessError, match="only held-out variants: lm_deep, mlp_deep"):
+        score_results(drawn, allowed_rules=["missing-workloads"])
+
+
 def test_an_entry_without_a_study_is_named_where_the_rules_drop_it() -> None:
     times = pd.concat([table({"w0": 5.0, "w1": 6.0}, ("a",)), table({"w0": 5.0}, ("b",))])
     (flag,) = score_table(times, Rules(base=("w0", "w1"))).flags
     assert flag == "absent: b has no study of w1, which counts as not reached"
+
+
+def test_in_a_table_the_gaps_of_a_third_entry_do_not_concern_two() -> None:
+    times = pd.concat([table({"w0": 5.0, "w1": 6.0}, ("a", "b")), table({"w0": 5.0}, ("c",))])
+    with pytest.raises(HarnessError, match="missing-studies"):
+        score_table(times)
+    assert score_table(times, entries=("a", "b")).times.submissions == ("a", "b")
 
 
 @pytest.mark.parametrize("time_s", [0.0, 1e-320])

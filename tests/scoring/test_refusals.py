@@ -56,6 +56,18 @@ def test_an_allowed_breach_flags_the_scoreboard(rule: str) -> None:
     assert any(flag.startswith(f"{rule}: ") for flag in board.flags)
 
 
+@pytest.mark.parametrize("rule", list(BREACHES))
+def test_a_breach_of_another_entry_does_not_concern_two(rule: str) -> None:
+    board = score_results(with_one_bad(rule), entries=("muon", "adamw"))
+    assert board.flags == ()
+    assert [name.split()[0] for name in board.times.submissions] == ["adamw", "muon"]
+
+
+def test_an_entry_that_is_not_there_names_all_that_are() -> None:
+    with pytest.raises(UnknownNameError, match=r"did you mean 'muon'(.|\n)*adamw, muon"):
+        score_results(frame(GOOD), entries=("muno", "adamw"))
+
+
 def test_a_missing_study_is_refused_and_says_whose() -> None:
     results = frame({**GOOD, ("sgd", "mlp"): [20.0]})
     with pytest.raises(HarnessError, match=r"missing-studies.*sgd lacks 1 of mlp"):
