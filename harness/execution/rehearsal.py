@@ -56,7 +56,7 @@ class Rehearsal:
 
     def __init__(self, worker: WorkerProcess, log: Path) -> None:
         self.worker, self._log = worker, log
-        self._wire: Wire[ToRefereeMessage] = Wire(worker.connection, TO_REFEREE)
+        self._wire: Wire[ToRefereeMessage] = Wire(worker.connection, TO_REFEREE, max_tensor_bytes=0)
 
     def begin(self, hello: Hello, slot: Slot) -> ToRefereeMessage:
         """Send HELLO and the slot; returns the answer."""

@@ -48,11 +48,13 @@ class ForkServer:
         theirs.close()
         self._buffer = b""
         self._exit_statuses: dict[int, int] = {}
+        self._has_missed_answer = False
+        """Whether an answer may still come, which would be taken for that to a later request."""
 
     @property
     def is_alive(self) -> bool:
         """Whether it can fork workers; an unconfined worker may have killed or stopped it."""
-        return self._process.poll() is None and not self._is_stopped
+        return not (self._has_missed_answer or self._is_stopped or self._process.poll() is not None)
 
     def close(self) -> None:
         """Close the connection; the fork server then kills all its children and exits."""
@@ -78,6 +80,7 @@ class ForkServer:
         except (BrokenPipeError, ConnectionResetError) as error:
             raise _ended_error() from error
         except TimeoutError as error:
+            self._has_missed_answer = True
             raise _silence_error() from error
         return int(line["pid"])
 

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.core.removal import remove_tree
@@ -47,8 +47,9 @@ def show(split: Path, view: Path) -> None:
 def _remove_left_over(views: Path) -> None:
     """Remove views that are older than any trial takes, which were left by killed referees."""
     for view in views.iterdir():
-        if time.time() - view.stat().st_mtime > LEFT_OVER_S:
-            remove_tree(view)
+        with suppress(FileNotFoundError):  # another trial has just removed its own
+            if time.time() - view.stat().st_mtime > LEFT_OVER_S:
+                remove_tree(view)
 
 
 def _folder_beside(data: Path) -> Path:

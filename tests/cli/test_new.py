@@ -59,7 +59,7 @@ def test_a_check_ends_with_the_command_that_trains(tmp_path: Path) -> None:
     assert (result.exit_code, "Next:" in result.stdout) == (1, False)
 
 
-@pytest.mark.parametrize("workload", ["mlp", "resnet"])
+@pytest.mark.parametrize("workload", ["mlp", "resnet", "saddle"])
 @pytest.mark.parametrize(
     ("of", "flag"), [("torch.optim:Muon", ""), ("pytorch_optimizer:Muon", "use_muon")]
 )

@@ -112,14 +112,18 @@ class OptimizerWrapper:
         return {name: self._multiplier[name] * value for name, value in values.items()}
 
     def _translate(self, extra: Mapping[str, object]) -> dict[str, object]:
-        """The extra arguments of line searches, in terms of w."""
+        """The extra arguments of line searches and of estimates of the Hessian, in terms of w."""
         arguments = dict(extra)
         if "grad" in extra:
             arguments["grad"] = self._times(cast("Values", extra["grad"]))
-        if "value_fn" in extra:
-            value = cast("Callable[[Values], Array]", extra["value_fn"])
-            arguments["value_fn"] = lambda values: value(self._times(values))
+        for name in ("value_fn", "obj_fn"):
+            if name in extra:
+                arguments[name] = self._inside(cast("Callable[[Values], Array]", extra[name]))
         return arguments
+
+    def _inside(self, function: Callable[[Values], Array]) -> Callable[[Values], Array]:
+        """A function of W as one of w."""
+        return lambda values: function(self._times(values))
 
     def _clip_gradients(self, gradients: Values) -> Values:
         if not self._clip:

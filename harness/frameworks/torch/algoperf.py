@@ -81,7 +81,7 @@ class TorchWorkload(AlgoPerfWorkload[Tensor]):
         Smoothed labels y' = (1 - s) y + s / K have the loss (1 - s) l(y) - s mean_k log p_k.
         """
         losses = self._problem.loss.per_target(logits_batch, label_batch)
-        if label_smoothing:
+        if label_smoothing and self._problem.loss_name == "cross_entropy":
             log_probabilities = torch.log_softmax(logits_batch.flatten(0, -2), -1)
             losses = (1.0 - label_smoothing) * losses - label_smoothing * log_probabilities.mean(-1)
         losses = losses.reshape(label_batch.shape)

@@ -123,7 +123,8 @@ def _digest(
     if depth == 0 or id(value) in saved_ids:
         return
     if isinstance(value, Tensor):
-        update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+        numbers = value.detach().to_dense() if value.layout != torch.strided else value.detach()
+        update(numbers.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     elif isinstance(value, np.ndarray | np.generic):
         update(value.tobytes())
     elif isinstance(value, bool | int | float | complex | str | bytes):

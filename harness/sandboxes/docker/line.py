@@ -91,7 +91,10 @@ class Line:
             if len(self._buffer) > LONGEST_LINE:
                 raise HarnessError("the container's first process prints too much")
         line, _, self._buffer = self._buffer.partition(b"\n")
-        return dict(json.loads(line))
+        try:
+            return dict(json.loads(line))
+        except ValueError as error:
+            raise HarnessError("the container's first process printed what is not JSON") from error
 
     def receive_handle(self, timeout_s: float) -> int:
         """Receive the descriptor of the worker process that was forked for an order.

@@ -93,10 +93,13 @@ class DockerSandbox:
         from docker.errors import DockerException
 
         options = options_of(confinement, line.folder, self._volumes, is_podman=is_podman())
+        container: Container | None = None
         try:
             container = self._engine.containers.create(self._image, labels=labels(), **options)
             container.start()
         except DockerException as error:
+            if container is not None:
+                remove(container)
             raise HarnessError(
                 f"the engine cannot start a container of '{image_name()}': {error}",
                 "docker run --rm --network none IMAGE --help shows whether it starts any",
