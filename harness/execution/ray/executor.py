@@ -28,7 +28,7 @@ from harness.execution.ray.nodes import (
     survey,
 )
 from harness.execution.ray.profile import RayProfile
-from harness.execution.ray.shipping import Shipment, check_shippable, run_shipment
+from harness.execution.ray.shipping import Shipment, check_shippable, discard, run_shipment
 from harness.execution.remote import resources_of
 from harness.plan.trial import Trial, TrialRecord
 from harness.record.ledger import Ledger
@@ -178,7 +178,7 @@ class RayExecutor:
             self._lost_nodes.add(flight.node.id)
             self._display.note(f"ray: lost a node, {trial.folder} runs again: {error}")
             return False
-        back.take_back(self._store, self._ledger, flight.shipment)
+        self._take_back(back, flight)
         record = record_of(trial, self._store)
         if record.result is None:
             lines = back.output.strip().splitlines() or ["it printed nothing"]
@@ -189,6 +189,31 @@ class RayExecutor:
         self._display.finish(record)
         self._copy_back(trial)
         return True
+
+    def _take_back(self, back: Shipment, flight: Flight) -> None:
+        """Write what came back into the store; only then is it deleted on the node.
+
+        Raises:
+            HarnessError: it cannot be written; the hint says where the node keeps it.
+        """
+        try:
+            back.take_back(self._store, self._ledger, flight.shipment)
+        except HarnessError as error:
+            if not back.node_folder:
+                raise
+            host, folder = self._surveys[flight.node.id].host, back.trial.folder
+            raise HarnessError(
+                error.message,
+                f"{error.hint}\n  what the trial wrote is kept on {host}: copy "
+                f"{back.node_folder}/store/{folder} to {self._store / folder} first, or it runs "
+                "again",
+            ) from error
+        if back.node_folder:
+            resources = {"num_cpus": 0.0, "num_gpus": 0.0}
+            with suppress(NodeLostError):
+                self._engine.outcome(
+                    self._engine.start(flight.node, resources, discard, back.node_folder)
+                )
 
     def _open_copy(self) -> None:
         """Check once that the copy of the profile can be written."""
