@@ -8,7 +8,7 @@ ledger records that it had begun, and the next attempt runs on another node.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +76,8 @@ class RayExecutor:
         self._store, self._display = store.absolute(), display
         self._ledger = Ledger(self._store)
         self._copy: StoreCopy | None = None
+        self._flights: dict[Any, Flight] = {}
+        """The trials that are on nodes, by the references to their results."""
         self._surveys: dict[str, Survey] = {}
         self._lost_nodes: set[str] = set()
         """Nodes that lost a trial; Ray keeps listing them for a while."""
@@ -118,7 +120,11 @@ class RayExecutor:
             check_shippable(pending)
             need = resources_of(pending, options)
             with ExitStack() as holds:
-                self._fly(deque(pending), need, options, holds)
+                try:
+                    self._fly(deque(pending), need, options, holds)
+                finally:  # after Ctrl-C some are still away
+                    self._note_begun(self._flights.values())
+                    self._flights.clear()
         if self._copy is not None:
             self._copy.complete(trials)
         return tuple(record_of(trial, self._store) for trial in trials)
@@ -134,7 +140,7 @@ class RayExecutor:
         device = waiting[0].device
         nodes = self._alike(need, device, options.fingerprint)
         self._display.note(f"ray: {len(nodes)} nodes for {len(waiting)} trials")
-        flights: dict[Any, Flight] = {}
+        flights = self._flights
         tries, errors = Counter[str](), list[HarnessError]()
         while waiting or flights:
             try:
@@ -173,11 +179,13 @@ class RayExecutor:
         try:
             back: Shipment = self._engine.outcome(reference)
         except NodeLostError as error:
-            attempt = self._ledger.attempts(trial.identity) + 1
-            self._ledger.note(AttemptBegun(identity=trial.identity, attempt=attempt))
+            self._note_begun([flight])
             self._lost_nodes.add(flight.node.id)
             self._display.note(f"ray: lost a node, {trial.folder} runs again: {error}")
             return False
+        except BaseException:  # Ctrl-C, too
+            self._note_begun([flight])
+            raise
         self._take_back(back, flight)
         record = record_of(trial, self._store)
         if record.result is None:
@@ -189,6 +197,13 @@ class RayExecutor:
         self._display.finish(record)
         self._copy_back(trial)
         return True
+
+    def _note_begun(self, flights: Iterable[Flight]) -> None:
+        """Enter attempts into the ledger that may have begun on a node, but never come home."""
+        for flight in flights:
+            identity = flight.shipment.trial.identity
+            attempt = self._ledger.attempts(identity) + 1
+            self._ledger.note(AttemptBegun(identity=identity, attempt=attempt))
 
     def _take_back(self, back: Shipment, flight: Flight) -> None:
         """Write what came back into the store; only then is it deleted on the node.
