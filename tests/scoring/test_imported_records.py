@@ -86,7 +86,8 @@ def test_an_interrupted_import_is_completed(logs: Path, rules: str, tmp_path: Pa
     write_record(path.parent, TrialRecord(identity=record.identity, trial=record.trial))
     (events := path.parent / EVENTS_FILE).write_bytes(events.read_bytes().splitlines(True)[0])
     import_records(logs, rules, store)
-    pd.testing.assert_frame_equal(first, results_frame(store), check_like=True)
+    again, times = results_frame(store), ["begun_at", "ended_at"]
+    pd.testing.assert_frame_equal(first.drop(columns=times), again.drop(columns=times))
 
 
 def test_logs_without_an_evaluation_are_refused(rules: str, tmp_path: Path) -> None:
