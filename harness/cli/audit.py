@@ -50,19 +50,18 @@ def audit(
     the entry depends on the base model.
     """
     from harness.cli.audit_subject import subject_of
-    from harness.cli.machine import interruptible, run_options
+    from harness.cli.machine import interruptible, run_options, suite_cores
     from harness.core.console import PlainConsole
     from harness.core.files import path_beside
     from harness.display.load import display_for
     from harness.execution.load import executor
     from harness.plan.plan import Plan
-    from harness.providers import registry
     from harness.verification.audit import AuditedTrial, audit_trial, fastest_trials
 
     subject = subject_of(out)
     records = subject.find_records(tuple(trial)) if trial else fastest_trials(subject.latest())
     trials = [audit_trial(subject.locate(record.trial), seed, variant) for record in records]
-    cores = registry.suite(records[0].trial.suite).hardware.cores
+    cores = suite_cores(records[0].trial.suite, threads)
     place = store or path_beside(out, "-audit")
     console = PlainConsole()
     if dry_run:

@@ -88,6 +88,24 @@ def _is_numbered(device: str) -> bool:
     return kind == "cuda" and number.isdecimal()
 
 
+def suite_cores(name: str, threads: int | None) -> int:
+    """The number of CPU cores of a suite's hardware, which --threads makes unnecessary.
+
+    Raises:
+        HarnessError: there is no --threads, and the suite is not known; it may have been a file.
+    """
+    from harness.providers.registry import suite
+
+    if threads is not None:
+        return threads
+    try:
+        return suite(name).hardware.cores
+    except UnknownNameError as error:
+        raise HarnessError(
+            error.message, "if it was given as a file, say how many threads to use: --threads N"
+        ) from error
+
+
 def run_options(
     sandbox: str,
     data_dir: Path | None,

@@ -33,18 +33,17 @@ def trial(
     ] = None,
 ) -> None:
     """Run one trial, unless the store has its result, and say how it ended."""
-    from harness.cli.machine import interruptible, run_options
+    from harness.cli.machine import interruptible, run_options, suite_cores
     from harness.core.console import PlainConsole
     from harness.display.load import display_for
     from harness.execution.load import executor
     from harness.execution.resolved import check_names
     from harness.machine.gpus import find, show_only
-    from harness.providers.registry import suite
     from harness.record.plan import enter_plan
     from harness.record.store import read_record
 
     planned_trial = read_record(file).trial
-    cores, devices = suite(planned_trial.suite).hardware.cores, planned_trial.devices
+    cores, devices = suite_cores(planned_trial.suite, threads), planned_trial.devices
     options = run_options(sandbox, data_dir, threads, cores, devices=devices)
     options = replace(
         options, checkpoint_s=checkpoint_every, cache_dir=cache_dir, fingerprint=hardware

@@ -48,7 +48,7 @@ def verify(
 def _verify(out: Path, round_file: Path | None, score: Path | None, *, every: bool) -> None:
     from harness.cli.verify_score import score_mismatch
     from harness.core.errors import HarnessError
-    from harness.plan.redraw import known_seed, mismatches
+    from harness.plan.redraw import known_seed, mismatches, unknown_suites
     from harness.plan.rounds import read_round
     from harness.verification.store import Finding, verify_store
 
@@ -66,6 +66,8 @@ def _verify(out: Path, round_file: Path | None, score: Path | None, *, every: bo
         findings.append(Finding(str(score), what))
     sealed_trials = sum(bool(t.round_commitment) and known_seed(t, seed) is None for t in trials)
     _say(verification, sealed_trials)
+    for suite in unknown_suites(trials):
+        say(f"the budgets of suite '{displayable(suite)}' are not checked: it is not known here")
     if findings:
         _name(findings if every else findings[:1], len(findings))
         raise typer.Exit(1)

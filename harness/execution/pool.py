@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Self
@@ -57,17 +58,28 @@ class PoolExecutor:
         """Run the trials that have no finished record; return the records of all.
 
         Raises:
-            HarnessError: several run at once and one has a budget in seconds.
+            HarnessError: several run at once and one has a budget in seconds, or a process was
+                killed.
         """
         if self._jobs > 1 and any(trial.budget.steps is None for trial in trials):
             raise HarnessError("trials on the clock run one at a time", "leave out --jobs")
+        try:
+            self._run_unfinished(trials, options)
+        except BrokenProcessPool as error:
+            raise HarnessError(
+                "executor 'pool': a process that ran a trial was killed",
+                "it may have run out of memory: free some, or lower --jobs; re-running skips "
+                "finished trials and resumes interrupted ones",
+            ) from error
+        return tuple(record_of(trial, self._store) for trial in trials)
+
+    def _run_unfinished(self, trials: Sequence[Trial], options: RunOptions) -> None:
         futures = [
             self._processes.submit(run_silently, trial, self._store, options)
             for trial in unfinished_trials(trials, self._store)
         ]
         for future in as_completed(futures):
             self._display.finish(future.result())
-        return tuple(record_of(trial, self._store) for trial in trials)
 
 
 def end_with_parent() -> None:

@@ -13,6 +13,7 @@ from harness.providers import registry
 from harness.providers.table import FRAMEWORKS
 from harness.submission.resolution import resolve
 from workloads.drawing import NAME
+from workloads.spec import SuiteWorkload
 
 
 def mismatches(trials: Iterable[Trial], round_seed: str | None) -> Iterator[tuple[Trial, str]]:
@@ -32,6 +33,17 @@ def _mismatch(trial: Trial, round_seed: str | None) -> str:
         return f"of the round {trial.round_commitment[:12] or 'unknown'}, not of this one"
     seed = known_seed(trial, round_seed)
     return (_seed_mismatch(trial, seed) if seed is not None else "") or _declared_mismatch(trial)
+
+
+def unknown_suites(trials: Iterable[Trial]) -> list[str]:
+    """The suites of scored trials that are not known here, whose budgets are thus not checked.
+
+    A suite that was given as a file is known only to the command to which it was given.
+    """
+    workloads, suites = registry.workload_names(), registry.suite_names()
+    return sorted(
+        {t.suite for t in trials if t.is_scored and t.workload in workloads} - set(suites)
+    )
 
 
 def known_seed(trial: Trial, round_seed: str | None) -> str | None:
@@ -94,6 +106,10 @@ def _declared_mismatch(trial: Trial) -> str:
     for name in ("grid", "limits", "precision"):
         if getattr(trial, name) != getattr(size, name):
             return f"'{name}' is not the workload's own"
+    return _budget_mismatch(trial, size) if trial.suite in registry.suite_names() else ""
+
+
+def _budget_mismatch(trial: Trial, size: SuiteWorkload) -> str:
     factor = registry.suite(trial.suite).rulesets[trial.ruleset].budget_factor
     factor *= budget_factor_of(trial.suite, trial.workload, trial.variant)
     runtime_s, speed = size.budget.runtime_s * factor, trial.budget.speed

@@ -182,16 +182,20 @@ def submission_folders() -> Mapping[str, Path]:
 
 _suite_files = {file.stem: file for file in (WORKLOADS_ROOT / "suites").glob("*.toml")}
 """The files of suites by name: the shipped ones, and those given on the command line."""
+_sent_suites: dict[str, Suite] = {}
+"""Suites whose files another machine has, by name."""
 
 
 def suite_names() -> tuple[str, ...]:
     """All known suites."""
-    return tuple(sorted({*_suite_files, *SUITES.names}))
+    return tuple(sorted({*_suite_files, *_sent_suites, *SUITES.names}))
 
 
 @cache
 def suite(name: str) -> Suite:
     """The suite of a name."""
+    if name in _sent_suites:
+        return _sent_suites[name]
     if name in _suite_files:
         return read_toml(_suite_files[name], Suite)
     if name not in SUITES.names:
@@ -230,3 +234,13 @@ def add_suite(file: Path) -> str:
         )
     _suite_files[spec.name] = file
     return spec.name
+
+
+def added_suites() -> tuple[Suite, ...]:
+    """The suites of these files, as another machine needs them that does not have the files."""
+    return tuple(read_toml(file, Suite) for file in suite_files())
+
+
+def receive_suites(suites: Iterable[Suite]) -> None:
+    """Add the suites that another machine has added from files."""
+    _sent_suites.update({spec.name: spec for spec in suites})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.plan.trial import Result, Trial, TrialRecord
 from harness.record.log import EventLog
+from harness.record.plan import record_of
 from harness.record.schema import End, Evaluation, ImportedBegin
 from harness.record.store import EVENTS_FILE, write_record
 
@@ -28,7 +29,7 @@ class PublishedEvaluation:
 def write_imported(
     store: Path, trial: Trial, evaluations: Sequence[PublishedEvaluation], source: str
 ) -> Path:
-    """Write one trial with its curve, unless it exists; returns its folder.
+    """Write one trial with its curve, unless it is complete; returns its folder.
 
     Args:
         store: the folder of all records.
@@ -41,8 +42,9 @@ def write_imported(
     """
     folder = store / trial.folder
     result = result_of_evaluations(trial, evaluations)
-    if (folder / EVENTS_FILE).exists():
+    if record_of(trial, store).result is not None:
         return folder
+    (folder / EVENTS_FILE).unlink(missing_ok=True)  # of an import that was interrupted
     write_record(folder, TrialRecord(identity=trial.identity, trial=trial))
     log = EventLog(folder / EVENTS_FILE)
     log.append(ImportedBegin(fingerprint=FINGERPRINT, source=source))

@@ -10,9 +10,9 @@ from harness.plan.trial import Trial, TrialRecord
 from harness.record.ledger import Ledger
 from harness.record.schema.ledger import PlanWithdrawn
 from harness.record.store import (
-    EVENTS_FILE,
     TRIAL_FILE,
     lock_trial,
+    read_log,
     read_record,
     record_paths,
     refuse_other_versions,
@@ -76,7 +76,8 @@ def withdraw_plan(store: Path, reason: str) -> tuple[Trial, ...]:
         if (record := read_record(path)).result is not None or ledger.attempts(record.identity):
             continue
         with lock_trial(path.parent):
-            if (path.parent / EVENTS_FILE).exists():  # it began meanwhile
+            # it may have begun meanwhile; a log without events is of an attempt that did not
+            if ledger.attempts(record.identity) or read_log(path.parent).events:
                 continue
             ledger.note(PlanWithdrawn(identity=record.identity, reason=reason.strip()))
             path.unlink()

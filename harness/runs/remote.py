@@ -15,8 +15,10 @@ from harness.machine.cores import allowed_cores
 from harness.machine.hardware import hardware
 from harness.plan.plan import Plan, PlanRequest, plan, workload_at
 from harness.plan.trial import MachineSpeed
+from harness.providers import registry
 from harness.runs.device import ready_device
 from harness.speed.factor import machine_speed
+from workloads.spec import Suite
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ def prepare_there(
         is_timed=True,
     )
     say("planning on one of the machines that trials will run on")
-    answer = place.call(need, prepare, tuple(requests), options, tuple(speeds))
+    suites = registry.added_suites()
+    answer = place.call(need, prepare, tuple(requests), options, tuple(speeds), suites)
     for note in answer.notes:
         say(note)
     return answer.plans, replace(options, fingerprint=answer.fingerprint)
@@ -89,13 +92,23 @@ def _check_alike(requests: Sequence[PlanRequest]) -> None:
 
 
 def prepare(
-    requests: Sequence[PlanRequest], options: RunOptions, speeds: Sequence[MachineSpeed]
+    requests: Sequence[PlanRequest],
+    options: RunOptions,
+    speeds: Sequence[MachineSpeed],
+    suites: Sequence[Suite] = (),
 ) -> Preparation:
     """Plan on the machine that executes this, and test the submissions' first steps on it.
+
+    Args:
+        requests: the requests to plan.
+        options: the trials' threads and folders.
+        speeds: the machine speeds with which earlier trials of the same store were planned.
+        suites: the suites that were given as files where the command runs.
 
     Raises:
         HarnessError: as `prepare_there`.
     """
+    registry.receive_suites(suites)
     notes: list[str] = []
     plans = []
     sizes = [workload_at(request) for request in requests]

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from harness.core.errors import HarnessError
 from harness.core.locks import lock
 from harness.core.removal import remove_tree
 from harness.submission.files import Contents, write_copy
@@ -61,7 +62,7 @@ def _held_folder(prefix: str) -> Iterator[Path]:
 
 def _remove_left_over(folder: Path, prefix: str) -> None:
     for path in folder.glob(f"{prefix}*"):
-        with suppress(OSError):
+        with suppress(OSError, HarnessError):
             if time.time() - path.lstat().st_mtime > YOUNG_S and not _is_held(path):
                 remove_tree(path)
 

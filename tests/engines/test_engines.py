@@ -21,7 +21,7 @@ from harness.execution.ray.nodes import (
     one_per_machine,
     suitable,
 )
-from harness.execution.ray.shipping import Shipment, check_shippable
+from harness.execution.ray.shipping import Shipment, check_shippable, discard, run_shipment
 from harness.execution.remote import (
     REFEREE_GIB,
     Outcome,
@@ -208,6 +208,30 @@ def test_a_trial_that_was_shipped_fits_the_store_that_it_comes_to(tmp_path: Path
     back.take_back(here, Ledger(here), shipment)
     assert not verify_store(here).findings
     assert (here / sample.trial.folder / "events.jsonl").read_bytes() == sample.log.read_bytes()
+
+
+def test_a_trial_that_cannot_be_written_at_home_has_not_ended_there(tmp_path: Path) -> None:
+    sample, here = SampleStore(tmp_path / "node"), tmp_path / "here"
+    Ledger(here).plan([sample.trial])
+    shipment = Shipment.of(sample.trial, here, Ledger(here))
+    back = Shipment.of(sample.trial, sample.store, Ledger(sample.store))
+    (obstacle := here / sample.trial.folder / "events.jsonl").mkdir(parents=True)
+    with pytest.raises(HarnessError, match=r"cannot write .*events\.jsonl"):
+        back.take_back(here, Ledger(here), shipment)
+    obstacle.rmdir()
+    assert Ledger(here).attempts(sample.trial.identity) == 1
+    assert Ledger(here).end_of(sample.trial.identity) is None
+    assert not (here / sample.trial.folder / "trial.json").exists()
+
+
+def test_a_node_keeps_a_trial_until_it_is_told_to_discard_it(tmp_path: Path) -> None:
+    sample = SampleStore(tmp_path / "node")  # it has ended, so there is nothing left to train
+    shipment = Shipment.of(sample.trial, sample.store, Ledger(sample.store))
+    back = run_shipment(shipment, RunOptions())
+    events = Path(back.node_folder) / "store" / sample.trial.folder / "events.jsonl"
+    assert events.read_bytes() == sample.log.read_bytes()
+    discard(back.node_folder)
+    assert not Path(back.node_folder).exists()
 
 
 def test_a_trial_is_held_while_a_process_runs_it(tmp_path: Path) -> None:

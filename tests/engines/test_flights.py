@@ -15,7 +15,9 @@ from harness.display.endings import RemoteDisplay
 from harness.execution.base import RunOptions
 from harness.execution.ray.shipping import Shipment
 from harness.plan.plan import PlanRequest, plan
+from harness.record.ledger import Ledger
 from harness.record.plan import unfinished_trials, write_plan
+from harness.record.tables import results_frame
 
 SCALE: Any = SimpleNamespace(
     **runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "scale.py"))
@@ -49,3 +51,38 @@ def test_trials_that_run_meanwhile_come_home_before_an_error_is_raised(tmp_path:
         executor.run(trials, RunOptions())
     assert left in trials
     assert unfinished_trials(trials, tmp_path) == ()
+
+
+class Interrupted(SCALE.SimulatedEngine):  # type: ignore[misc]
+    """A user who presses Ctrl-C while trials run."""
+
+    def wait(self, *_: object) -> list[int]:
+        raise KeyboardInterrupt
+
+
+class NodeFails(SCALE.SimulatedEngine):  # type: ignore[misc]
+    """A cluster on which no trial returns."""
+
+    def outcome(self, reference: int) -> Any:
+        result = super().outcome(reference)
+        if isinstance(result, Shipment):
+            raise HarnessError("executor 'ray': a node failed: no space left")
+        return result
+
+
+@pytest.mark.parametrize(
+    ("engine", "error"), [(Interrupted, KeyboardInterrupt), (NodeFails, HarnessError)]
+)
+def test_an_attempt_that_never_came_home_is_in_the_ledger(
+    engine: Any, error: type[BaseException], tmp_path: Path
+) -> None:
+    trials = plan(PlanRequest("mlp", "adamw", studies=1, trials=3)).trials
+    write_plan(trials, tmp_path)
+    with SCALE.SimulatedExecutor(tmp_path, RemoteDisplay(print)) as executor:
+        executor._engine = engine(seed=0)
+        with pytest.raises(error):
+            executor.run(trials, RunOptions())
+        assert [Ledger(tmp_path).attempts(trial.identity) for trial in trials] == [1, 1, 1]
+        executor._engine = SCALE.SimulatedEngine(seed=0)
+        executor.run(trials, RunOptions())
+    assert min(results_frame(tmp_path)["attempt"]) == 2

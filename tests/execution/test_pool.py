@@ -9,6 +9,14 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from harness.core.errors import HarnessError
+from harness.display.endings import EndingsDisplay
+from harness.execution.base import RunOptions
+from harness.execution.pool import PoolExecutor
+from harness.plan.plan import PlanRequest, plan
+
 CODE = """
 import os, sys, time
 from pathlib import Path
@@ -41,3 +49,12 @@ def test_a_killed_pool_leaves_no_process(tmp_path: Path) -> None:
     while is_alive(child) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not is_alive(child)
+
+
+def test_a_killed_process_is_named_with_what_to_do(tmp_path: Path) -> None:
+    trials = plan(PlanRequest("mlp", "adamw")).trials
+    with PoolExecutor(tmp_path, EndingsDisplay(print)) as pool:
+        os.kill(pool._processes.submit(os.getpid).result(), signal.SIGKILL)
+        with pytest.raises(HarnessError, match="was killed") as error:
+            pool.run(trials, RunOptions())
+    assert "re-running skips finished trials" in error.value.hint

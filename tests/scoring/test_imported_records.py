@@ -8,6 +8,8 @@ from harness.analysis.scored import Source, load_board
 from harness.cli.app import app
 from harness.cli.import_records import import_records
 from harness.core.errors import HarnessError
+from harness.plan.trial import TrialRecord
+from harness.record.store import EVENTS_FILE, read_record, record_paths, write_record
 from harness.record.tables import curves_frame, results_frame
 from scoring.logs import study_times
 from scoring.rules import load_rules
@@ -74,6 +76,18 @@ def test_importing_again_changes_nothing(logs: Path, rules: str, tmp_path: Path)
     first = results_frame(tmp_path / "store")
     import_records(logs, rules, tmp_path / "store")
     pd.testing.assert_frame_equal(first, results_frame(tmp_path / "store"))
+
+
+def test_an_interrupted_import_is_completed(logs: Path, rules: str, tmp_path: Path) -> None:
+    import_records(logs, rules, store := tmp_path / "store")
+    first = results_frame(store)
+    path = record_paths(store)[0]
+    record = read_record(path)
+    write_record(path.parent, TrialRecord(identity=record.identity, trial=record.trial))
+    (events := path.parent / EVENTS_FILE).write_bytes(events.read_bytes().splitlines(True)[0])
+    import_records(logs, rules, store)
+    again, times = results_frame(store), ["begun_at", "ended_at"]
+    pd.testing.assert_frame_equal(first.drop(columns=times), again.drop(columns=times))
 
 
 def test_logs_without_an_evaluation_are_refused(rules: str, tmp_path: Path) -> None:

@@ -238,3 +238,29 @@ def test_ctrl_c_cancels_what_is_queued(site: Site) -> None:
         executor.run(trials, site.options)
     wait_until(lambda: not site.cluster.ask("squeue", "-h").strip())
     assert len(site.arrays()) == 1
+
+
+def test_an_error_of_one_command_leaves_the_trials_of_another_running(
+    site: Site, pool: ThreadPoolExecutor
+) -> None:
+    trials = site.trials(1, steps=LONG)
+    running = pool.submit(ran, site, trials)
+    wait_until(lambda: checkpoints(site, trials[0]) >= 1)
+    with pytest.raises(HarnessError, match="a typo"), site.executor():
+        raise HarnessError("a typo", "")
+    running.result(timeout=600)
+    assert lives(site, trials[0]) == (1, 0)
+    assert len(site.arrays()) == 1
+
+
+def test_ctrl_c_cancels_what_an_earlier_command_left_queued(site: Site) -> None:
+    trials = site.trials(1, steps=LONG)
+    command = trial_command(trials[0], site.store, site.options)
+    arrays = Arrays(site.store, SlurmProfile(memory_gib=4))
+    need = resources_of(trials, site.options)
+    arrays.submit([trials[0].identity], need, run_command, [command])
+    executor = SlurmExecutor(site.store, Interrupting(print), profile=site.profile)
+    with pytest.raises(KeyboardInterrupt), executor:
+        executor.run(trials, site.options)
+    wait_until(lambda: not site.cluster.ask("squeue", "-h").strip())
+    assert len(site.arrays()) == 1

@@ -8,7 +8,7 @@ ledger records that it had begun, and the next attempt runs on another node.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from harness.execution.ray.nodes import (
     survey,
 )
 from harness.execution.ray.profile import RayProfile
-from harness.execution.ray.shipping import Shipment, check_shippable, run_shipment
+from harness.execution.ray.shipping import Shipment, check_shippable, discard, run_shipment
 from harness.execution.remote import resources_of
 from harness.plan.trial import Trial, TrialRecord
 from harness.record.ledger import Ledger
@@ -76,6 +76,8 @@ class RayExecutor:
         self._store, self._display = store.absolute(), display
         self._ledger = Ledger(self._store)
         self._copy: StoreCopy | None = None
+        self._flights: dict[Any, Flight] = {}
+        """The trials that are on nodes, by the references to their results."""
         self._surveys: dict[str, Survey] = {}
         self._lost_nodes: set[str] = set()
         """Nodes that lost a trial; Ray keeps listing them for a while."""
@@ -118,7 +120,11 @@ class RayExecutor:
             check_shippable(pending)
             need = resources_of(pending, options)
             with ExitStack() as holds:
-                self._fly(deque(pending), need, options, holds)
+                try:
+                    self._fly(deque(pending), need, options, holds)
+                finally:  # after Ctrl-C some are still away
+                    self._note_begun(self._flights.values())
+                    self._flights.clear()
         if self._copy is not None:
             self._copy.complete(trials)
         return tuple(record_of(trial, self._store) for trial in trials)
@@ -134,7 +140,7 @@ class RayExecutor:
         device = waiting[0].device
         nodes = self._alike(need, device, options.fingerprint)
         self._display.note(f"ray: {len(nodes)} nodes for {len(waiting)} trials")
-        flights: dict[Any, Flight] = {}
+        flights = self._flights
         tries, errors = Counter[str](), list[HarnessError]()
         while waiting or flights:
             try:
@@ -173,12 +179,14 @@ class RayExecutor:
         try:
             back: Shipment = self._engine.outcome(reference)
         except NodeLostError as error:
-            attempt = self._ledger.attempts(trial.identity) + 1
-            self._ledger.note(AttemptBegun(identity=trial.identity, attempt=attempt))
+            self._note_begun([flight])
             self._lost_nodes.add(flight.node.id)
             self._display.note(f"ray: lost a node, {trial.folder} runs again: {error}")
             return False
-        back.take_back(self._store, self._ledger, flight.shipment)
+        except BaseException:  # Ctrl-C, too
+            self._note_begun([flight])
+            raise
+        self._take_back(back, flight)
         record = record_of(trial, self._store)
         if record.result is None:
             lines = back.output.strip().splitlines() or ["it printed nothing"]
@@ -189,6 +197,38 @@ class RayExecutor:
         self._display.finish(record)
         self._copy_back(trial)
         return True
+
+    def _note_begun(self, flights: Iterable[Flight]) -> None:
+        """Enter attempts into the ledger that may have begun on a node, but never come home."""
+        for flight in flights:
+            identity = flight.shipment.trial.identity
+            attempt = self._ledger.attempts(identity) + 1
+            self._ledger.note(AttemptBegun(identity=identity, attempt=attempt))
+
+    def _take_back(self, back: Shipment, flight: Flight) -> None:
+        """Write what came back into the store; only then is it deleted on the node.
+
+        Raises:
+            HarnessError: it cannot be written; the hint says where the node keeps it.
+        """
+        try:
+            back.take_back(self._store, self._ledger, flight.shipment)
+        except HarnessError as error:
+            if not back.node_folder:
+                raise
+            host, folder = self._surveys[flight.node.id].host, back.trial.folder
+            raise HarnessError(
+                error.message,
+                f"{error.hint}\n  what the trial wrote is kept on {host}: copy "
+                f"{back.node_folder}/store/{folder} to {self._store / folder} first, or it runs "
+                "again",
+            ) from error
+        if back.node_folder:
+            resources = {"num_cpus": 0.0, "num_gpus": 0.0}
+            with suppress(NodeLostError):
+                self._engine.outcome(
+                    self._engine.start(flight.node, resources, discard, back.node_folder)
+                )
 
     def _open_copy(self) -> None:
         """Check once that the copy of the profile can be written."""

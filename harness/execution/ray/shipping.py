@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 from harness.core.errors import HarnessError
 from harness.core.files import write_whole
@@ -13,7 +14,8 @@ from harness.execution.base import RunOptions
 from harness.execution.remote import run_command, trial_command
 from harness.plan.trial import Trial
 from harness.record.ledger import Ledger
-from harness.record.schema.ledger import LedgerEntry, Planned
+from harness.record.schema.ledger import AttemptEnded, LedgerEntry, Planned
+from harness.record.store import EVENTS_FILE, TRIAL_FILE
 
 LOCK_FILE = ".lock"
 SHOWN_BYTES = 4000
@@ -44,6 +46,8 @@ class Shipment:
     """The trial's ledger entries, in order."""
     output: str = ""
     """The end of the command's output."""
+    node_folder: str = ""
+    """The folder on a node that keeps the trial until it is home; empty if it was not on one."""
 
     @classmethod
     def of(cls, trial: Trial, store: Path, ledger: Ledger, output: str = "") -> Shipment:
@@ -55,29 +59,52 @@ class Shipment:
 
     def unpack(self, store: Path) -> None:
         """Write everything into a store that does not have the trial."""
-        self.write_files(store)
+        self._write_files(store, set(self.files))
         ledger = Ledger(store)
         for entry in self.entries:
             ledger.note(entry)
 
     def take_back(self, store: Path, ledger: Ledger, shipment: Shipment) -> None:
-        """Write what is new since it was sent into a store; the ledger first, as a trial does."""
-        for entry in self.entries[len(shipment.entries) :]:
-            if not isinstance(entry, Planned):
-                ledger.note(entry)
-        self.write_files(store)
+        """Write what is new since it was sent into a store, in the order in which a trial does.
 
-    def write_files(self, store: Path) -> None:
-        """Write its files, each atomically; `trial.json`, which marks the end, comes last."""
-        for name, content in sorted(self.files.items(), key=lambda item: item[0] == "trial.json"):
-            write_whole(store / self.trial.folder / name, content)
+        If that is interrupted, the ledger has no end whose events are missing, and a trial whose
+        events are complete has ended.
+        """
+        new = [e for e in self.entries[len(shipment.entries) :] if not isinstance(e, Planned)]
+        for entry in new:
+            if not isinstance(entry, AttemptEnded):
+                ledger.note(entry)
+        self._write_files(store, set(self.files) - {TRIAL_FILE})
+        for entry in new:
+            if isinstance(entry, AttemptEnded):
+                ledger.note(entry)
+        self._write_files(store, set(self.files) & {TRIAL_FILE})
+
+    def _write_files(self, store: Path, names: set[str]) -> None:
+        """Write files, each atomically; the events and `trial.json`, by which it ends, last."""
+        for name in sorted(names, key=lambda name: (name == TRIAL_FILE, name == EVENTS_FILE)):
+            write_whole(store / self.trial.folder / name, self.files[name])
 
 
 def run_shipment(shipment: Shipment, options: RunOptions) -> Shipment:
-    """Run a trial on this machine in a temporary store; returns its files and entries."""
-    with TemporaryDirectory(prefix="guided-descent-node-") as name:
-        store, output = Path(name) / "store", Path(name) / "output"
+    """Run a trial on this machine in a temporary store; returns its files and entries.
+
+    The store stays until `discard` is called, as what is returned may fail to be written at home.
+    """
+    folder = Path(mkdtemp(prefix="guided-descent-node-"))
+    try:
+        store, output = folder / "store", folder / "output"
         shipment.unpack(store)
         run_command(trial_command(shipment.trial, store, options), output)
         output_text = output.read_bytes()[-SHOWN_BYTES:].decode("utf-8", "replace")
-        return Shipment.of(shipment.trial, store, Ledger(store), output_text)
+        back = Shipment.of(shipment.trial, store, Ledger(store), output_text)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return replace(back, node_folder=str(folder))
+
+
+def discard(node_folder: str) -> str:
+    """Delete what a node kept of a trial that is home; returns the folder."""
+    shutil.rmtree(node_folder, ignore_errors=True)
+    return node_folder

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -48,11 +48,22 @@ class Arrays:
         self._executor_class = _submitit_executor()
         self._open = {path.parent.name: _identities(path) for path in self._job_files()}
         """The identities of arrays that may still be in the queue, by token."""
+        self._own = set[str]()
+        """The tokens of arrays that this instance queued or waits for."""
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the jobs that may still be in the queue."""
         return tuple(JOB + token for token in self._open)
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """Those of them that this instance queued or waits for; other commands have the others."""
+        return tuple(JOB + token for token in self._open if token in self._own)
+
+    def wait_for(self, identities: Collection[str]) -> None:
+        """Take over the arrays that have some of these trials."""
+        self._own.update(t for t, ids in self._open.items() if not set(ids).isdisjoint(identities))
 
     def queued_tasks(self) -> dict[str, queue.Task]:
         """The queued tasks by the identities of their trials; finished arrays are dropped.
@@ -77,6 +88,7 @@ class Arrays:
         write_whole(self._folder / token / TRIALS, json.dumps(list(identities)))
         executor = self._executor(token, need)
         self._open[token] = tuple(identities)
+        self._own.add(token)
         jobs = _submit_jobs(lambda: executor.map_array(function, arguments))
         return str(jobs[0].job_id).partition("_")[0]
 

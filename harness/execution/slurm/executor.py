@@ -71,7 +71,7 @@ class SlurmExecutor:
     ) -> None:
         if kind is not None:
             with suppress(HarnessError):  # there is one already
-                queue.cancel(self._arrays.names)
+                queue.cancel(self._arrays.own_names)
         self._display.close()
 
     def call(
@@ -103,6 +103,7 @@ class SlurmExecutor:
         pending = unfinished_trials(trials, self._store)
         if pending:
             need, tasks = resources_of(pending, options), self._arrays.queued_tasks()
+            self._arrays.wait_for([trial.identity for trial in pending])
             if to_queue := sum(trial.identity not in tasks for trial in pending):
                 self._check(need, to_queue)
             given_up = self._wait_for_all({t.identity: t for t in pending}, need, options)
