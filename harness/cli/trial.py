@@ -23,7 +23,11 @@ def trial(
     threads: Threads = None,
     checkpoint_every: CheckpointEvery = 60.0,
     cache_dir: Annotated[
-        Path | None, typer.Option(help="Folder of prepared data.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Folder of the instances; tokens and decoded images are in XDG_CACHE_HOME's.",
+            show_default=False,
+        ),
     ] = None,
     hardware: Annotated[
         str | None,

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from harness.cli.data import app
 from harness.core.errors import HarnessError, UnknownNameError
-from tests.workloads.cifar_made import write_archive
+from tests.workloads.cifar_made import write_archive, write_folder
 from workloads.data import cifar10, download
 from workloads.data.download import prepare_cifar10
 from workloads.data.paths import default_cache_dir, default_data_dir
@@ -145,6 +145,21 @@ def test_from_a_path_there_is_no_download(
     assert server.ranges == []
     assert sorted(file.name for file in data_dir.iterdir()) == [cifar10.FOLDER]
     assert len(cifar10.load(data_dir).test.labels) == 20
+
+
+@pytest.mark.parametrize("is_missing", [True, False])
+def test_a_broken_folder_leaves_the_batches_that_are_there(
+    tmp_path: Path, is_missing: bool
+) -> None:
+    place = prepare_cifar10(tmp_path / "data", write_folder(tmp_path / "good"), silent)
+    broken = write_folder(tmp_path / "broken") / "data_batch_3"
+    if is_missing:
+        broken.unlink()
+    else:
+        os.truncate(broken, 1000)
+    with pytest.raises(HarnessError, match=str(broken.parent)):
+        prepare_cifar10(tmp_path / "data", broken.parent, silent)
+    assert len(cifar10.load(place).train.labels) == 100
 
 
 def test_no_network_names_both_ways_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """`harness data prepare wikitext-2`: whole or not at all."""
 
+import resource
 import sys
 import threading
 from collections.abc import Iterator
@@ -107,6 +108,50 @@ def test_it_is_taken_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         "wiki.train.tokens",
         "wiki.valid.tokens",
     ]
+
+
+def test_an_interrupted_copy_is_no_part_of_a_download(home: Path, tmp_path: Path) -> None:
+    source = tmp_path / "unpacked"
+    source.mkdir()
+    (source / "wiki.train.tokens").write_text("some text\n")
+    (source / "wiki.valid.tokens").write_text("some text\n" * 100)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
+    try:
+        with pytest.raises(HarnessError, match="cannot write wikitext-2"):
+            prepare_wikitext("wikitext-2", tmp_path / "data", source, silent)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    folder = prepare_wikitext("wikitext-2", tmp_path / "data", None, silent)
+    assert {file.name for file in folder.iterdir()} == set(FILES["wikitext-2"][1])
+
+
+def test_a_download_keeps_its_own_files_alone(home: Path, tmp_path: Path) -> None:
+    making = tmp_path / "wikitext-2.making"
+    making.mkdir()
+    (making / "wiki.train.tokens").write_text("half a te")
+    folder = prepare_wikitext("wikitext-2", tmp_path, None, silent)
+    assert {file.name for file in folder.iterdir()} == set(FILES["wikitext-2"][1])
+
+
+def test_a_broken_source_leaves_the_text_that_is_there(home: Path, tmp_path: Path) -> None:
+    folder = prepare_wikitext("wikitext-2", tmp_path, None, silent)
+    source = tmp_path / "unpacked"
+    source.mkdir()
+    (source / "wiki.train.tokens").write_bytes(b"caf\xe9\n")
+    with pytest.raises(HarnessError, match=r"unpacked/wiki\.train\.tokens is not UTF-8"):
+        prepare_wikitext("wikitext-2", tmp_path, source, silent)
+    assert {file.name for file in folder.iterdir()} == set(FILES["wikitext-2"][1])
+
+
+def test_a_download_that_cannot_be_read_is_not_kept(home: Path, tmp_path: Path) -> None:
+    file = home / FILES["wikitext-2"][1][0]
+    whole = file.read_bytes()
+    file.write_bytes(whole[:8] + bytes(len(whole) - 16) + whole[-8:])
+    with pytest.raises(HarnessError, match="is damaged or not a Parquet file"):
+        prepare_wikitext("wikitext-2", tmp_path, None, silent)
+    file.write_bytes(whole)
+    assert prepare_wikitext("wikitext-2", tmp_path, None, silent).is_dir()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

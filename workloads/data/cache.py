@@ -74,7 +74,8 @@ def prepare_instance(
         suite: name of the suite, which sets the size.
         instance_seed: seed of the instance.
         data_dir: folder of downloaded data; None for the default location.
-        cache_dir: folder of the cache; None for the default location.
+        cache_dir: folder of the instances; None for the default location, where the tokens and
+            decoded images that all instances share are in any case.
 
     Raises:
         HarnessError: data are missing, or the cache cannot be written.

@@ -135,11 +135,13 @@ def _take(source: Path, place: Path) -> None:
 
 
 def _fill(making: Path, files: tuple[Path, ...]) -> Path:
-    """Unpack the archive or copy the batches into `making`; return the batches' folder."""
+    """Check and unpack the archive or copy the batches to `making`; return the batches' folder."""
     if len(files) == 1:
         cifar10.check_md5(files[0])
         unpack(files[0], making)
         return making / cifar10.FOLDER
+    # An archive has a checksum. A folder is read before it replaces one that may be good.
+    cifar10.load(files[0].parent)
     making.mkdir()
     for file in files:
         shutil.copyfile(file, making / file.name)

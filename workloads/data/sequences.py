@@ -142,7 +142,10 @@ def _find(source: str, settings: CorpusSettings, data_dir: Path | None) -> corpu
 
 
 def _streams(texts: corpus.Corpus, settings: CorpusSettings) -> dict[str, Stream]:
-    """The tokens of each requested split; without validation files the text's start is used."""
+    """The tokens of each requested split; without validation files the text's start is used.
+
+    The tokenizer has learned from that start, as it is trained on the training files.
+    """
     counts = {split: count * settings.time + 1 for split, count in settings.counts.items() if count}
     if not texts.validation:
         counts["train"] += counts["validation"]

@@ -1,7 +1,9 @@
 """Tokenizers: byte-level byte-pair encoding, or whole words.
 
-Both are trained on the training text only and saved next to the tokens, as `tokenizer.json` or
-`words.txt`, so that ids can be decoded.
+Both are trained on the training files only and saved next to the tokens, as `tokenizer.json` or
+`words.txt`, so that ids can be decoded. A corpus without validation files is validated on the start
+of its training files, from which the tokenizer has then learned, too; give it a validation file to
+keep the two apart.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ UNKNOWN = "<unk>"
 END_OF_LINE = "<eos>"
 MISSING = "byte-pair encoding needs the package tokenizers, which is not installed"
 TRAINED_ON_CHARACTERS = 2**25
-"""Number of leading characters of the training text used to train a byte-pair encoding."""
+"""Number of leading characters of the training files used to train a byte-pair encoding."""
 
 
 class Coder(Protocol):
@@ -47,7 +49,7 @@ class Coder(Protocol):
 
 
 def train(kind: Kind, texts: Iterable[str], vocabulary: int) -> Coder:
-    """Train a tokenizer of at most `vocabulary` ids on the training text."""
+    """Train a tokenizer of at most `vocabulary` ids on the text of the training files."""
     if kind == "word":
         return Words.of(texts, vocabulary)
     return PairEncoding.of(texts, vocabulary)

@@ -32,8 +32,9 @@ MARK = b"PAR1"
 def prepare_wikitext(name: str, data_dir: Path, source: Path | None, progress: Progress) -> Path:
     """Put WikiText into its folder in a data folder, unless it is there and readable.
 
-    The folder is renamed into place once it is complete, so a partial one is never read. One that
-    cannot be read completely is replaced.
+    The folder is renamed into place once it is complete and its text has been read, so a partial
+    one is never used, and a good one is never replaced by a broken one. One that cannot be read
+    completely is replaced.
 
     Args:
         name: `wikitext-2` or `wikitext-103`.
@@ -50,18 +51,15 @@ def prepare_wikitext(name: str, data_dir: Path, source: Path | None, progress: P
             installed.
     """
     place = data_dir / name
-    making = data_dir / f"{name}.making"
     try:
         if source is None and _is_whole(name, place):
             return place
-        making.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(parents=True, exist_ok=True)
         if source is not None:
-            _copy(name, source, making)
+            # Not the folder of a download, which goes on with the files that it finds.
+            _copy(name, source, place, data_dir / f"{name}.copying")
         else:
-            _download(name, making, progress)
-        shutil.rmtree(place, ignore_errors=True)
-        making.rename(place)
-        _read(name, place)
+            _download(name, place, data_dir / f"{name}.making", progress)
     except OSError as error:
         raise HarnessError(
             f"cannot write {name} to {data_dir}: {error.strerror or error}",
@@ -74,25 +72,51 @@ def _is_whole(name: str, place: Path) -> bool:
     try:
         _read(name, place)
     except HarnessError as error:
-        if isinstance(error.__cause__, ImportError):
-            # The library is missing; the text is not damaged.
+        if _is_without_library(error):
             raise
         return False
     return True
 
 
-def _read(name: str, place: Path) -> None:
+def _is_without_library(error: HarnessError) -> bool:
+    """Whether a library is missing, and the text not damaged."""
+    return isinstance(error.__cause__, ImportError)
+
+
+def _read(name: str, place: Path) -> corpus.Corpus:
     """Read the whole text to raise any error now; takes 2 s for `wikitext-103`."""
     texts = corpus.find(name, place, SUFFIXES)
     deque(corpus.pieces(texts.files), maxlen=0)
+    return texts
 
 
-def _download(name: str, making: Path, progress: Progress) -> None:
+def _download(name: str, place: Path, making: Path, progress: Progress) -> None:
     folder, files = FILES[name]
+    making.mkdir(exist_ok=True)
+    _remove_others(making, files)
     for file in files:
         if not (making / file).exists():
             download(f"{BASE}/{folder}/{file}", making / file, progress, corpus.ways_out(name))
             _check(making / file)
+    _read_download(name, making)
+    _replace(place, making)
+
+
+def _read_download(name: str, making: Path) -> None:
+    try:
+        _read(name, making)
+    except HarnessError as error:
+        if not _is_without_library(error):
+            # The next download would keep the damaged file.
+            shutil.rmtree(making)
+        raise
+
+
+def _remove_others(making: Path, files: tuple[str, ...]) -> None:
+    """Remove all but a data set's files and their parts: another file would be read as its text."""
+    for file in making.iterdir():
+        if file.name.removesuffix(".part") not in files:
+            file.unlink()
 
 
 def _check(file: Path) -> None:
@@ -106,9 +130,18 @@ def _check(file: Path) -> None:
         raise HarnessError(f"the download of {file.name} is not a Parquet file", "try again later")
 
 
-def _copy(name: str, source: Path, making: Path) -> None:
-    texts = corpus.find(name, source, SUFFIXES)
-    shutil.rmtree(making)
-    making.mkdir()
-    for file in texts.files:
-        shutil.copyfile(file, making / file.name)
+def _copy(name: str, source: Path, place: Path, making: Path) -> None:
+    texts = _read(name, source)
+    shutil.rmtree(making, ignore_errors=True)
+    try:
+        making.mkdir()
+        for file in texts.files:
+            shutil.copyfile(file, making / file.name)
+        _replace(place, making)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _replace(place: Path, making: Path) -> None:
+    shutil.rmtree(place, ignore_errors=True)
+    making.rename(place)
