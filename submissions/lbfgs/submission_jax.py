@@ -38,7 +38,7 @@ class Submission:
 
     def setup(self, problem: LiveProblem, hyperparameters: Hyperparameters) -> None:
         """Compile for this problem and start from its parameters."""
-        _check_rate_is_constant(hyperparameters)
+        _check_point(hyperparameters)
         self._problem = problem
         batch = int(hyperparameters["batch_factor"]) * problem.batch_size
         self._batch_size = min(batch, problem.train_examples)
@@ -73,7 +73,9 @@ class Submission:
         self._steps = steps
 
 
-def _check_rate_is_constant(point: Hyperparameters) -> None:
+def _check_point(point: Hyperparameters) -> None:
+    if int(point["memory"]) < 1:
+        raise HarnessError(f"memory is {point['memory']}", "allowed: 1, 2, ... pairs")
     for name, neutral_value in (("schedule", "constant"), ("warmup", 0.0), ("spike_factor", 1.0)):
         if point.get(name, neutral_value) != neutral_value:
             raise HarnessError(

@@ -163,6 +163,7 @@ REFUSED: list[tuple[str, Point]] = [
     ("hessian_free", {"curvature": "hessien"}),
     ("kfac", {"damping_form": "papers"}),
     ("kfac", {"fisher": "sample"}),
+    ("lbfgs", {"memory": 0}),
     ("natural_gradient", {"fisher": "exakt"}),
     ("newton", {"spectrum": "exct"}),
     ("paper_kfac", {"inverse": "diagonl"}),
