@@ -64,7 +64,9 @@ def _inverse_root(state: State, gradient: torch.Tensor, weight: float) -> torch.
 
 
 def _average(state: State, name: str, value: torch.Tensor, weight: float) -> torch.Tensor:
-    average: torch.Tensor = state.setdefault(name, torch.zeros_like(value))
+    if name not in state:
+        state[name] = torch.zeros_like(value)
+    average: torch.Tensor = state[name]
     return average.lerp_(value, weight)
 
 

@@ -46,7 +46,9 @@ class AdaMuon(Muon):
     ) -> list[torch.Tensor]:
         """0.2 sqrt(r c) / ||O^|| O^ of one parameter's orthogonalised matrices."""
         whole, beta2, epsilon = at_least_float32(torch.cat(signs)), group["beta2"], group["epsilon"]
-        second: torch.Tensor = state.setdefault("second", torch.zeros_like(whole))
+        if "second" not in state:
+            state["second"] = torch.zeros_like(whole)
+        second: torch.Tensor = state["second"]
         state["step"] = state.get("step", 0) + 1
         second.mul_(beta2).addcmul_(whole, whole, value=1 - beta2)
         update = whole / ((second / (1 - beta2 ** state["step"])).sqrt_() + epsilon)

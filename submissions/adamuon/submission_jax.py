@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
+from submissions.common.signs_jax import signs
 from submissions.common.transformations_jax import Arrays, stateful
 from submissions.muon.submission_jax import (
     PARAMETRISATION_RULES,
@@ -64,10 +65,10 @@ def build(
 ) -> tuple[optax.GradientTransformation, Schedule]:
     """AdaMuon on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
     hidden = {name: spec for name, spec in problem.specs.items() if spec.role in ROLES}
-    signs = optax.stateless_with_tree_map(lambda update, _: jnp.sign(update))
+    take_signs = optax.stateless_with_tree_map(lambda update, _: signs(update))
     direction = optax.chain(
         momentum(hyperparameters["momentum"], hyperparameters["nesterov"]),
-        signs if hyperparameters["sign"] else optax.identity(),
+        take_signs if hyperparameters["sign"] else optax.identity(),
         orthogonalise(hidden, {"scaling": "rms", **hyperparameters}, is_scaled=False),
         adapt(hidden, hyperparameters),
     )

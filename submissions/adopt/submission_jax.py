@@ -7,6 +7,7 @@ import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.signs_jax import expose_infinities
 
 
 def build(
@@ -15,6 +16,7 @@ def build(
     """ADOPT on all parameters, with its schedule."""
     del problem  # optax receives the parameters in `init`
     transformation = optax.chain(
+        expose_infinities(),  # which optax's clip would hide
         optax.contrib.scale_by_adopt(
             b1=hyperparameters["beta1"],
             b2=hyperparameters["beta2"],

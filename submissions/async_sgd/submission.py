@@ -53,7 +53,8 @@ class Submission(Method):
         start = flatten(self.parameters)
         self.state["centre"] = start.clone()
         self.state["workers"] = [start.clone() for _ in range(count)]
-        self.state["pending"] = [torch.zeros_like(start) for _ in range(count)]
+        if self.point["rule"] == "downpour":
+            self.state["pending"] = [torch.zeros_like(start) for _ in range(count)]
         self.state["steps"] = [0] * count
         self.state["clocks"] = [self._duration(i) for i in range(count)]
 
@@ -75,7 +76,8 @@ class Submission(Method):
             self._pull(i)
         step = gradient * -(self.learning_rate() or 0.0)
         worker.add_(step)
-        self.state["pending"][i].add_(step)
+        if self.point["rule"] == "downpour":
+            self.state["pending"][i].add_(step)
         self.state["steps"][i] += 1
         self.state["clocks"][i] += self._duration(i)
         return loss

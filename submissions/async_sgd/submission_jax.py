@@ -48,8 +48,10 @@ class Submission(CompiledMethod):
         centre = dict(self.problem.parameters)
         workers = jax.tree.map(lambda x: jnp.stack([x] * count), centre)
         self.clocks = [self._duration(i) for i in range(count)]
-        pending = jax.tree.map(jnp.zeros_like, workers)
-        return {"workers": workers, "pending": pending, "steps": jnp.zeros(count, jnp.int32)}
+        state: State = {"workers": workers, "steps": jnp.zeros(count, jnp.int32)}
+        if self.point["rule"] == "downpour":
+            state["pending"] = jax.tree.map(jnp.zeros_like, workers)
+        return state
 
     def draw(self, stream: Stream[Array]) -> tuple[Batch[Array], ...]:
         """A batch for each move."""
@@ -94,11 +96,11 @@ class Submission(CompiledMethod):
         self, centre: Values, state: State, turn: Turn, rate: Factor
     ) -> tuple[tuple[Values, State], Array]:
         """Centre and state after a move of one worker, and its loss before that."""
-        i = turn.worker
+        i, is_downpour = turn.worker, self.point["rule"] == "downpour"
         worker: Values = jax.tree.map(lambda x: x[i], state["workers"])
-        pending: Values = jax.tree.map(lambda v: v[i], state["pending"])
         meets = state["steps"][i] % int(self.point["period"]) == 0
-        if self.point["rule"] == "downpour":
+        if is_downpour:
+            pending: Values = jax.tree.map(lambda v: v[i], state["pending"])
             pushed_centre = jax.tree.map(jnp.add, centre, pending)
             centre = choose(meets, pushed_centre, centre)
             worker = choose(meets, pushed_centre, worker)
@@ -108,19 +110,24 @@ class Submission(CompiledMethod):
         step = jax.tree.map(
             lambda g, x: -rate * (g + decay * x), self.clip_gradients(gradients), worker
         )
-        if self.point["rule"] == "elastic":
+        if is_downpour:
+            pending = jax.tree.map(jnp.add, pending, step)
+            state = {**state, "pending": _with_row(state["pending"], i, pending)}
+        else:
             alpha = jnp.where(meets, self.point["moving_rate"], 0.0)
             pull = jax.tree.map(lambda x, c: alpha * (x - c), worker, centre)
             worker = jax.tree.map(jnp.subtract, worker, pull)
             centre = jax.tree.map(jnp.add, centre, pull)
-        worker, pending = jax.tree.map(jnp.add, worker, step), jax.tree.map(jnp.add, pending, step)
-        new = {
-            "workers": jax.tree.map(lambda a, x: a.at[i].set(x), state["workers"], worker),
-            "pending": jax.tree.map(lambda a, v: a.at[i].set(v), state["pending"], pending),
-            "steps": state["steps"].at[i].add(1),
-        }
+        workers = _with_row(state["workers"], i, jax.tree.map(jnp.add, worker, step))
+        new = {**state, "workers": workers, "steps": state["steps"].at[i].add(1)}
         return (centre, new), loss
 
     def _duration(self, i: int) -> float:
         """The time of one of a worker's steps."""
         return 1.0 + float(self.point["slowness"]) * i / max(1, int(self.point["workers"]) - 1)
+
+
+def _with_row(stacked: Values, i: Array, values: Values) -> Values:
+    """Arrays stacked along a first dimension, those of one worker replaced."""
+    result: Values = jax.tree.map(lambda a, x: a.at[i].set(x), stacked, values)
+    return result

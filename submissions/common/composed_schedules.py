@@ -34,10 +34,11 @@ class SpikeSchedule:
     Calls phase, phase + period, ... are spiked. With a preconditioner's refresh period and its
     method's phase, these are the steps that first use the refreshed *first* factor. The phase is 0
     if a factor is refreshed before the step in which it is due (kfac, ekfac, eshampoo, dfw), 1 if
-    after it (soap, splus), and `start` - 1 modulo the period in shampoo. Methods here stagger their
-    refreshes, factor j of n by j / n of the period, so at a spike the other factors are between one
-    n-th of a period and nearly a period old. In the thesis all factors are fresh at a spike; here
-    only the first is, unless soap or splus refreshes all at once (`stagger = false`).
+    after it (soap, soap_muon, kl_shampoo, kl_soap, splus), and `start` - 1 modulo the period in
+    shampoo and caspr. Methods here stagger their refreshes, factor j of n by j / n of the period,
+    so at a spike the other factors are between one n-th of a period and nearly a period old. In the
+    thesis all factors are fresh at a spike; here only the first is, unless soap, soap_muon or splus
+    refreshes all at once (`stagger = false`).
     """
 
     def __init__(self, schedule: Schedule, factor: float, period: int, phase: int = 0) -> None:

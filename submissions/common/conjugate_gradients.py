@@ -47,14 +47,12 @@ class Solution:
         iterations: number of iterations, each one product with A.
         values: q at the start and after each iteration.
         iterates: stored iterates with their q, in order up to the last; empty unless `keep`.
-        has_negative_curvature: whether a direction with p^T A p <= 0 ended the search.
     """
 
     x: Tensor
     iterations: int
     values: list[float]
     iterates: list[tuple[Tensor, float]] = field(default_factory=list)
-    has_negative_curvature: bool = False
 
 
 def residual_below(tolerance: float) -> Stop:
@@ -110,7 +108,6 @@ def conjugate_gradients(
     next_store, last_store = 1, 0
     while solution.iterations < iterations and progress.residual > 0.0 and not stop(progress):
         if not search.advance():
-            solution.has_negative_curvature = True
             break
         solution.iterations += 1
         progress.residual = float(search.residual.norm())

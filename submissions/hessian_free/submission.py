@@ -63,18 +63,18 @@ class Submission(Method):
         step, predicted_change, after = _backtrack(loss, point, solution)
         self._adapt(after - before, predicted_change)
         self.state["previous"] = solution.x
-        length = _length(loss, point, step, before, float(gradient @ step))
+        length = _length(loss, point, step, (before, after), float(gradient @ step))
         assign(self.parameters, point + self.factor * length * step)
         return torch.tensor(before)
 
     def _solve(self, loss: FixedLoss, point: Tensor, gradient: Tensor) -> Solution:
-        damping = self.state["damping"]
+        damping, warm_start = self.state["damping"], self.point["warm_start"]
         product, diagonal = self._curvature(loss, point)
         scale = (diagonal + damping) ** self.point["exponent"]
         return conjugate_gradients(
             add_damping(product, damping),
             -gradient,
-            self.point["warm_start"] * self.state["previous"],
+            warm_start * self.state["previous"] if warm_start else None,
             stop=relative_progress(),
             iterations=self.point["cg_iterations"],
             preconditioner=lambda residual: residual / scale,
@@ -117,11 +117,23 @@ def _backtrack(loss: FixedLoss, point: Tensor, solution: Solution) -> tuple[Tens
     return step, predicted_change, least
 
 
-def _length(loss: FixedLoss, point: Tensor, step: Tensor, before: float, slope: float) -> float:
-    """alpha by Armijo's rule; 0 if no trial length gives a sufficient decrease."""
+def _length(
+    loss: FixedLoss, point: Tensor, step: Tensor, ends: tuple[float, float], slope: float
+) -> float:
+    """alpha by Armijo's rule; 0 if no trial length gives a sufficient decrease.
+
+    Args:
+        loss: f.
+        point: w, (n,).
+        step: p, (n,).
+        ends: f(w) and f(w + p).
+        slope: the gradient's product with p.
+    """
+    before, after = ends
     length = 1.0
-    for _ in range(TRIALS):
-        if loss.value(point + length * step) <= before + DECREASE * length * min(slope, 0.0):
+    for trial in range(TRIALS):
+        value = loss.value(point + length * step) if trial else after
+        if value <= before + DECREASE * length * min(slope, 0.0):
             return length
         length *= SHRINK
     return 0.0

@@ -66,7 +66,7 @@ class Submission(CompiledMethod):
         solution = self._solve(carry, part_loss, gradient, label_key)
         place, after, values = _backtrack(value, point, solution)
         step, predicted_change = solution.iterates[place], solution.iterate_values[place]
-        length, trials = _length(value, point, step, (before, gradient @ step))
+        length, trials = _length(value, point, step, (before, after, gradient @ step))
         state = {
             "damping": _adapt(carry.state["damping"], after - before, predicted_change),
             "previous": solution.x,
@@ -140,22 +140,29 @@ def _backtrack(
 
 
 def _length(
-    value: Callable[[Array], Array], point: Array, step: Array, start: tuple[Array, Array]
+    value: Callable[[Array], Array], point: Array, step: Array, known: tuple[Array, Array, Array]
 ) -> tuple[Array, Array]:
-    """alpha by Armijo's rule, 0 if no trial fits, and the number of trials; start is f and its
-    slope.
+    """alpha by Armijo's rule, 0 if no trial fits, and the number of values of f.
+
+    Args:
+        value: f.
+        point: w, (n,).
+        step: p, (n,).
+        known: f(w), f(w + p) and the gradient's product with p.
     """
-    before, slope = start
+    before, after, slope = known
+
+    def check(length: Array, count: Array, current: Array) -> tuple[Array, Array, Array]:
+        fits = current <= before + DECREASE * length * jnp.minimum(slope, 0.0)
+        return jnp.where(fits, length, SHRINK * length), count, fits
 
     def try_next(search: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         length, count, _ = search
-        most = before + DECREASE * length * jnp.minimum(slope, 0.0)
-        fits = value(point + length * step) <= most
-        return jnp.where(fits, length, SHRINK * length), count + 1, fits
+        return check(length, count + 1, value(point + length * step))
 
     length, count, fits = jax.lax.while_loop(
-        lambda search: (search[1] < TRIALS) & ~search[2],
+        lambda search: (search[1] < TRIALS - 1) & ~search[2],
         try_next,
-        (jnp.ones(()), jnp.zeros((), jnp.int32), jnp.zeros((), jnp.bool_)),
+        check(jnp.ones(()), jnp.zeros((), jnp.int32), after),
     )
     return jnp.where(fits, length, 0.0), count

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from harness.core.errors import UnknownNameError
+from harness.core.errors import HarnessError, UnknownNameError
 from submissions.common.line_search import Loss, Trial
 from submissions.common.quasi_newton import (
     QuasiNewton,
@@ -42,6 +42,8 @@ class Submission(QuasiNewton):
         """Start with no pairs."""
         if self.point["line_search"] not in SEARCHES:
             raise UnknownNameError("line_search", self.point["line_search"], SEARCHES)
+        if int(self.point["memory"]) < 1:
+            raise HarnessError(f"memory is {self.point['memory']}", "allowed: 1, 2, ... pairs")
         self.forget()
 
     def new_batch(self) -> None:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from harness.submission.interface import Hyperparameters
 from submissions.common.norms import POLISH, SPECTRAL
+from submissions.common.signs_jax import signs
 from submissions.common.transformations_jax import Arrays
 from submissions.muon.submission_jax import as_matrices, orthogonalise
 from workloads.parameters import ParameterSpec
@@ -36,9 +37,9 @@ def polar(
         specs: of the parameters whose polar factors are wanted.
         point: `momentum`, `matmul_dtype` and `polish`, as for `dual_maps.polar`.
     """
-    signs = orthogonalise(specs, {"scaling": "thesis", **point, **ITERATION})
+    orthogonalisation = orthogonalise(specs, {"scaling": "thesis", **point, **ITERATION})
     own = {name: values[name] for name in specs}
-    orthogonal = cast("Arrays", signs.update(own, signs.init(own))[0])
+    orthogonal = cast("Arrays", orthogonalisation.update(own, orthogonalisation.init(own))[0])
     parts = matrices(orthogonal, specs)
     return {n: [_polish(x, point["polish"]) for x in part] for n, part in parts.items()}
 
@@ -81,7 +82,7 @@ def duals(
 
 def _entrywise(value: jax.Array, norm: str) -> jax.Array:
     if norm == "largest":
-        return jnp.sign(value) + 0.0 * value  # NaN where an entry is not finite
+        return signs(value)
     if norm == "rows":
         rows = value.reshape(len(value), -1)
         sizes = jnp.sqrt((rows**2).mean(-1, keepdims=True))

@@ -40,7 +40,9 @@ class NorMuon(Muon):
     ) -> list[torch.Tensor]:
         """s ||O|| / ||O^|| O^ of one parameter's orthogonalised matrices."""
         whole = at_least_float32(torch.cat(signs))
-        rows: torch.Tensor = state.setdefault("rows", whole.new_zeros(len(whole), 1))
+        if "rows" not in state:
+            state["rows"] = whole.new_zeros(len(whole), 1)
+        rows: torch.Tensor = state["rows"]
         rows.lerp_(whole.square().mean(1, keepdim=True), 1 - group["beta2"])
         parts = (whole / (rows.sqrt() + EPSILON)).split([len(sign) for sign in signs])
         steps = []

@@ -41,7 +41,7 @@ from submissions.common.flat import add, flatten, unflatten
 from submissions.common.kronecker_factors import rows, uses
 from submissions.common.layerwise import CapturingProblem
 from submissions.common.methods import FixedLoss, Method, fresh_random
-from submissions.common.products import Linearisation
+from submissions.common.products import Linearisation, Product, add_damping
 
 from .inverses import INVERSES, Factors, Parts, apply_inverse
 
@@ -51,6 +51,18 @@ OMEGA = 0.95
 """The base of the factors on lambda and gamma, per step."""
 GOOD, BAD = 0.75, 0.25
 """The ratios of gain to model beyond which lambda changes."""
+
+
+class Model(NamedTuple):
+    """The quadratic model M of one step."""
+
+    gradient: Tensor
+    product: Product
+    """v -> (F + (lambda + eta_w) I) v."""
+    update: Tensor
+    """The last update."""
+    image: Tensor
+    """The product of the last update, whichever damping is tried."""
 
 
 class Proposal(NamedTuple):
@@ -103,7 +115,8 @@ class Submission(Method):
             return line.loss
         self._observe(batch)
         self.state["steps"] += 1
-        best = min(self._proposals(line, gradient), key=lambda proposal: proposal.model)
+        proposals = self._proposals(self._model(line, gradient))
+        best = min(proposals, key=lambda proposal: proposal.model)
         delta = best.delta * (self.learning_rate() or 0.0)
         self.state |= {"gamma": best.gamma, "parts": best.parts, "update": delta}
         if self.state["steps"] % int(self.point["adapt_every"]) == 0:
@@ -114,26 +127,28 @@ class Submission(Method):
         add(self.parameters, delta)
         return line.loss
 
-    def _proposals(self, line: Linearisation, gradient: Tensor) -> list[Proposal]:
+    def _model(self, line: Linearisation, gradient: Tensor) -> Model:
+        damping = self.state["lambda"] + float(self.point["weight_decay"])
+        product, update = add_damping(line.gauss_newton(), damping), self.state["update"]
+        return Model(gradient, product, update, product(update))
+
+    def _proposals(self, model: Model) -> list[Proposal]:
         """One update for each damping that is tried, several where a refresh is due."""
         period, steps = int(self.point["refresh_every"]), self.state["steps"]
         gamma, is_due = self.state["gamma"], steps % period == 0
         if not is_due and steps > FIRST_STEPS:
-            return [self._proposal(line, gradient, gamma, self.state["parts"])]
+            return [self._proposal(model, gamma, self.state["parts"])]
         omega = OMEGA ** (period / 2)
         gammas = (gamma, gamma * omega, gamma / omega) if is_due else (gamma,)
         make = INVERSES[self.point["inverse"]]
-        return [self._proposal(line, gradient, g, make(self.state["factors"], g)) for g in gammas]
+        return [self._proposal(model, g, make(self.state["factors"], g)) for g in gammas]
 
-    def _proposal(
-        self, line: Linearisation, gradient: Tensor, gamma: float, parts: Parts
-    ) -> Proposal:
+    def _proposal(self, model: Model, gamma: float, parts: Parts) -> Proposal:
         """The combination of the preconditioned gradient and the last update that minimises M."""
+        gradient = model.gradient
         direction = -self._vector(apply_inverse(parts, self._matrices(gradient)))
-        damping = self.state["lambda"] + float(self.point["weight_decay"])
-        product = line.gauss_newton()
-        directions = torch.stack([direction, self.state["update"]])
-        images = torch.stack([product(one) + damping * one for one in directions])
+        directions = torch.stack([direction, model.update])
+        images = torch.stack([model.product(direction), model.image])
         inner, slopes = (directions @ images.mT).double(), (directions @ gradient).double()
         if not bool(torch.isfinite(inner).all()):
             return Proposal(torch.full_like(gradient, torch.nan), math.inf, gamma, parts)

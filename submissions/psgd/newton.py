@@ -14,6 +14,9 @@ from .factors import SIDES
 from .optimizer import is_dense_side
 from .stacks import clip_steps, sides_of
 
+RandomStates = dict[torch.device, torch.Tensor]
+"""The state of each device's generator."""
+
 
 class NewtonPsgd(GroupwiseOptimizer):
     """PSGD whose factors are fitted to gradient differences; a step needs a closure.
@@ -39,10 +42,11 @@ class NewtonPsgd(GroupwiseOptimizer):
                 "NewtonPsgd.step without a closure",
                 "give one: the criterion needs the batch's gradient at a second point",
             )
-        random = torch.get_rng_state()
+        is_due = any(_is_due(group) for group in self.param_groups)
+        random = self._random_states() if is_due else {}
         loss = torch.enable_grad()(closure)()
         with torch.no_grad():
-            if any(_is_due(group) for group in self.param_groups):
+            if is_due:
                 self._fit(torch.enable_grad()(closure), random)
             for group in self.param_groups:
                 self.update(group)
@@ -60,7 +64,13 @@ class NewtonPsgd(GroupwiseOptimizer):
             parameter.add_(step.view_as(parameter), alpha=-group["lr"])
         group["step"] += 1
 
-    def _fit(self, closure: Closure, random: torch.Tensor) -> None:
+    def _random_states(self) -> RandomStates:
+        """Those of the CPU's generator and of the GPUs that hold parameters."""
+        cpu = {torch.device("cpu"): torch.get_rng_state()}
+        devices = {p.device for group in self.param_groups for p in group["params"]}
+        return cpu | {gpu: torch.cuda.get_rng_state(gpu) for gpu in devices if gpu.type == "cuda"}
+
+    def _fit(self, closure: Closure, random: RandomStates) -> None:
         """Evaluate the batch's gradient near the parameters, and take a step of every factor."""
         live = [p for g in self.param_groups for p in g["params"] if p.grad is not None]
         originals = [(p, p.clone(), p.grad.clone()) for p in live]
@@ -69,8 +79,11 @@ class NewtonPsgd(GroupwiseOptimizer):
         directions = [torch.randn(p.shape, generator=generator).to(p) for p in live]
         for parameter, direction in zip(live, directions, strict=True):
             parameter.add_(direction, alpha=torch.finfo(parameter.dtype).eps ** 0.5)
-        with torch.random.fork_rng(devices=[]):
-            torch.set_rng_state(random)
+        gpus = [device for device in random if device.type == "cuda"]
+        with torch.random.fork_rng(devices=gpus, device_type="cuda"):
+            torch.set_rng_state(random[torch.device("cpu")])
+            for gpu in gpus:
+                torch.cuda.set_rng_state(random[gpu], gpu)
             closure()
         changes = [
             (p.grad - gradient) / torch.finfo(p.dtype).eps ** 0.5 for p, _, gradient in originals

@@ -11,6 +11,7 @@ import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.signs_jax import signs
 from submissions.common.transformations_jax import Arrays, stateless
 from submissions.muon.submission_jax import as_matrices, orthogonalise
 from workloads.parameters import ParameterSpec, Role
@@ -45,7 +46,7 @@ def to_boundary(
             return hidden_direction(x, spec)
         if spec.role in SIGNED:
             scale = float(hyperparameters["output_radius"]) / x.shape[1]
-            return jnp.sign(x) * scale
+            return signs(x) * scale
         size = jnp.maximum(jnp.sqrt((x**2).mean()), TINY**0.5)
         return x / size * float(hyperparameters["vector_radius"])
 

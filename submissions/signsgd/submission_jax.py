@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 import optax
 
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.signs_jax import signs
 from submissions.common.transformations_jax import Arrays, stateless
 
 SIZES = ("dual_norm", "fixed")
 
 
-def signs(size: str) -> optax.GradientTransformation:
+def scaled_signs(size: str) -> optax.GradientTransformation:
     """Transform momenta into their signs, times their l1 norm for "dual_norm"."""
 
     def update(updates: Arrays) -> Arrays:
         norm = optax.tree.norm(updates, ord=1) if size == "dual_norm" else 1.0
-        # 0 m is NaN where m is not finite, so divergence shows up
-        steps: Arrays = jax.tree.map(lambda m: norm * jnp.sign(m) + 0.0 * m, updates)
+        steps: Arrays = jax.tree.map(lambda m: norm * signs(m), updates)
         return steps
 
     return stateless(update)
@@ -35,7 +34,7 @@ def build(
         raise UnknownNameError("size", hyperparameters["size"], SIZES)
     transformation = optax.chain(
         optax.ema(hyperparameters["momentum"], debias=False),
-        signs(hyperparameters["size"]),
+        scaled_signs(hyperparameters["size"]),
         optax.add_decayed_weights(hyperparameters["weight_decay"]),
         optax.scale_by_learning_rate(hyperparameters["learning_rate"]),
     )

@@ -16,6 +16,7 @@ import optax
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
+from submissions.common.signs_jax import signs
 from submissions.common.staggering_jax import is_due
 from submissions.common.transformations_jax import Arrays, Factor, stateful_with_factor
 from submissions.common.two_sided_jax import SIDES, Entry, accumulate, start_factors
@@ -86,21 +87,17 @@ def _direction(
         return dict(entry), g / jnp.maximum(jnp.linalg.norm(g), TINY), (rows / columns) ** 0.5
     momentum = point["beta1"] * entry["momentum"] + (1 - point["beta1"]) * g
     if g.ndim < 2:
-        return {**entry, "momentum": momentum}, _signs(momentum), point["vector_scale"]
+        return {**entry, "momentum": momentum}, signs(momentum), point["vector_scale"]
     matrix = g.reshape(len(g), -1)
     new = {**accumulate(entry, matrix, point["beta2"]), "momentum": momentum}
     left, right = entry.get("left_basis"), entry.get("right_basis")
     rotated_direction = momentum.reshape(matrix.shape)
     rotated_direction = rotated_direction if left is None else left.T @ rotated_direction
-    rotated_direction = _signs(rotated_direction if right is None else rotated_direction @ right)
+    rotated_direction = signs(rotated_direction if right is None else rotated_direction @ right)
     rotated_direction = rotated_direction if left is None else left @ rotated_direction
     direction = rotated_direction if right is None else rotated_direction @ right.T
     has_bases = max(matrix.shape) <= point["max_dim"]
     return new, direction, 2.0 / sum(matrix.shape) if has_bases else point["vector_scale"]
-
-
-def _signs(x: jax.Array) -> jax.Array:
-    return jnp.sign(x) + 0.0 * x  # NaN where an entry is not finite
 
 
 def _refresh_basis(entry: Entry, side: str, is_turn: jax.Array) -> Entry:

@@ -163,6 +163,7 @@ REFUSED: list[tuple[str, Point]] = [
     ("hessian_free", {"curvature": "hessien"}),
     ("kfac", {"damping_form": "papers"}),
     ("kfac", {"fisher": "sample"}),
+    ("lbfgs", {"memory": 0}),
     ("natural_gradient", {"fisher": "exakt"}),
     ("newton", {"spectrum": "exct"}),
     ("paper_kfac", {"inverse": "diagonl"}),
@@ -181,6 +182,33 @@ def test_what_torch_refuses_jax_refuses_in_the_same_words(name: str, changes: Po
             )
         words.append(str(caught.value))
     assert words[0] == words[1]
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+@pytest.mark.parametrize(
+    ("name", "changes", "forward"),
+    [
+        ("hessian_free", {"damping": 20.0, "cg_iterations": 1}, 4),
+        ("paper_kfac", {"damping": 10.0, "refresh_every": 1}, 6),
+    ],
+)
+def test_nothing_is_computed_twice(framework: str, name: str, changes: Point, forward: int) -> None:
+    """The passes of f, of the linearisation or the factors, of each product and of each trial."""
+    kit = Kit(framework)
+    ours = class_of(framework, name)()
+    ours.setup(kit.problem, default_point(name, **changes))
+    kit.problem.reset_counts()
+    ours.step(kit.stream())
+    assert kit.problem.counts["forward"] == forward
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+@pytest.mark.parametrize("rule", ["elastic", "downpour"])
+def test_pending_updates_are_kept_under_downpour_alone(framework: str, rule: str) -> None:
+    ours = class_of(framework, "async_sgd")()
+    ours.setup(Kit(framework).problem, default_point("async_sgd", rule=rule))
+    assert ("pending" in ours.state) is (rule == "downpour")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,9 @@ import copy
 from itertools import product
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
@@ -19,6 +22,7 @@ from .given_problem import (
     NAMES,
     Point,
     default_point,
+    draw,
     gradients,
     largest_error,
     optax_steps,
@@ -112,6 +116,22 @@ def test_a_gradient_that_is_not_finite_shows_up_at_once(
             problem.parameters[where].grad.flatten()[7] = value
         optimizer.step()
     assert not bool(torch.isfinite(problem.parameters[where]).all())
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [("adamuon", "square"), ("adopt", "bias"), ("lion", "bias"), ("scion", "output")],
+)
+def test_in_jax_neither_a_sign_nor_a_clip_hides_an_infinite_gradient(name: str, where: str) -> None:
+    transformation = optax_transformation(name)
+    parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}
+    state, update = transformation.init(parameters), jax.jit(transformation.update)
+    for step in range(3):
+        step_gradients = gradients(step)
+        if step == 2:
+            step_gradients[where].flat[7] = np.inf
+        updates, state = update(step_gradients, state, parameters)
+    assert not np.isfinite(updates[where]).all()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -18,6 +18,7 @@ from tests.tiers import nightly_but
 
 from .conftest import Measure
 from .given_problem import default_point
+from .workload_models import SIZES, WorkloadKit
 
 SIZE = 20
 
@@ -26,7 +27,8 @@ class Quadratic:
     """x^T A x / 2 - b^T x, A of condition 30, as problem and as stream."""
 
     batch_size = train_examples = 1
-    device = jax.devices("cpu")[0]
+    everywhere = jax.devices("cpu")[0]
+    key = jax.random.key(0)
 
     def __init__(self) -> None:
         random = np.random.default_rng(4)
@@ -35,7 +37,9 @@ class Quadratic:
         self.b = random.standard_normal(SIZE)
         self.parameters = {"x": jnp.zeros(SIZE)}
 
-    def evaluate(self, parameters: dict[str, jax.Array], batch: object) -> Evaluation[jax.Array]:
+    def evaluate(
+        self, parameters: dict[str, jax.Array], *batch_and_key: object
+    ) -> Evaluation[jax.Array]:
         x = parameters["x"]
         return Evaluation(x, 0.5 * x @ jnp.asarray(self.matrix) @ x - jnp.asarray(self.b) @ x)
 
@@ -73,3 +77,22 @@ def test_twenty_iterations_lower_the_loss_and_their_passes_are_counted() -> None
     assert problem.counts["backward"] > 20
     assert problem.counts["examples"] == 64 * problem.counts["forward"]
     assert float(problem.evaluate(ours.eval_parameters(), batch).loss) < 0.1 * before
+
+
+@pytest.mark.system
+def test_all_passes_of_a_step_have_the_dropout_mask_of_that_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(SIZES, "rnn", SIZES["rnn"] | {"dropout": 0.5})
+    kit = WorkloadKit("jax", name="rnn")
+    point = default_point("lbfgs", iterations=2, restart_factor=1, batch_factor=2)
+    ours = kit.submission(submission_folders()["lbfgs"], **point)
+    start, stream, again = ours.state_dict(), kit.stream(), kit.stream()
+    for number in (1, 2, 1):
+        if number == 1:
+            ours.load_state_dict(start)
+        key, batch = jax.random.fold_in(kit.problem.key, number), again.next(32)
+        before = kit.problem.evaluate(ours.eval_parameters(), batch, key).loss
+        assert float(ours.step(stream)) == pytest.approx(float(before))
+        after = kit.problem.evaluate(ours.eval_parameters(), batch, key).loss
+        assert float(after) < float(before)

@@ -75,17 +75,18 @@ def test_the_factors_are_those_of_the_inverse_hessian() -> None:
     assert torch.equal(optimizer.state[weight]["left"].tril(-1), torch.zeros(4, 4).double())
 
 
-def test_the_second_pass_sees_the_same_randomness_and_leaves_no_trace() -> None:
-    weight, weights = torch.nn.Parameter(torch.ones(3, 3)), []
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_the_second_pass_sees_the_same_randomness_and_leaves_no_trace(device: str) -> None:
+    weight, weights = torch.nn.Parameter(torch.ones(3, 3, device=device)), []
 
     def loss(w: torch.Tensor) -> torch.Tensor:
-        weights.append(torch.rand(()))
+        weights.append(torch.rand((), device=device))
         return w.square().sum()
 
     NewtonPsgd([weight], **NEWTON).step(closure(weight, loss))
     assert len(weights) == 2
     assert torch.equal(weights[0], weights[1])
-    assert torch.equal(weight.detach(), torch.ones(3, 3))
+    assert torch.equal(weight.detach(), torch.ones_like(weight))
 
 
 def test_a_trial_learns_and_is_resumed() -> None:
