@@ -65,7 +65,7 @@ def build(
 ) -> tuple[optax.GradientTransformation, Schedule]:
     """AdaMuon on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
     hidden = {name: spec for name, spec in problem.specs.items() if spec.role in ROLES}
-    take_signs = optax.stateless_with_tree_map(lambda update, _: signs(update))
+    take_signs = optax.stateless_with_tree_map(lambda update, _: signs(jnp.asarray(update)))
     direction = optax.chain(
         momentum(hyperparameters["momentum"], hyperparameters["nesterov"]),
         take_signs if hyperparameters["sign"] else optax.identity(),

@@ -26,7 +26,7 @@ def test_a_function_of_the_parameters_is_one_of_the_coordinates(name: str) -> No
     wrapper = OptimizerWrapper(problem, {"parametrisation": "absolute_mup_adam"})
     weights = dict(problem.parameters)
     loss = {name: lambda values: sum(jnp.sum(value**2) for value in values.values()) / 2}
-    updates, _ = wrapper(inner).update(weights, optax.EmptyState(), weights, **loss)
+    updates: Any = wrapper(inner).update(weights, optax.EmptyState(), weights, **loss)[0]
     # With W = A w, the gradient of |W|^2 / 2 by w is A W, and a step of w is A times one of W.
     multipliers = {
         k: np.asarray(w / v).mean()
