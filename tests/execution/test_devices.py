@@ -52,6 +52,17 @@ def test_its_losses_are_those_on_one_device(
     assert set(results_frame(bench.store)["devices"]) == {1, devices}
 
 
+@pytest.mark.nightly
+def test_lbfgs_in_jax_has_its_parameters_on_every_device(bench: Bench) -> None:
+    """Its later losses are not those on one device: a search is sensitive to rounding."""
+    losses = []
+    for devices in (1, 2):
+        result = bench.run(trial := trial_on(devices, "lbfgs", "jax"))
+        assert result.state == "budget", result.reason
+        losses.append(bench.curve(trial)[0][:2])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
 def is_offered(*names: str) -> bool:
     """Whether this kernel gives a worker these layers."""
     return set(names) <= {layer.name for layer in layers() if layer.is_active}

@@ -123,7 +123,7 @@ def test_a_gradient_that_is_not_finite_shows_up_at_once(
     [("adamuon", "square"), ("adopt", "bias"), ("lion", "bias"), ("scion", "output")],
 )
 def test_in_jax_neither_a_sign_nor_a_clip_hides_an_infinite_gradient(name: str, where: str) -> None:
-    transformation = optax_transformation(name)
+    transformation: Any = optax_transformation(name)
     parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}
     state, update = transformation.init(parameters), jax.jit(transformation.update)
     for step in range(3):
