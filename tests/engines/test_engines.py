@@ -224,6 +224,7 @@ def test_a_trial_that_cannot_be_written_at_home_has_not_ended_there(tmp_path: Pa
     assert not (here / sample.trial.folder / "trial.json").exists()
 
 
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # JAX's, if another test imported it
 def test_a_node_keeps_a_trial_until_it_is_told_to_discard_it(tmp_path: Path) -> None:
     sample = SampleStore(tmp_path / "node")  # it has ended, so there is nothing left to train
     shipment = Shipment.of(sample.trial, sample.store, Ledger(sample.store))
