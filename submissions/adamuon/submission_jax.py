@@ -14,7 +14,7 @@ import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common.signs_jax import signs
-from submissions.common.transformations_jax import Arrays, stateful, stateless
+from submissions.common.transformations_jax import Arrays, stateful
 from submissions.muon.submission_jax import (
     PARAMETRISATION_RULES,
     ROLES,
@@ -65,7 +65,7 @@ def build(
 ) -> tuple[optax.GradientTransformation, Schedule]:
     """AdaMuon on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
     hidden = {name: spec for name, spec in problem.specs.items() if spec.role in ROLES}
-    take_signs = stateless(lambda updates: {n: signs(update) for n, update in updates.items()})
+    take_signs = optax.stateless_with_tree_map(lambda update, _: signs(jnp.asarray(update)))
     direction = optax.chain(
         momentum(hyperparameters["momentum"], hyperparameters["nesterov"]),
         take_signs if hyperparameters["sign"] else optax.identity(),
