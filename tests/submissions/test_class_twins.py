@@ -185,12 +185,12 @@ def test_what_torch_refuses_jax_refuses_in_the_same_words(name: str, changes: Po
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("framework", ["torch", "jax"])
 @pytest.mark.parametrize(
-    ("name", "changes", "forward"),
+    ("framework", "name", "changes", "forward"),
     [
-        ("hessian_free", {"damping": 20.0, "cg_iterations": 1}, 4),
-        ("paper_kfac", {"damping": 10.0, "refresh_every": 1}, 6),
+        ("torch", "hessian_free", {"damping": 20.0, "cg_iterations": 1}, 4),
+        ("jax", "hessian_free", {"damping": 20.0, "cg_iterations": 1}, 4),
+        ("torch", "paper_kfac", {"damping": 10.0, "refresh_every": 1}, 6),
     ],
 )
 def test_nothing_is_computed_twice(framework: str, name: str, changes: Point, forward: int) -> None:

@@ -40,7 +40,7 @@ class Quadratic:
         self, parameters: dict[str, jax.Array], batch: object, random: jax.Array
     ) -> Evaluation[jax.Array]:
         del batch
-        x, b = parameters["x"], jax.random.normal(random, SIZE)
+        x, b = parameters["x"], jax.random.normal(random, (SIZE,))
         return Evaluation(x, 0.5 * x @ jnp.asarray(self.matrix) @ x - b @ x)
 
     def note_passes(self, *counts: int) -> None:
@@ -60,7 +60,7 @@ def test_on_a_quadratic_exact_searches_make_it_conjugate_gradients(
     exact = {"curvature": 1e-3, "evaluations": 30, "restart_factor": 1}
     ours.setup(problem, default_point("lbfgs", iterations=iterations, **exact))
     ours.step(problem)
-    b = np.asarray(jax.random.normal(jax.random.fold_in(problem.key, 1), SIZE))
+    b = np.asarray(jax.random.normal(jax.random.fold_in(problem.key, 1), (SIZE,)))
     theirs, _ = scipy.sparse.linalg.cg(problem.matrix, b, maxiter=iterations, rtol=0.0)
     error = float(np.abs(np.asarray(ours.eval_parameters()["x"]) - theirs).max())
     assert measure(error) < 1e-5
