@@ -95,5 +95,5 @@ def days(begun_at: Iterable[str]) -> str:
         begun_at: the times at which trials began, ISO 8601.
     """
     dates = {datetime.date.fromisoformat(text[:10]) for text in begun_at}
-    first, last = (f"{day:%d %B %Y}" for day in (min(dates), max(dates)))
+    first, last = (f"{day.day} {day:%B %Y}" for day in (min(dates), max(dates)))
     return f"on {first}" if first == last else f"from {first} to {last}"

@@ -191,7 +191,11 @@ def main() -> None:
         lines.append(line)
     if arguments.write is not None:
         day = datetime.datetime.now(datetime.UTC).date()
-        write(arguments.write, "validity", "\n".join([f"Measured on {day:%d %B %Y}.", "", *lines]))
+        write(
+            arguments.write,
+            "validity",
+            "\n".join([f"Measured on {day.day} {day:%B %Y}.", "", *lines]),
+        )
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def lines(tables: int) -> Iterator[str]:
     """
     day = datetime.datetime.now(datetime.UTC).date()
     errors = (percent(math.sqrt(p * (1 - p) / tables)) for p in (0.9, 0.95))
-    yield f"Measured on {day:%d %B %Y}: {tables} tables a cell (standard error {next(errors)} at"
+    yield f"Measured on {day.day} {day:%B %Y}: {tables} tables a cell (standard error {next(errors)} at"
     yield f"90 %, {next(errors)} at 95 %)."
     yield ""
     yield from speedups(tables)
