@@ -60,8 +60,8 @@ def lines(tables: int) -> Iterator[str]:
     """
     day = datetime.datetime.now(datetime.UTC).date()
     errors = (percent(math.sqrt(p * (1 - p) / tables)) for p in (0.9, 0.95))
-    yield f"Measured on {day.day} {day:%B %Y}: {tables} tables a cell (standard error {next(errors)} at"
-    yield f"90 %, {next(errors)} at 95 %)."
+    yield f"Measured on {day.day} {day:%B %Y}: {tables} tables a cell (standard error"
+    yield f"{next(errors)} at 90 %, {next(errors)} at 95 %)."
     yield ""
     yield from speedups(tables)
     yield from sequences(tables)
