@@ -70,16 +70,7 @@ def score_results(
     own = rules or load_rules()
     if not own.base:
         own = own.model_copy(update={"held_out": held_out_of(frame)})
-    if own.time == "hit":
-        frame = frame.assign(time_to_target_s=frame["hit_s"].astype(float))
-    if own.best_trial == "evaluation":
-        if curves is None:
-            raise HarnessError(
-                "these rules choose a study's trial by the index of its hit, which needs curves",
-                "give the records' curves, or rules with best_trial = 'time'",
-            )
-        CURVES.check(curves)
-        frame = with_hit_index(frame, curves)
+    frame = _with_counted_times(frame, own, curves)
     times = times_of(finished_trials(frame), clock_of(clock))
     of_contents = content_flags(everything, allowed_rules)
     flags = settle([*breaches, *time_breaches(times, own)], allowed_rules, of_contents)
@@ -92,6 +83,23 @@ def score_results(
         marks=marks_of(frame),
         unranked_entries=unranked_table(unranked_trials(everything, allowed_rules)),
     )
+
+
+def _with_counted_times(
+    frame: pd.DataFrame, rules: Rules, curves: pd.DataFrame | None
+) -> pd.DataFrame:
+    """The trials with the times that the rules count, and what they choose a study's trial by."""
+    if rules.time == "hit":
+        frame = frame.assign(time_to_target_s=frame["hit_s"].astype(float))
+    if rules.best_trial != "evaluation":
+        return frame
+    if curves is None:
+        raise HarnessError(
+            "these rules choose a study's trial by the index of its hit, which needs curves",
+            "give the records' curves, or rules with best_trial = 'time'",
+        )
+    CURVES.check(curves)
+    return with_hit_index(frame, curves)
 
 
 def _only(
