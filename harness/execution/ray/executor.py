@@ -23,6 +23,7 @@ from harness.execution.ray.nodes import (
     Node,
     Survey,
     check_versions,
+    free_places,
     most_common,
     one_per_machine,
     survey,
@@ -145,7 +146,7 @@ class RayExecutor:
         while waiting or flights:
             try:
                 busy = Counter(flight.node.id for flight in flights.values())
-                for node in _free_places(nodes, need, busy)[: len(waiting)]:
+                for node in free_places(nodes, need, busy)[: len(waiting)]:
                     flight = self._start(waiting.popleft(), node, holds)
                     resources = node.task_resources(need)
                     reference = self._engine.start(
@@ -298,9 +299,3 @@ class RayExecutor:
         for node, reference in looks:
             with suppress(NodeLostError):
                 self._surveys[node.id] = self._engine.outcome(reference)
-
-
-def _free_places(nodes: Sequence[Node], need: Resources, busy: Counter[str]) -> list[Node]:
-    """A node for each trial that fits somewhere; nodes with the fewest trials come first."""
-    places = [(number, node) for node in nodes for number in range(busy[node.id], node.slots(need))]
-    return [node for _, node in sorted(places, key=lambda place: place[0])]

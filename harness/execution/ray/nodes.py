@@ -135,3 +135,9 @@ def most_common(surveys: Sequence[Survey]) -> str:
     """The fingerprint that most nodes have."""
     counts = Counter(each.fingerprint for each in surveys)
     return max(sorted(counts), key=counts.__getitem__)
+
+
+def free_places(nodes: Sequence[Node], need: Resources, busy: Counter[str]) -> list[Node]:
+    """A node for each trial that fits somewhere; nodes with the fewest trials come first."""
+    places = [(number, node) for node in nodes for number in range(busy[node.id], node.slots(need))]
+    return [node for _, node in sorted(places, key=lambda place: place[0])]
