@@ -14,8 +14,8 @@ from scoring.times import Array, Times
 from scoring.tmodel import model_medians
 
 BOOTSTRAP_FROM = 5
-"""Minimum number of studies of every entry on every workload for resampling; for fewer, a model of
-log times is used, which pools the noise."""
+"""Minimum number of studies of every workload for resampling; for fewer, a model of log times is
+used, which pools the noise."""
 METHODS = {
     "model": "a model of log time: t intervals, variance pooled, censoring in the likelihood",
     "bootstrap": "a bootstrap over studies, paired across entries",
@@ -52,8 +52,8 @@ def draw_medians(times: Times, rules: Rules, draws: int, seed: int) -> Draws:
 
 
 def _fewest_studies(hit: Array) -> int:
-    """The smallest number of studies of an entry on a workload, of those that have any."""
-    counts = (~np.isnan(hit)).sum(axis=-1)
+    """The smallest number of studies of a workload, of those that have any."""
+    counts = (~np.isnan(hit)).any(axis=0).sum(axis=-1)
     return int(counts[counts > 0].min(initial=hit.shape[-1]))
 
 

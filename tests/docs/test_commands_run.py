@@ -89,12 +89,11 @@ AT_EACH_COMMIT = [line for line in ALONE if line not in ON_ALL]
 
 
 def record(store: Path, submission: str, grid: Grid | None = GRID) -> None:
-    """A store with an ended trial of a submission on the instance of all others."""
-    sample = SampleStore.__new__(SampleStore)
-    sample.store = store
-    (trial,) = plan(PlanRequest("mlp", submission, trials=1)).trials
-    sample.trial = trial.model_copy(update={"grid": grid or trial.grid})
-    sample.run()
+    """A store with an ended study of a submission on the instance of all others."""
+    for trial in plan(PlanRequest("mlp", submission)).trials:
+        sample = SampleStore.__new__(SampleStore)
+        sample.store, sample.trial = store, trial.model_copy(update={"grid": grid or trial.grid})
+        sample.run()
 
 
 class Reader:
