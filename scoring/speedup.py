@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from scoring.times import Array, Times
 from scoring.tmodel import TINY
 
 Flags = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.floating[Any]]
 REFERENCE = "adamw"
 """The submission that speed-ups are measured against unless another is named."""
 
@@ -69,7 +71,7 @@ def stack_limits(limits: Sequence[PairLimits]) -> PairLimits:
 class LogFactors:
     """log(other / own) on each workload from median times, and what bounds it; each (..., W)."""
 
-    logs: Array
+    logs: Floats
     """Finite everywhere; 0 where nothing is known."""
     at_least: Flags
     """Whether it is a lower bound, as only this entry reached the target."""
@@ -81,25 +83,30 @@ class LogFactors:
 
 def log_factors(own: Array, other: Array, limits: PairLimits) -> LogFactors:
     """The factors of median times `own` over `other`, (..., W)."""
+    return factors_of_logs(logs_of(own), logs_of(other), limits)
+
+
+def factors_of_logs(own: Floats, other: Floats, limits: PairLimits) -> LogFactors:
+    """The same from logs of times (`logs_of`), of which a board computes each only once."""
     mine, theirs = np.isfinite(own), np.isfinite(other)
-    end_own, bounds_own = _end_of_miss(limits.own, other, theirs, limits.longest)
-    end_other, bounds_other = _end_of_miss(limits.other, own, mine, limits.longest)
-    at_least, at_most = mine & ~theirs & bounds_other, theirs & ~mine & bounds_own
+    end_own = _end_of_miss(limits.own, limits.longest, other)
+    end_other = _end_of_miss(limits.other, limits.longest, own)
+    at_least, at_most = mine & ~theirs & (end_other >= own), theirs & ~mine & (end_own >= other)
     is_known = (mine & theirs) | at_least | at_most
-    logs = np.log(np.maximum(np.where(theirs, other, end_other), TINY))
-    logs -= np.log(np.maximum(np.where(mine, own, end_own), TINY))
-    return LogFactors(np.where(is_known, logs, 0.0), at_least, at_most, ~is_known)
+    own, other = np.where(mine, own, end_own), np.where(theirs, other, end_other)
+    logs = np.where(is_known, other, 0.0) - np.where(is_known, own, 0.0)
+    return LogFactors(logs, at_least, at_most, ~is_known)
 
 
-def _end_of_miss(
-    limit: Array, rival: Array, is_rival_there: Flags, longest: Array
-) -> tuple[Array, Flags]:
-    """The end of a miss, and whether it lies at or beyond the rival's time, so that it bounds the
-    factor.
-    """
-    reached = np.where(is_rival_there, rival, 0.0)
-    end = np.where(np.isfinite(limit), limit, np.maximum(longest, reached))
-    return end, np.asarray(end >= reached)
+def logs_of(times: Floats) -> Floats:
+    """The logs of times, in their own precision; infinite where they are."""
+    return np.asarray(np.log(np.maximum(times, TINY)))
+
+
+def _end_of_miss(limit: Array, longest: Array, rival: Floats) -> Floats:
+    """The log of the end of a miss; only at or beyond the rival's time it bounds the factor."""
+    unknown = np.maximum(logs_of(longest), np.where(np.isfinite(rival), rival, -np.inf))
+    return np.where(np.isfinite(limit), logs_of(limit), unknown).astype(rival.dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +181,7 @@ def compare_pair(
     """
     factors = log_factors(own, other, limits)
     return PairwiseComparison(
-        factors.logs.mean(axis=-1),
+        np.asarray(factors.logs.mean(axis=-1)),
         np.asarray(factors.at_least.any(axis=-1)),
         np.asarray(factors.at_most.any(axis=-1)),
         1 + (spread - 1) * (1 - 1 / max(1, own.shape[-1])),

@@ -121,6 +121,7 @@ class _Collector:
         self.limits = [
             pair_limits(board.times, *pair).take(self.columns) for pair in self.reference_pairs
         ]
+        self.stacked_limits = stack_limits(self.limits)
         self.keeps = len(names) <= MOST_PAIRED
         self.scores: list[Array] = []
         self.medians: list[Array] = []
@@ -134,9 +135,7 @@ class _Collector:
             self.medians.append(own)
         if self.reference_pairs:
             mine, theirs = (own[:, list(rows)] for rows in zip(*self.reference_pairs, strict=True))
-            self.comparisons.append(
-                compare_pair(mine, theirs, stack_limits(self.limits), self.spread)
-            )
+            self.comparisons.append(compare_pair(mine, theirs, self.stacked_limits, self.spread))
 
     def finish(self, method: str, centre: Array) -> Uncertainty:
         scores = np.concatenate(self.scores)

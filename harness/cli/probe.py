@@ -71,8 +71,7 @@ def probe(
     from harness.execution.load import executor_for
     from harness.providers.registry import suite
 
-    names = dict.fromkeys(only or probe_names())
-    probes = tuple(pick("probe", name, probe_names()) for name in names)
+    probes = tuple(dict.fromkeys(pick("probe", n, probe_names()) for n in only or probe_names()))
     console = PlainConsole(stderr=is_json)
     if not submissions:
         _list(probes, is_json=is_json)
@@ -82,8 +81,8 @@ def probe(
     options = run_options(sandbox, None, threads, suite(SUITE).hardware.cores)
     plans = plan_probes(requests, probes)
     if dry_run:
-        place = executor_for(jobs)
-        show_estimate(console, plans, out / "records", place, rate=None, is_json=is_json)
+        at = out / "records"
+        show_estimate(console, plans, at, executor_for(jobs), rate=None, is_json=is_json)
         return
     outcomes = _run(plans, out, options, jobs, say_on(console), time_limit=time_limit)
     if is_json:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -63,6 +64,26 @@ class CannotWriteError(HarnessError):
     def of(cls, path: Path, error: OSError, hint: str = FREE_SPACE) -> Self:
         """The error of one file, with what to do next."""
         return cls(f"cannot write {path}: {error}", hint)
+
+
+@contextmanager
+def stopping_the_run(what: str, advice: str) -> Iterator[None]:
+    """Make any failure of an outside part stop the run, as it is no result of the trial.
+
+    Args:
+        what: the part, in words.
+        advice: what to do before the same command is run again; may be empty.
+
+    Raises:
+        CannotWriteError: it failed.
+    """
+    try:
+        yield
+    except CannotWriteError:
+        raise
+    except Exception as error:  # of any kind
+        hint = f"{advice}run the same command again; finished trials are kept"
+        raise CannotWriteError(f"{what} failed: {type(error).__name__}: {error}", hint) from error
 
 
 class UnknownNameError(HarnessError):

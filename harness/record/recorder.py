@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from harness.core.errors import CannotWriteError
+from harness.core.errors import stopping_the_run
 from harness.record.log import EventLog
 from harness.record.schema import Author, ToldEvent, TrainingProgress, TrialEvent
 from harness.record.sinks.load import open_sinks
@@ -65,13 +65,5 @@ class Recorder:
         self._notify(event)
 
     def _notify(self, event: ToldEvent) -> None:
-        """Notify the observer, whose failure stops the run and is no result of the trial."""
-        try:
+        with stopping_the_run("the display", ""):  # standard output on a full disk, say
             self._observer.event(event)
-        except CannotWriteError:
-            raise
-        except Exception as error:  # an outside display's own, or standard output on a full disk
-            raise CannotWriteError(
-                f"the display failed: {type(error).__name__}: {error}",
-                "run the same command again; finished trials are kept",
-            ) from error

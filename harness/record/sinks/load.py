@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from harness.core.errors import CannotWriteError
+from harness.core.errors import stopping_the_run
 from harness.providers.table import SINKS
 from harness.record.schema import TrialEvent
 from harness.record.sinks.base import Sink, SinkFactory
@@ -44,15 +43,5 @@ class NamedSink:
         with self._name_errors():
             self._sink.close()
 
-    @contextmanager
-    def _name_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except CannotWriteError:
-            raise
-        except Exception as error:  # an outside package's own
-            raise CannotWriteError(
-                f"sink '{self._name}' failed: {type(error).__name__}: {error}",
-                "fix or uninstall its package, and run the same command again; finished trials "
-                "are kept",
-            ) from error
+    def _name_errors(self) -> AbstractContextManager[None]:
+        return stopping_the_run(f"sink '{self._name}'", "fix or uninstall its package, and ")
