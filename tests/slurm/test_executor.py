@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,6 +62,16 @@ def checkpoints(site: Site, trial: Trial) -> int:
     return log.read_bytes().count(b'"kind":"checkpoint"') if log.exists() else 0
 
 
+def running_with_checkpoint(
+    site: Site, pool: ThreadPoolExecutor
+) -> tuple[tuple[Trial, ...], Future[tuple[TrialRecord, ...]]]:
+    """One long trial of a command that still runs, once it has a checkpoint."""
+    trials = site.trials(1, steps=LONG)
+    running = pool.submit(ran, site, trials)
+    wait_until(lambda: checkpoints(site, trials[0]) >= 1)
+    return trials, running
+
+
 def lives(site: Site, trial: Trial) -> tuple[int, int]:
     """How many attempts of a trial have begun, and how often one went on from a checkpoint."""
     events = read_events(site.log(trial))
@@ -92,9 +102,7 @@ def test_finished_trials_are_not_queued_again(site: Site) -> None:
 def test_a_preempted_trial_is_not_taken_as_finished_and_goes_on_from_its_checkpoint(
     site: Site, pool: ThreadPoolExecutor
 ) -> None:
-    trials = site.trials(1, steps=LONG)
-    running = pool.submit(ran, site, trials)
-    wait_until(lambda: checkpoints(site, trials[0]) >= 1)
+    trials, running = running_with_checkpoint(site, pool)
     site.cluster.ask("sbatch", "-p", "urgent", "--exclusive", "-o", "/dev/null", "--wrap=sleep 1")
     (record,) = running.result(timeout=600)
     assert record.result is not None
@@ -107,9 +115,7 @@ def test_a_preempted_trial_is_not_taken_as_finished_and_goes_on_from_its_checkpo
 def test_a_cancelled_trial_is_queued_again_and_goes_on_from_its_checkpoint(
     site: Site, pool: ThreadPoolExecutor
 ) -> None:
-    trials = site.trials(1, steps=LONG)
-    running = pool.submit(ran, site, trials)
-    wait_until(lambda: checkpoints(site, trials[0]) >= 1)
+    trials, running = running_with_checkpoint(site, pool)
     site.cluster.ask("scancel", job_of(site))
     running.result(timeout=600)
     assert lives(site, trials[0]) == (1, 1)
@@ -243,9 +249,7 @@ def test_ctrl_c_cancels_what_is_queued(site: Site) -> None:
 def test_an_error_of_one_command_leaves_the_trials_of_another_running(
     site: Site, pool: ThreadPoolExecutor
 ) -> None:
-    trials = site.trials(1, steps=LONG)
-    running = pool.submit(ran, site, trials)
-    wait_until(lambda: checkpoints(site, trials[0]) >= 1)
+    trials, running = running_with_checkpoint(site, pool)
     with pytest.raises(HarnessError, match="a typo"), site.executor():
         raise HarnessError("a typo", "")
     running.result(timeout=600)

@@ -141,8 +141,7 @@ class RayExecutor:
         device = waiting[0].device
         nodes = self._alike(need, device, options.fingerprint)
         self._display.note(f"ray: {len(nodes)} nodes for {len(waiting)} trials")
-        flights = self._flights
-        tries, errors = Counter[str](), list[HarnessError]()
+        flights, tries, errors = self._flights, Counter[str](), list[HarnessError]()
         while waiting or flights:
             try:
                 busy = Counter(flight.node.id for flight in flights.values())
@@ -203,8 +202,8 @@ class RayExecutor:
         """Enter attempts into the ledger that may have begun on a node, but never come home."""
         for flight in flights:
             identity = flight.shipment.trial.identity
-            attempt = self._ledger.attempts(identity) + 1
-            self._ledger.note(AttemptBegun(identity=identity, attempt=attempt))
+            number = self._ledger.attempts(identity) + 1
+            self._ledger.note(AttemptBegun(identity=identity, attempt=number))
 
     def _take_back(self, back: Shipment, flight: Flight) -> None:
         """Write what came back into the store; only then is it deleted on the node.
