@@ -1,11 +1,13 @@
 """Successive halving: the best of the points that are tried for a baseline.
 
 All points train for a quarter of the horizon, the better half of them for half of it, and the best
-quarter for all of it.
+quarter for all of it. Of points with the same metric the one with the smaller loss is better: where
+an accuracy is 1, it tells points apart no longer.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -16,6 +18,14 @@ from harness.plan.points import Point
 RUNGS = ((0.25, 1.0), (0.5, 0.5), (1.0, 0.25))
 """(fraction of the horizon, fraction of the points trained so long)."""
 NumberedPoint = tuple[int, Point]
+
+
+class Final(NamedTuple):
+    """The validation values after a trial's last step."""
+
+    value: float
+    """The target's metric."""
+    loss: float
 
 
 class Rung(NamedTuple):
@@ -31,7 +41,7 @@ def halve(
     points: Sequence[Point],
     horizon_steps: int,
     direction: Direction,
-    train: Callable[[Rung], Sequence[float | None]],
+    train: Callable[[Rung], Sequence[Final | None]],
 ) -> tuple[Point, tuple[TriedPoint, ...]]:
     """The best point, and all that were tried, each as often as it was.
 
@@ -39,7 +49,7 @@ def halve(
         points: the candidates.
         horizon_steps: the steps of the last rung.
         direction: whether the metric is maximized or minimized.
-        train: trains a rung's points; the final metric of each, None if there is none.
+        train: trains a rung's points; the final values of each, None if there are none.
     """
     candidates = list(enumerate(points, start=1))
     tries: list[TriedPoint] = []
@@ -48,7 +58,7 @@ def halve(
         candidates = candidates[: max(1, round(fraction * len(points)))]
         finals = train(Rung(number, steps, candidates))
         tries += [
-            TriedPoint(point=point, rung_steps=steps, final=final)
+            TriedPoint(point=point, rung_steps=steps, final=final and final.value)
             for (_, point), final in zip(candidates, finals, strict=True)
         ]
         candidates = _rank(candidates, finals, direction)
@@ -56,12 +66,14 @@ def halve(
 
 
 def _rank(
-    candidates: Sequence[NumberedPoint], finals: Iterable[float | None], direction: Direction
+    candidates: Sequence[NumberedPoint], finals: Iterable[Final | None], direction: Direction
 ) -> list[NumberedPoint]:
-    """Points from best to worst final metric; those without a final metric come last."""
+    """Points from best to worst final values; those without come last."""
     sign = -1.0 if direction == "maximize" else 1.0
-    keys = [
-        ((final is None, sign * (final or 0.0), number), (number, point))
-        for (number, point), final in zip(candidates, finals, strict=True)
-    ]
-    return [pair for _, pair in sorted(keys, key=lambda entry: entry[0])]
+
+    def key(pair: tuple[NumberedPoint, Final | None]) -> tuple[float, float, int]:
+        (number, _), final = pair
+        return (sign * final.value, final.loss, number) if final else (math.inf, math.inf, number)
+
+    ranking = sorted(zip(candidates, finals, strict=True), key=key)
+    return [candidate for candidate, _ in ranking]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.calibration.halving import Rung, halve
+from harness.calibration.halving import Final, Rung, halve
 from harness.calibration.summary import (
     Baseline,
     Speed,
@@ -265,7 +265,7 @@ class Calibration:
         submission = resolve(baseline.submission)
         seeds = self.seed_trials(submission, baseline.best_point)
         records = executors.parallel.run(seeds, self._shared_options)
-        finals = [value for r in records if (value := final_of(r, self.store)) is not None]
+        finals = [final.value for r in records if (final := final_of(r, self.store)) is not None]
         mean = f"{np.mean(finals):.6g}" if finals else "none"
         self.say(f"{baseline.submission}: {len(records)} seeds, mean {mean}")
         changes = {
@@ -281,7 +281,7 @@ class Calibration:
     ) -> tuple[Point, tuple[TriedPoint, ...]]:
         """The best point by successive halving, and all tried points."""
 
-        def train(rung: Rung) -> list[float | None]:
+        def train(rung: Rung) -> list[Final | None]:
             trials = self.factory.rung(submission, rung.points, rung.number, rung.steps)
             records = executors.parallel.run(trials, self._shared_options)
             self.say(f"{submission.ref.name}: {len(records)} points to {rung.steps} steps tried")

@@ -9,11 +9,14 @@ rate would rank too low, because their rate has not decayed yet.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from harness.calibration.halving import Final
+from harness.calibration.summary import six_digits
 from harness.calibration.target import Curve, Direction
 from harness.core.errors import HarnessError
 from harness.core.seeds import derive, instance_seed
@@ -168,11 +171,13 @@ def points_of(
     return tuple(point | {"horizon": HORIZON_FRACTION} for point in points)
 
 
-def final_of(record: TrialRecord, store: Path) -> float | None:
-    """The validation metric after a trial's last step; None if the trial ended earlier."""
-    curve = curve_of(record, store)
-    is_whole = bool(curve.steps) and curve.steps[-1] == record.trial.budget.steps
-    return curve.values[-1] if is_whole else None
+def final_of(record: TrialRecord, store: Path) -> Final | None:
+    """The validation values after a trial's last step; None if it ended earlier, or with NaN."""
+    last = next(reversed(evaluations(store / record.trial.folder)), None)
+    if last is None or last.step != record.trial.budget.steps:
+        return None
+    value, loss = last.validation[record.trial.target.metric], last.validation["loss"]
+    return None if value is None else Final(six_digits(value), math.inf if loss is None else loss)
 
 
 def study_bests(records: Sequence[TrialRecord], direction: Direction) -> tuple[float | None, ...]:
@@ -193,5 +198,5 @@ def curve_of(record: TrialRecord, store: Path) -> Curve:
     return Curve(
         instance_seed=record.trial.instance_seed,
         steps=tuple(evaluation.step for evaluation in events),
-        values=tuple(None if value is None else float(f"{value:.6g}") for value in values),
+        values=tuple(None if value is None else six_digits(value) for value in values),
     )
