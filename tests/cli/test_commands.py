@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
-from harness.cli.app import main
+from harness.cli.app import app, main
 from harness.plan.plan import PlanRequest, plan
 from harness.submission.space import parse_space
 
@@ -163,3 +166,20 @@ def test_a_shell_completes_commands_and_flags() -> None:
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert completion in process.stdout.split()
+
+
+def commands_of(group: TyperGroup) -> Iterator[TyperCommand]:
+    for command in group.commands.values():
+        if isinstance(command, TyperGroup):
+            yield from commands_of(command)
+        elif isinstance(command, TyperCommand):
+            yield command
+
+
+def test_the_terminal_breaks_the_lines_of_every_help() -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    texts = [command.help or "" for command in commands_of(group)]
+    assert all(texts)
+    assert not [text for text in texts if "\n" in text.replace("\n\n", "")]
+    assert any("\n\n" in text for text in texts)
