@@ -183,3 +183,20 @@ def test_the_terminal_breaks_the_lines_of_every_help() -> None:
     assert all(texts)
     assert not [text for text in texts if "\n" in text.replace("\n\n", "")]
     assert any("\n\n" in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("workload", "hint"), [("mlp", "known: 128, 256, 512"), ("resnet", "leave out --width")]
+)
+def test_an_unknown_width_names_the_known_ones(workload: str, hint: str, harness: Shell) -> None:
+    code, _, err = harness(
+        "plan", "--submission", "adamw", "--workload", workload, "--width", "100"
+    )
+    assert code == 2
+    assert f"{workload} of suite quick has no width 100" in err
+    assert hint in err
+
+
+def test_a_device_of_another_name_is_not_taken_for_the_processor(harness: Shell) -> None:
+    code, _, err = harness("plan", "--submission", "adamw", "--workload", "mlp", "--device", "gpu")
+    assert (code, "allowed: cpu, cuda, and cuda:N" in err, "mean" in err) == (2, True, False)
