@@ -50,7 +50,7 @@ def test_what_is_written_passes_every_check(tmp_path: Path, framework: str, way:
 
 def test_a_check_ends_with_the_command_that_trains(tmp_path: Path) -> None:
     new_submission("mine", "torch", "build", tmp_path)
-    flags = ["--workload", "mlp", "--set", "momentum=0.5"]
+    flags = ["--workload", "mlp", "--set", "momentum=0.5", "--data-dir", "."]
     result = CliRunner().invoke(app, ["check", "./mine", *flags, "--threads", "1"])
     last_line = result.stdout.splitlines()[-1]
     assert last_line == "Next: harness run --submission ./mine " + " ".join(flags)
