@@ -4,6 +4,7 @@ import gzip
 import multiprocessing
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pyarrow
@@ -14,6 +15,7 @@ from harness.providers import registry
 from tests.workloads.declared import data_of
 from tests.workloads.text_made import Setting, of_text, text
 from workloads.data import token_files
+from workloads.data.cache import prepare_instance
 from workloads.data.corpus import Corpus, find, pieces, split_of
 from workloads.data.held_out import characters_of, held_out, remaining
 from workloads.data.ids import permute_ids
@@ -22,6 +24,7 @@ from workloads.data.sequences import CorpusSettings
 from workloads.data.tokenizer import PairEncoding, Words
 from workloads.lm import data as lm
 from workloads.rnn import data as rnn
+from workloads.spec import SuiteWorkload
 
 SEED = "0123456789abcdef0123456789abcdef"
 LINES = {"train": 400, "valid": 80, "test": 80}
@@ -189,6 +192,30 @@ def test_a_text_is_tokenised_once(
     prepare(corpus, tmp_path / "format")
     prepare(corpus, tmp_path / "vocabulary", vocabulary=310)
     assert len(list(cache.iterdir())) == 4
+
+
+class OfText:
+    """`lm` on a small text, as the cache sees it."""
+
+    def content_hash(self, suite: str) -> str:
+        return "a" * 64
+
+    def at(self, suite: str) -> SuiteWorkload:
+        return registry.workload("lm").at(suite).model_copy(update={"data": of_text()})
+
+    def module(self, name: str) -> ModuleType:
+        return lm
+
+
+def test_tokens_are_in_the_cache_of_their_instances(
+    corpus: Path, tmp_path: Path, cache: Path
+) -> None:
+    place = prepare_instance(OfText(), "quick", SEED, corpus, tmp_path / "own")
+    assert place.is_relative_to(tmp_path / "own/instances")
+    assert list((tmp_path / "own/corpora").glob("*/train.tokens"))
+    assert not cache.exists()
+    prepare(corpus, tmp_path / "made")
+    assert cache.exists()
 
 
 def test_another_version_of_the_library_makes_its_own_tokens(
