@@ -105,7 +105,7 @@ def test_a_class_for_matrices_needs_a_template(tmp_path: Path, framework: str, w
 @pytest.mark.parametrize("kind", ["submission", "workload"])
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, kind: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(CannotWriteError, match="cannot write .*/file/mine"):
+    with pytest.raises(CannotWriteError, match=r"cannot write .*/file/mine"):
         if kind == "workload":
             new_workload("mine", tmp_path / "file")
         else:
