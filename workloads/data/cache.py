@@ -201,8 +201,10 @@ def _writing(cache: Path) -> Iterator[None]:
     except OSError as error:
         if _is_elsewhere(error.filename, cache):
             raise _unreadable(error) from error
+        # numpy says how many bytes it has written of an array, and not why it stopped.
+        reason = error.strerror or f"the disk may be full ({error})"
         raise HarnessError(
-            f"cannot write prepared data below {cache}: {error.strerror or error}",
+            f"cannot write prepared data below {cache}: {reason}",
             "free some space there, or set XDG_CACHE_HOME to a writable folder",
         ) from error
 
