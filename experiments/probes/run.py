@@ -61,6 +61,8 @@ def run_probes(
     options: RunOptions,
     place: Executor,
     until_s: float = math.inf,
+    *,
+    at_once: int = 1,
 ) -> list[Outcome]:
     """Run each plan's trials until one reaches the target; returns the outcomes that are decided.
 
@@ -78,6 +80,7 @@ def run_probes(
         options: sandbox, folders and threads.
         place: runs the trials.
         until_s: when to stop starting trials, by `time.monotonic`.
+        at_once: how many trials are started between two looks at the time, if it is limited.
 
     Returns:
         The outcomes of each submission whose probes are all decided; others are missing if time ran
@@ -89,6 +92,7 @@ def run_probes(
     """
     refuse_other_versions(store)
     submissions = [list(each) for _, each in groupby(plans, _submission)]
+    at_once = len(plans) if math.isinf(until_s) else at_once
     with place:
         for own in submissions:
             for number in range(max(len(each.trials) for each in own)):
@@ -96,8 +100,11 @@ def run_probes(
                 if upcoming and time.monotonic() < until_s:
                     trials = chain.from_iterable(each.trials for each in own)
                     rehearse_plan(Plan(tuple(trials)), store, options)
-                    enter_plan(upcoming, store)
-                    run_undisturbed(upcoming, store, options, place)
+                for first in range(0, len(upcoming), at_once):
+                    if time.monotonic() < until_s:
+                        part = upcoming[first : first + at_once]
+                        enter_plan(part, store)
+                        run_undisturbed(part, store, options, place)
     return [
         outcome_of(_records(each.trials, store))
         for own in submissions

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from harness.core.errors import HarnessError
+from harness.core.files import write_whole
 from harness.core.names import check_name
 from harness.submission.entry import is_import_path
 from harness.submission.reference import Framework
@@ -89,7 +90,7 @@ def new_submission(
 
     Raises:
         HarnessError: the name is invalid, a file of the submission exists, or `of` or `flag` is
-            invalid or does not fit the other arguments.
+            invalid or does not fit the other arguments; or a file cannot be written.
     """
     check_name("submission", name)
     if of and (way != "build" or framework not in _frameworks_with("split")):
@@ -115,8 +116,7 @@ def new_submission(
         if path.exists():
             raise HarnessError(f"{path} exists", "choose another name, or remove it first")
     for path, text in paths.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
     return NewSubmission(location, tuple(paths))
 
 

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from harness.core.errors import HarnessError
+from harness.core.files import write_whole
 from harness.core.names import check_name
 from harness.providers import registry
 
@@ -35,7 +36,8 @@ def new_workload(name: str, folder: Path) -> tuple[Path, ...]:
         folder: the parent of the package's folder.
 
     Raises:
-        HarnessError: the name is not valid for a workload or a Python module, or is taken.
+        HarnessError: the name is not valid for a workload or a Python module, or is taken; or a
+            file cannot be written.
     """
     check_name("workload", name)
     if not name.isidentifier():
@@ -49,11 +51,10 @@ def new_workload(name: str, folder: Path) -> tuple[Path, ...]:
         raise HarnessError(
             f"a workload, suite or module '{name}' already exists", "choose another name"
         )
-    (root / name).mkdir(parents=True)
     templates = files("harness.authoring.templates.workload")
     places = {root / "pyproject.toml": "pyproject.toml", root / f"test_{name}.py": "test.py"}
     places |= {root / name / file: template for file, template in PACKAGE.items()}
     for path, template in places.items():
         text = (templates / f"{template}.txt").read_text(encoding="utf-8")
-        path.write_text(text.replace("NAME", name), encoding="utf-8")
+        write_whole(path, text.replace("NAME", name))
     return tuple(places)

@@ -18,6 +18,7 @@ from harness.cli.container import app as container
 from harness.cli.data import app as data
 from harness.cli.doctor import doctor
 from harness.cli.experiment import experiment
+from harness.cli.help_text import join_help_lines
 from harness.cli.import_ import app as import_
 from harness.cli.list import list_names
 from harness.cli.new import new
@@ -95,6 +96,7 @@ app.command("withdraw")(withdraw)
 app.command("audit")(audit)
 app.add_typer(round_, name="round")
 app.add_typer(import_, name="import")
+join_help_lines(app)
 
 
 def main() -> None:

@@ -198,10 +198,8 @@ class BoardFolder:
         names = [name for name in self.active() if bundle and name.startswith(bundle)]
         if len(names) != 1:
             prefixes = ", ".join(name[:12] for name in self.active()) or "none"
-            what = "no bundle" if not names else f"{len(names)} bundles"
-            raise HarnessError(
-                f"{what} on the board begin with '{bundle}'", f"bundles that are shown: {prefixes}"
-            )
+            what = f"{len(names)} bundles on the board begin" if names else "no bundle begins"
+            raise HarnessError(f"{what} with '{bundle}'", f"bundles that are shown: {prefixes}")
         return names[0]
 
     @contextmanager

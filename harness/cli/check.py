@@ -65,7 +65,7 @@ def check(
     from harness.runs.check import check_submission
     from harness.submission.adjustment import searched_space, setting_of
 
-    flags = _run_flags(workload, suite, framework, settings, space)
+    flags = _run_flags(workload, suite, framework, settings, space, data_dir=data_dir)
     suite = suite or default_suite(workload or ())
     spec, console = suite_of(suite), PlainConsole(stderr=is_json)
     options = run_options(sandbox, data_dir, threads, spec.hardware.cores)
@@ -98,6 +98,8 @@ def _run_flags(
     framework: str,
     settings: list[str] | None,
     space: Path | None,
+    *,
+    data_dir: Path | None,
 ) -> Iterator[str]:
     """The flags with which `harness run` trains what has been checked."""
     from harness.providers.registry import add_suite, suite_files
@@ -113,6 +115,8 @@ def _run_flags(
         yield from ("--set", setting)
     if space is not None:
         yield from ("--space", str(space))
+    if data_dir is not None:
+        yield from ("--data-dir", str(data_dir))
 
 
 def document(submission: str, framework: str, checks: list[WorkloadCheck]) -> dict[str, object]:

@@ -52,9 +52,11 @@ def show_estimate(
 
 
 def _lines(total: Estimate, executor: str, rate: float | None) -> list[str]:
+    from harness.execution.load import is_serial
+
+    order = "one after the other" if is_serial(executor) else "whose times are added up"
     lines = [
-        f"{count_text(total.trials)}, {total.pending} to run, one after the other with --executor "
-        f"{executor}",
+        f"{count_text(total.trials)}, {total.pending} to run, {order}, with --executor {executor}",
         *_time_lines(total),
         f"memory: at most {total.memory_gib:g} GiB a worker, and the referee's",
         f"disk: at most {total.disk_bytes / 1e9:.1f} GB, the cache of prepared data included",

@@ -74,7 +74,8 @@ def choose_device(
     """
     target = hardware.device
     if name is not None and name not in ("cpu", "cuda") and not _is_numbered(name):
-        raise UnknownNameError("device", name, ["cpu", "cuda", "cuda:0"])
+        guess = "cuda" if "gpu" in name.lower() else None  # which is spelled more like cpu
+        raise UnknownNameError("device", name, ["cpu", "cuda", "cuda:0"], guess=guess)
     device = name or (target if target == "cpu" or is_elsewhere or has_gpu() else "cpu")
     device = "cuda:0" if device == "cuda" else device
     if device.partition(":")[0] == target:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from harness.execution.base import RemoteExecutor, RunOptions
     from harness.plan.plan import Plan, PlanRequest
     from harness.plan.trial import MachineSpeed
-    from workloads.spec import Suite
+    from workloads.spec import Suite, SuiteWorkload
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +142,8 @@ class PlanArguments:
 
         suite = self.suite_spec
         sizes = {name: workload(name).at(suite.name) for name in self.names}
+        if self.width is not None:
+            _check_width(self.width, suite.name, sizes)
         devices, remarks = dict[str, str](), dict[str, None]()
         for name, size in sizes.items():
             label = f"{name} of suite {suite.name}" if size.hardware else f"suite {suite.name}"
@@ -155,6 +157,21 @@ class PlanArguments:
             ready = ready_device(device, self.framework, [sizes[name] for name in on_it], say)
             devices |= dict.fromkeys(on_it, ready)
         return devices, "; ".join(filter(None, remarks))
+
+
+def _check_width(width: int, suite: str, sizes: Mapping[str, SuiteWorkload]) -> None:
+    """Check that every workload has a width.
+
+    Raises:
+        HarnessError: one has not; names those that it has.
+    """
+    for name, size in sizes.items():
+        if str(width) not in size.widths:
+            widths = ", ".join(size.widths)
+            raise HarnessError(
+                f"{name} of suite {suite} has no width {width}",
+                f"known: {widths}" if widths else "it has one width alone: leave out --width",
+            )
 
 
 def plans_of(

@@ -127,7 +127,7 @@ def _run(
     store = out / "records"
     with interruptible(store):
         place = executor(executor_for(jobs), store, ProbesDisplay(say), jobs=jobs)
-        outcomes = run_probes(plans, store, options, place, until_s)
+        outcomes = run_probes(plans, store, options, place, until_s, at_once=jobs)
     if outcomes:
         write_results(out, outcomes)
     if remaining := len(plans) - len(outcomes):

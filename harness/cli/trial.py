@@ -25,7 +25,7 @@ def trial(
     cache_dir: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of the instances; tokens and decoded images are in XDG_CACHE_HOME's.",
+            help="Cache of prepared data: instances, tokens, decoded images.",
             show_default=False,
         ),
     ] = None,

@@ -23,8 +23,7 @@ class RunOptions:
     sandbox: str = DEFAULT_SANDBOX
     data_dir: Path | None = None
     cache_dir: Path | None = None
-    """Folder of the instances; None for the default. Tokens and decoded images, which all instances
-    share, are in the default one in any case."""
+    """The cache of prepared data; None for the default."""
     threads: int = 2
     checkpoint_s: float = 60.0
     """The least timed seconds between two checkpoints of a trial."""

@@ -55,7 +55,10 @@ class Workload:
     def at(self, suite: str) -> SuiteWorkload:
         """The workload at one suite's size."""
         if suite not in self.spec.suites:
-            raise UnknownNameError(f"suite of workload '{self.name}'", suite, self.spec.suites)
+            raise HarnessError(
+                f"workload '{self.name}' is not in suite '{suite}'",
+                f"its suites: {', '.join(self.spec.suites)}",
+            )
         return self.spec.suites[suite]
 
     def sizes(self, suite: str, variant: str) -> Sizes:

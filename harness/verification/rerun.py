@@ -64,7 +64,8 @@ def _find(records: list[TrialRecord], name: str) -> TrialRecord:
     if len(matches) != 1:
         folders = ", ".join(r.trial.folder for r in (matches or records)[:5])
         kind = HarnessError if matches else NoSuchTrialError
-        raise kind(f"'{name}' matches {len(matches)} trials", f"among them: {folders}")
+        hint = f"{'among them' if matches else 'the first of those there'}: {folders}"
+        raise kind(f"'{name}' matches {len(matches) or 'none'} of the trials", hint)
     return matches[0]
 
 

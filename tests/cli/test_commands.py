@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
-from harness.cli.app import main
+from harness.cli.app import app, main
 from harness.plan.plan import PlanRequest, plan
 from harness.submission.space import parse_space
 
@@ -163,3 +166,44 @@ def test_a_shell_completes_commands_and_flags() -> None:
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert completion in process.stdout.split()
+
+
+def commands_of(group: TyperGroup) -> Iterator[TyperCommand]:
+    for command in group.commands.values():
+        if isinstance(command, TyperGroup):
+            yield from commands_of(command)
+        elif isinstance(command, TyperCommand):
+            yield command
+
+
+def test_the_terminal_breaks_the_lines_of_every_help() -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    texts = [command.help or "" for command in commands_of(group)]
+    assert all(texts)
+    assert not [text for text in texts if "\n" in text.replace("\n\n", "")]
+    assert any("\n\n" in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("workload", "hint"), [("mlp", "known: 128, 256, 512"), ("resnet", "leave out --width")]
+)
+def test_an_unknown_width_names_the_known_ones(workload: str, hint: str, harness: Shell) -> None:
+    code, _, err = harness(
+        "plan", "--submission", "adamw", "--workload", workload, "--width", "100"
+    )
+    assert code == 2
+    assert f"{workload} of suite quick has no width 100" in err
+    assert hint in err
+
+
+def test_a_device_of_another_name_is_not_taken_for_the_processor(harness: Shell) -> None:
+    code, _, err = harness("plan", "--submission", "adamw", "--workload", "mlp", "--device", "gpu")
+    assert (code, "did you mean 'cuda'?" in err) == (2, True)
+
+
+def test_a_workload_of_another_suite_is_named_with_its_own(harness: Shell) -> None:
+    names = ("--workload", "mlp", "--workload", "rosenbrock")
+    code, _, err = harness("plan", "--submission", "adamw", *names)
+    assert code == 2
+    assert "workload 'rosenbrock' is not in suite 'quick'\n  its suites: landscapes" in err

@@ -10,8 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.authoring.new import WAYS, Way, new_submission
+from harness.authoring.workload import new_workload
 from harness.cli.app import app
-from harness.core.errors import HarnessError
+from harness.core.errors import CannotWriteError, HarnessError
 from tests.kit import write_submission
 from tests.tiers import nightly_but
 
@@ -50,7 +51,7 @@ def test_what_is_written_passes_every_check(tmp_path: Path, framework: str, way:
 
 def test_a_check_ends_with_the_command_that_trains(tmp_path: Path) -> None:
     new_submission("mine", "torch", "build", tmp_path)
-    flags = ["--workload", "mlp", "--set", "momentum=0.5"]
+    flags = ["--workload", "mlp", "--set", "momentum=0.5", "--data-dir", "."]
     result = CliRunner().invoke(app, ["check", "./mine", *flags, "--threads", "1"])
     last_line = result.stdout.splitlines()[-1]
     assert last_line == "Next: harness run --submission ./mine " + " ".join(flags)
@@ -99,6 +100,16 @@ def test_a_flag_without_a_class_is_refused(tmp_path: Path) -> None:
 def test_a_class_for_matrices_needs_a_template(tmp_path: Path, framework: str, way: Way) -> None:
     with pytest.raises(HarnessError, match="works only with --framework torch and --way build"):
         new_submission("mine", framework, way, tmp_path, of="torch.optim:Muon")
+
+
+@pytest.mark.parametrize("kind", ["submission", "workload"])
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CannotWriteError, match=r"cannot write .*/file/mine"):
+        if kind == "workload":
+            new_workload("mine", tmp_path / "file")
+        else:
+            new_submission("mine", "torch", "build", tmp_path / "file")
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

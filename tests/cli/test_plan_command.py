@@ -62,6 +62,18 @@ def test_whatever_else_starts_trials_says_what_they_take(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("executor", "order"),
+    [("local", "one after the other"), ("slurm", "whose times are added up")],
+)
+def test_trials_are_in_a_row_only_where_the_executor_is_serial(
+    ask_plan: Ask, executor: str, order: str
+) -> None:
+    assert f"2 to run, {order}, with --executor {executor}" in ask_plan(
+        "plan", "--executor", executor
+    )
+
+
 def test_an_experiment_without_trials_has_none_to_plan(ask_plan: Ask) -> None:
     text = ask_plan("experiment", "projection", "--quick", "--dry-run", base_flags=())
     assert "trains nothing" in text

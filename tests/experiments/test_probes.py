@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -159,6 +160,15 @@ def test_after_the_time_limit_nothing_is_begun_and_what_is_undecided_is_left_out
     assert [(each.submission, each.probe, each.verdict) for each in outcomes] == [
         ("sgd", "undisturbed", "pass"), ("sgd", "saddle", "fail"),
     ]  # fmt: skip
+
+
+@pytest.mark.system
+def test_no_trial_of_a_round_starts_after_the_time_limit(tmp_path: Path) -> None:
+    plans = plan_probes([REQUEST], ("undisturbed", "saddle"))
+    place = LocalExecutor(tmp_path, EndingsDisplay(pytest.fail))
+    # The first steps of the submission take longer than that.
+    assert not run_probes(plans, tmp_path, RunOptions(), place, time.monotonic() + 0.1)
+    assert not list(tmp_path.glob("**/events.jsonl"))
 
 
 def test_a_run_that_decides_nothing_in_its_time_says_that_it_goes_on(tmp_path: Path) -> None:

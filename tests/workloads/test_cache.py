@@ -3,6 +3,7 @@
 import errno
 import multiprocessing
 import os
+import resource
 import shutil
 import time
 from dataclasses import dataclass
@@ -165,6 +166,16 @@ def test_two_processes_at_once_make_it_once(tmp_path: Path) -> None:
     assert [process.exitcode for process in processes] == [0, 0]
     assert workload.times_made == 1
     assert has_its_hashes(workload.prepare())
+
+
+def test_an_array_that_is_cut_short_is_put_down_to_the_disk(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(HarnessError, match=r"the disk may be full \(.* written\)"):
+            Small(tmp_path).prepare()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_a_failed_making_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

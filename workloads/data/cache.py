@@ -3,6 +3,7 @@
     <cache>/instances/<key>/{train,validation,test}/{inputs,targets}.npy
     <cache>/instances/<key>/manifest.json     size and SHA-256 of each file
     <cache>/corpora/<key>/...                 tokens of a text, from which its instances are cut
+    <cache>/imagenet/<key>/...                decoded images, which its instances share
     <cache>/locks/<kind>-<digit>.lock         held while an instance or a corpus is built
 
 The key is a hash of the workload's content, the suite's data settings, the instance seed, the
@@ -28,7 +29,7 @@ from harness.core.errors import HarnessError
 from harness.core.locks import lock
 from workloads.data import no_data
 from workloads.data.manifest import is_intact, write_manifest
-from workloads.data.paths import default_cache_dir
+from workloads.data.paths import caching_in, default_cache_dir
 from workloads.data.stamps import stamps
 from workloads.spec import Data, SuiteWorkload
 
@@ -74,8 +75,7 @@ def prepare_instance(
         suite: name of the suite, which sets the size.
         instance_seed: seed of the instance.
         data_dir: folder of downloaded data; None for the default location.
-        cache_dir: folder of the instances; None for the default location, where the tokens and
-            decoded images that all instances share are in any case.
+        cache_dir: the cache's folder; None for the default location.
 
     Raises:
         HarnessError: data are missing, or the cache cannot be written.
@@ -88,7 +88,8 @@ def prepare_instance(
         key = _key(workload.content_hash(suite), data, instance_seed, files)
 
     def make(folder: Path) -> None:
-        module.prepare(data, instance_seed, folder, data_dir)
+        with caching_in(cache):
+            module.prepare(data, instance_seed, folder, data_dir)
 
     return get_or_make(cache, INSTANCES, key, make)
 
@@ -200,8 +201,10 @@ def _writing(cache: Path) -> Iterator[None]:
     except OSError as error:
         if _is_elsewhere(error.filename, cache):
             raise _unreadable(error) from error
+        # numpy says how many bytes it has written of an array, and not why it stopped.
+        reason = error.strerror or f"the disk may be full ({error})"
         raise HarnessError(
-            f"cannot write prepared data below {cache}: {error.strerror or error}",
+            f"cannot write prepared data below {cache}: {reason}",
             "free some space there, or set XDG_CACHE_HOME to a writable folder",
         ) from error
 

@@ -28,7 +28,7 @@ from harness.core.errors import HarnessError
 from workloads.data import imagenet
 from workloads.data.cache import get_or_make
 from workloads.data.imagenet import EncodedImage, ImagenetSettings
-from workloads.data.paths import default_cache_dir
+from workloads.data.paths import current_cache_dir
 from workloads.data.stamps import stamps
 
 FORMAT_VERSION = 1
@@ -53,7 +53,7 @@ def write_instance(
             not installed.
     """
     source = get_or_make(
-        default_cache_dir().absolute(),
+        current_cache_dir(),
         KIND,
         _key(settings, data_dir),
         lambda place: _decode(settings, data_dir, place),

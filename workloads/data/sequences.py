@@ -142,29 +142,26 @@ def _find(source: str, settings: CorpusSettings, data_dir: Path | None) -> corpu
 
 
 def _streams(texts: corpus.Corpus, settings: CorpusSettings) -> dict[str, Stream]:
-    """The tokens of each requested split; without validation files the text's start is used.
-
-    The tokenizer has learned from that start, as it is trained on the training files.
-    """
+    """The tokens of each requested split; without validation files the text's start is used."""
+    if settings.test and not texts.test:
+        raise HarnessError(f"{texts.place} has no test file", "set test = 0, or add one")
     counts = {split: count * settings.time + 1 for split, count in settings.counts.items() if count}
-    if not texts.validation:
-        counts["train"] += counts["validation"]
     if texts.train[0].suffix == shards.SUFFIX:
-        by_split = {
-            split: Stream(tuple((file, shards.tokens_of(file)) for file in files))
-            for split, files in texts.by_split.items()
-        }
-    else:
-        files = tokenise(texts, settings.tokenizer, settings.vocabulary, counts)
-        by_split = {split: Stream(((file, tokens),)) for split, (file, tokens) in files.items()}
+        return _streams_of_shards(texts, counts)
+    files = tokenise(texts, settings.tokenizer, settings.vocabulary, counts)
+    return {split: Stream((files[split],)) for split in counts}
+
+
+def _streams_of_shards(texts: corpus.Corpus, counts: dict[str, int]) -> dict[str, Stream]:
+    by_split = {
+        split: Stream(tuple((file, shards.tokens_of(file)) for file in files))
+        for split, files in texts.by_split.items()
+    }
     if not texts.validation:
-        whole = by_split["train"]
-        first = counts["validation"]
-        if len(whole) < counts["train"]:
+        whole, first = by_split["train"], counts["validation"]
+        if len(whole) < counts["train"] + first:
             # A short text gives up at most a tenth.
             first = min(first, 1 + len(whole) // 10)
         by_split["validation"] = replace(whole, end=first)
         by_split["train"] = replace(whole, start=first)
-    if settings.test and not texts.test:
-        raise HarnessError(f"{texts.place} has no test file", "set test = 0, or add one")
     return {split: by_split[split] for split in counts}

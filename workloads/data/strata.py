@@ -10,7 +10,8 @@ For the quick transformer at its target, rarity explains four fifths of the vari
 between documents, so forty stratified documents give the standard error of about two hundred random
 ones.
 
-Everything is integer arithmetic on raw Philox words: the same documents on every machine.
+Everything is integer arithmetic on raw Philox words, but for a logarithm that is rounded to where
+its last bits do not matter: the same documents on every machine.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ format.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,23 +22,27 @@ from harness.core.errors import HarnessError
 from workloads.data import tokenizer
 from workloads.data.cache import get_or_make
 from workloads.data.corpus import Corpus, pieces
+from workloads.data.held_out import characters_of, held_out, remaining
 from workloads.data.ids import Ids, as_ids, id_type
-from workloads.data.paths import default_cache_dir
+from workloads.data.paths import current_cache_dir
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 CORPORA = "corpora"
 
 
 def tokenise(
     corpus: Corpus, kind: tokenizer.Kind, vocabulary: int, most: dict[str, int]
 ) -> dict[str, tuple[Path, Ids]]:
-    """The token file and memory-mapped tokens, (tokens,), of each split that has files.
+    """The token file and memory-mapped tokens, (tokens,), of each split.
+
+    A corpus without validation files is validated on the start of its training files, which is then
+    no part of the training split.
 
     Args:
         corpus: the text files.
-        kind: the kind of tokenizer to train on the training files.
+        kind: the kind of tokenizer to train on the training split.
         vocabulary: maximum vocabulary size.
-        most: number of tokens needed per split; reading stops there.
+        most: number of tokens needed per split, of `validation` in any case; reading stops there.
 
     Raises:
         HarnessError: a file is broken, a split is empty, a library is missing, or the cache cannot
@@ -46,24 +51,34 @@ def tokenise(
     sources = {split: files for split, files in corpus.by_split.items() if split in most}
 
     def make(folder: Path) -> None:
-        coder = tokenizer.train(kind, pieces(corpus.train), vocabulary)
+        texts = _texts(corpus, most)
+        coder = tokenizer.train(kind, texts["train"](), vocabulary)
         coder.save(folder)
-        for split, files in sources.items():
-            count = _write(
-                folder / f"{split}.tokens",
-                coder.encode(pieces(files)),
-                vocabulary,
-                most[split],
-            )
-            if not count:
+        for split, text in texts.items():
+            file = folder / f"{split}.tokens"
+            if not _write(file, coder.encode(text()), vocabulary, most[split]):
+                files = sources.get(split, corpus.train)
                 raise HarnessError(f"the {split} text is empty: {', '.join(map(str, files))}")
 
     key = _key(sources, kind, vocabulary, most)
-    place = get_or_make(default_cache_dir().absolute(), CORPORA, key, make)
-    paths = {split: place / f"{split}.tokens" for split in sources}
+    place = get_or_make(current_cache_dir(), CORPORA, key, make)
+    paths = {split: place / f"{split}.tokens" for split in dict.fromkeys((*sources, "validation"))}
     return {
         split: (file, np.memmap(file, dtype=id_type(vocabulary), mode="r"))
         for split, file in paths.items()
+    }
+
+
+def _texts(corpus: Corpus, most: dict[str, int]) -> dict[str, Callable[[], Iterator[str]]]:
+    """What reads the text of each split, in pieces."""
+    texts = {s: partial(pieces, files) for s, files in corpus.by_split.items() if s in most}
+    if corpus.validation:
+        return dict(texts)
+    whole = texts["train"]
+    start = characters_of(whole(), most["validation"])
+    return texts | {
+        "train": lambda: remaining(whole(), start),
+        "validation": lambda: held_out(whole(), start),
     }
 
 

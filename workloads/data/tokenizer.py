@@ -1,9 +1,7 @@
 """Tokenizers: byte-level byte-pair encoding, or whole words.
 
-Both are trained on the training files only and saved next to the tokens, as `tokenizer.json` or
-`words.txt`, so that ids can be decoded. A corpus without validation files is validated on the start
-of its training files, from which the tokenizer has then learned, too; give it a validation file to
-keep the two apart.
+Both are trained on the training split only and saved next to the tokens, as `tokenizer.json` or
+`words.txt`, so that ids can be decoded.
 """
 
 from __future__ import annotations
@@ -33,7 +31,7 @@ UNKNOWN = "<unk>"
 END_OF_LINE = "<eos>"
 MISSING = "byte-pair encoding needs the package tokenizers, which is not installed"
 TRAINED_ON_CHARACTERS = 2**25
-"""Number of leading characters of the training files used to train a byte-pair encoding."""
+"""Number of leading characters of the training split used to train a byte-pair encoding."""
 
 
 class Coder(Protocol):
@@ -49,7 +47,7 @@ class Coder(Protocol):
 
 
 def train(kind: Kind, texts: Iterable[str], vocabulary: int) -> Coder:
-    """Train a tokenizer of at most `vocabulary` ids on the text of the training files."""
+    """Train a tokenizer of at most `vocabulary` ids on the text of the training split."""
     if kind == "word":
         return Words.of(texts, vocabulary)
     return PairEncoding.of(texts, vocabulary)
