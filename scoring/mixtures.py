@@ -105,7 +105,7 @@ def _breaches_within(frame: pd.DataFrame, group: str, rule: str, column: str) ->
 def _version_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
     """Breaches by packages in several versions; a package that was absent has no version."""
     parts = {
-        text: dict(part.split(" ", 1) for part in text.split("; ")) if text else {}
+        text: dict(part.partition(" ")[::2] for part in text.split("; ")) if text else {}
         for text in map(str, frame["versions"].unique())
     }
     for package in sorted({name for versions in parts.values() for name in versions}):

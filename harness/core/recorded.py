@@ -16,6 +16,8 @@ from pydantic import (
 JsonObject = dict[str, JsonValue]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Seconds = Annotated[float, Field(allow_inf_nan=False)]
+Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
+"""An integer that a float holds exactly; a longer one would end every command that computes."""
 
 
 class Recorded(BaseModel):

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.core.canonical import sha256_json
 from harness.core.content import sha256_content
 from harness.core.imports import reachable_files
-from harness.core.recorded import Recorded
+from harness.core.recorded import Recorded, Whole
 from harness.machine import gpus, nvml
 from harness.machine.cores import allowed_cores
 from harness.machine.variables import kernel_variables
@@ -26,8 +26,8 @@ class Graphics(Recorded):
     """The properties of a GPU that affect times; identical GPUs are equal."""
 
     name: str
-    memory_gib: int
-    power_limit_w: int | None
+    memory_gib: Whole
+    power_limit_w: Whole | None
     is_part: bool
     """Whether it is a part of a GPU that is divided (MIG)."""
     driver: str
@@ -40,9 +40,9 @@ class Hardware(Recorded):
     processor: str
     machine: str
     """The architecture."""
-    cores: int
+    cores: Whole
     """The number that this process may use."""
-    memory_gib: int
+    memory_gib: Whole
     device: str
     """`cpu` or `cuda`."""
     accelerator: str | None

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from harness.core.recorded import Number, Recorded, Seconds
+from harness.core.recorded import Number, Recorded, Seconds, Whole
 from harness.machine.cores import Cores
 from harness.machine.gpu import GpuLoad, GpuState
 from harness.machine.speed_probe import REPEATS
@@ -25,13 +25,13 @@ class MachineReading(Recorded):
     """
 
     speed_probe_s: Seconds
-    speed_probe_version: int
+    speed_probe_version: Whole
     """The version of the speed probe; times of different versions are not comparable."""
     cores: Cores | None
     """How the trial is pinned; None if it is not."""
     load_average: Number
     """The one-minute load average."""
-    throttled: int | None
+    throttled: Whole | None
     """How often the processors have been throttled for heat; None if the kernel does not say."""
     at_s: Seconds
     """When it was taken, by the monotonic clock."""
@@ -61,11 +61,11 @@ class MachineChange(Recorded):
     """The fraction of the allowed cores' time taken by the hypervisor."""
     others_fraction: Number
     """The fraction taken by other processes."""
-    throttled: int | None
+    throttled: Whole | None
     """The increase in CPU throttling events; None if unknown."""
     taken_fraction: Number | None = None
     """The fraction of the worker's own cores taken by others; missing if it is not pinned."""
-    gpu_slowed: int | None = None
+    gpu_slowed: Whole | None = None
     """NVML's reason bits for a slowed GPU, at either reading or in between; if a GPU was read."""
     gpu_drift: Number | None = None
     """The relative change of the GPU probe's time; on CUDA only."""

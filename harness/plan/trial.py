@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from harness.core.canonical import sha256_json
+from harness.core.recorded import Whole
 from harness.submission.reference import Framework, Scalar, SubmissionRef
 from workloads.spec import Frozen, Grid, Limits, Positive, ReferenceSpeed
 from workloads.targets import AnyTarget
@@ -76,7 +77,7 @@ class TrialBudget(Frozen):
     """
 
     runtime_s: Positive
-    steps: int | None = Field(default=None, ge=1)
+    steps: Whole | None = Field(default=None, ge=1)
     scale: Positive = 1.0
     """The factor of `--budget-scale` on the suite's budget; 1 for a scored trial."""
     speed: MachineSpeed | None = None
@@ -94,8 +95,8 @@ class Trial(Frozen):
     framework: Framework
     submission: SubmissionRef
     ruleset: Literal["external", "self"]
-    study: int = Field(ge=1)
-    trial: int = Field(ge=1)
+    study: Whole = Field(ge=1)
+    trial: Whole = Field(ge=1)
     instance_seed: str = Field(pattern="^[0-9a-f]{32}$")
     round_commitment: str = Field(default="", pattern="^([0-9a-f]{64})?$")
     """The commitment to the round seed from which the instance seed is derived; "" if imported."""
@@ -107,13 +108,13 @@ class Trial(Frozen):
     limits: Limits
     precision: Literal["float32", "bfloat16"]
     device: str
-    devices: int = Field(default=1, ge=1)
+    devices: Whole = Field(default=1, ge=1)
     """How many devices train together, on slices of each batch."""
     probes: bool = True
     """Whether the referee measures loss and gradient norm on a fixed training batch."""
     diagnostics: tuple[Diagnostic, ...] = ()
     """Further diagnostics of every evaluated snapshot, besides the workload's own."""
-    batch_size: int | None = Field(default=None, ge=1)
+    batch_size: Whole | None = Field(default=None, ge=1)
     """Replaces the workload's batch size; such a trial is not scored."""
     keeps_end: bool = False
     """Whether its final checkpoint is kept, for trials that branch off it."""
@@ -179,7 +180,7 @@ class Branch(Frozen):
     keeps: Literal["state", "weights"] = "state"
     """Whether it continues from the full state of the trunk's submission, which must be its own, or
     from the weights only."""
-    order: int = Field(default=1, ge=1)
+    order: Whole = Field(default=1, ge=1)
     """The number of its order of examples; branches with the same number see the same order."""
 
     def check(self, trial: Trial) -> None:
@@ -227,12 +228,12 @@ class Result(Frozen):
     hit_s: float | None = None
     """The true time lies in (last miss, hit]."""
     hit_metric: float | None = None
-    steps_to_target: int | None = None
+    steps_to_target: Whole | None = None
     """The step of the hit, as reported by the worker."""
-    examples_to_target: int | None = None
+    examples_to_target: Whole | None = None
     """The examples up to the hit, as reported by the worker."""
     timed_s: float
-    steps: int
+    steps: Whole
     best_metric: float | None = None
     interference: tuple[str, ...] = ()
     """Changes of the machine beyond the declared fraction, which put the trial's time in doubt."""

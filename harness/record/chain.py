@@ -15,7 +15,7 @@ from pathlib import Path
 
 from harness.core.canonical import canonical_json, sha256_text
 from harness.core.errors import HarnessError
-from harness.core.recorded import JsonObject, Recorded
+from harness.core.recorded import JsonObject, Recorded, Whole
 from harness.record.schema import Author, EventData
 
 GENESIS = "0" * 64
@@ -33,7 +33,7 @@ class BrokenChainError(HarnessError):
 class RawLine(Recorded):
     """One line of a log, as it is written."""
 
-    seq: int
+    seq: Whole
     """From 0."""
     at: str
     """UTC, ISO 8601."""

@@ -57,7 +57,9 @@ def _beyond(trial: Trial, result: Result | None) -> str:
     if registry.workload(trial.workload).content_hash(trial.suite) != trial.workload_hash:
         return ""
     steps = float("nan") if result.steps_to_target is None else float(result.steps_to_target)
-    return band.excess(result.time_to_target_s, steps, trial.budget.runtime_s)
+    # the band was calibrated under the workload's own budget, which a ruleset may extend
+    budget_factor = registry.suite(trial.suite).rulesets[trial.ruleset].budget_factor
+    return band.excess(result.time_to_target_s, steps, trial.budget.runtime_s / budget_factor)
 
 
 NOT_BEGUN = (

@@ -9,7 +9,10 @@ import pytest
 
 from harness.calibration.band import _span, band_of
 from harness.calibration.summary import read_summary, summary_path
+from harness.plan.plan import PlanRequest, plan
+from harness.plan.trial import Result
 from harness.providers.registry import band, workload
+from harness.record.rows import _beyond
 from workloads.band import Band, Span
 
 QUICK = ["mlp", "resnet", "lm", "rnn"]
@@ -65,3 +68,18 @@ def test_few_steps_alone_are_not_beyond() -> None:
     assert not MADE.excess(4.1, 3, budget_s=10.0)
     assert MADE.excess(3.9, 99, budget_s=10.0).startswith("99 steps, where")
     assert not MADE.excess(3.9, math.nan, budget_s=10.0)
+
+
+@pytest.mark.parametrize("ruleset", ["external", "self"])
+def test_a_ruleset_with_a_longer_budget_has_the_same_band(ruleset: str) -> None:
+    trial = plan(PlanRequest("mlp", "adamw", ruleset=ruleset)).trials[0]
+    calibrated = band("mlp", "quick")
+    assert calibrated is not None
+    edge_s = calibrated.seconds.edge * workload("mlp").at("quick").budget.runtime_s
+    edge_s /= calibrated.budget_s
+    for fraction, is_beyond in ((0.99, True), (1.01, False)):
+        result = Result(
+            state="reached", reason="", timed_s=9.0, steps=9,
+            time_to_target_s=fraction * edge_s, steps_to_target=10**6,
+        )  # fmt: skip
+        assert bool(_beyond(trial, result)) == is_beyond

@@ -40,7 +40,7 @@ def container_arena(
 
     monkeypatch.setattr(arena, "box", box)
     monkeypatch.setenv("HOSTILE_TEST", "workload=mlp")
-    with arena.listen():
+    with arena.listen(), arena.open:
         yield arena
     remove_tree(arena.folder / "temporary")
 

@@ -57,14 +57,41 @@ INNER_OBJECT = """
         optimizer.mean = Mean()
         return optimizer
 """
+LAYER_HOOK = """
+    def build(problem, hyperparameters):
+        seen = []
+        layer = next(iter(problem.model.children()))
+        layer.register_forward_hook(lambda *_: seen.append(1))
+        return torch.optim.SGD(problem.parameters.values(), lr=0.1)
+"""
+WRAPPED_ZEROING = WRAPPED.replace("step", "zero_grad")
+GENERATOR = """
+    import itertools, random
+    import numpy as np
+
+    class Noisy(torch.optim.SGD):
+        def step(self, closure=None):
+            self.draw(self.noise)
+            return super().step(closure)
+
+    def build(problem, hyperparameters):
+        optimizer = Noisy(problem.parameters.values(), lr=0.1)
+        optimizer.draw, optimizer.noise = {draw}, {noise}
+        return optimizer
+"""
 COMPLETE = """
     class Complete(torch.optim.SGD):
         def __init__(self, values):
             super().__init__(values, lr=0.1, momentum=0.9)
             self.values, self.sizes = list(values), {"all": 3}
 
+        def step(self, closure=None):
+            torch.rand(1, generator=self.noise)
+            return super().step(closure)
+
     def build(problem, hyperparameters):
         optimizer = Complete(list(problem.parameters.values()))
+        optimizer.noise = problem.generator
         torch.optim.lr_scheduler.StepLR(optimizer, 10)
         return optimizer
 """
@@ -80,11 +107,13 @@ def train(kit: Kit, folder: Path, text: str) -> Any:
     [
         (HOOK, "hooks around its steps"),
         (GRADIENT_HOOK, "hooks on its parameters' gradients"),
+        (LAYER_HOOK, "hooks on the model's layers"),
         (WRAPPED, "a step that is wrapped"),
+        (WRAPPED_ZEROING, "a zero_grad that is wrapped"),
         (ATTRIBUTE, "the attribute 'seen'"),
         (INNER_OBJECT, "the attribute 'mean'"),
     ],
-    ids=["hook", "gradient hook", "wrapped", "attribute", "inner object"],
+    ids=["hook", "gradient hook", "layer hook", "wrapped", "zeroing", "attribute", "inner object"],
 )
 def test_state_elsewhere_is_named(torch_kit: Kit, tmp_path: Path, text: str, what: str) -> None:
     submission = train(torch_kit, tmp_path, text)
@@ -92,7 +121,26 @@ def test_state_elsewhere_is_named(torch_kit: Kit, tmp_path: Path, text: str, wha
         submission.state_dict()
 
 
-def test_lists_of_parameters_and_torchs_schedules_keep_nothing(
+@pytest.mark.parametrize(
+    ("noise", "draw"),
+    [
+        ("torch.Generator()", "lambda noise: torch.rand(1, generator=noise)"),
+        ("np.random.default_rng(0)", "lambda noise: noise.random()"),
+        ("random.Random(0)", "lambda noise: noise.random()"),
+        ("iter([1, 2, 3, 4])", "next"),
+        ("itertools.count()", "next"),
+    ],
+)
+def test_a_generator_of_its_own_is_state(
+    torch_kit: Kit, tmp_path: Path, noise: str, draw: str
+) -> None:
+    text = GENERATOR.replace("{noise}", noise).replace("{draw}", draw)
+    submission = train(torch_kit, tmp_path, text)
+    with pytest.raises(HarnessError, match="has the attribute 'noise'"):
+        submission.state_dict()
+
+
+def test_lists_of_parameters_the_problems_generator_and_schedules_keep_nothing(
     torch_kit: Kit, tmp_path: Path
 ) -> None:
     assert "optimizer" in train(torch_kit, tmp_path, COMPLETE).state_dict()
@@ -126,7 +174,7 @@ class Averaging(torch.optim.SGD):
 def test_a_tensor_beside_the_state_is_seen_to_change(tensor: torch.Tensor) -> None:
     optimizer = Averaging([torch.zeros(3)], lr=0.1)
     optimizer.average = tensor
-    state = UnsavedState(optimizer)
+    state = UnsavedState(optimizer, torch.nn.Linear(1, 1), torch.Generator())
     state.refuse()
     optimizer.average = tensor.to_dense() + 1.0
     with pytest.raises(HarnessError, match="average"):

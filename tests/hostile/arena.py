@@ -7,6 +7,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
@@ -175,6 +176,7 @@ class Arena:
         self.elsewhere.mkdir()
         self.elsewhere.chmod(0o777)
         self.port = 0
+        self.open = ExitStack()
         self.round_seed = PUBLIC_ROUND_SEED
         monkeypatch.setattr(execution, "sandbox", lambda name: self.box())
         # neither the machine's speed nor exact metrics matter here; both take long

@@ -1,5 +1,6 @@
 """The arena and the data that all cases share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,5 +9,7 @@ from .arena import Arena
 
 
 @pytest.fixture
-def arena(tmp_path: Path, data_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Arena:
-    return Arena(tmp_path, data_cache, monkeypatch)
+def arena(tmp_path: Path, data_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Arena]:
+    arena = Arena(tmp_path, data_cache, monkeypatch)
+    with arena.open:
+        yield arena

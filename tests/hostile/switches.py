@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -180,6 +181,14 @@ def plain_elsewhere(arena: Arena) -> None:
 def is_scratch_left(_: object) -> bool:
     """Whether a worker's scratch lies about."""
     return any(Path(tempfile.gettempdir()).glob(f"{scratch.PREFIX}*"))
+
+
+def with_a_listener(arena: Arena) -> None:
+    """Have somebody listen at a path that anyone may send to, as a system's log does."""
+    ear = arena.open.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+    place = arena.elsewhere / "ear"
+    ear.bind(str(place))
+    place.chmod(0o777)
 
 
 def one_scratch(arena: Arena) -> None:

@@ -95,6 +95,8 @@ CASES = (
     Case("signal_others", IMPOSSIBLE, "its own process namespace", s.plain, needs=("pids",)),
     Case("connect", IMPOSSIBLE, "a network without devices; seccomp refuses sockets",
          s.without("network", "seccomp", "landlock"), needs=("seccomp",)),
+    Case("send_by_pair", IMPOSSIBLE, "seccomp refuses pairs of datagram sockets",
+         s.without("seccomp"), needs=("seccomp",), prepare=s.with_a_listener),
     Case("become_administrator", IMPOSSIBLE, "seccomp refuses new namespaces",
          s.without("seccomp"), needs=("seccomp", "identity")),
     Case("outlive", IMPOSSIBLE, "the process namespace ends with the worker",

@@ -159,6 +159,7 @@ IMPORTED = {"origin": "imported", "fingerprint": FINGERPRINT, "source": "a.csv"}
         ("warm", {"steps": 3}, "warm.compile_s: Field required"),
         ("warm", WARM | {"steps": "3"}, "warm.steps: Input should be a valid integer"),
         ("warm", WARM | {"steps": True}, "warm.steps: Input should be a valid integer"),
+        ("warm", WARM | {"steps": 10**400}, "warm.steps: Input should be less than or equal to 9"),
         ("warm", WARM | {"kind": "ready"}, "'kind' is not a key of its data"),
         ("begin", {"origin": "dreamt"}, "begin: "),
         (

@@ -66,14 +66,16 @@ seccomp.restrict()
 plain = ctypes.CDLL(None, use_errno=True)
 found = {"unshare": plain.unshare(0x10000000), "ptrace": plain.ptrace(0, 0, 0, 0),
          "pdeathsig": plain.prctl(1, 0, 0, 0, 0), "name": plain.prctl(15, b"name", 0, 0, 0),
-         "setsid": plain.setsid(), "pair": len(socket.socketpair())}
+         "setsid": plain.setsid(), "pair": len(socket.socketpair()),
+         "datagrams": plain.socketpair(1, 2 | socket.SOCK_CLOEXEC, 0, (ctypes.c_int * 2)())}
 if (pid := os.fork()) == 0:
     os._exit(7)
 found["fork"] = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 print(json.dumps(found))
 """
     assert in_child(code) == {
-        "unshare": -1, "ptrace": -1, "pdeathsig": -1, "name": 0, "setsid": -1, "pair": 2, "fork": 7,
+        "unshare": -1, "ptrace": -1, "pdeathsig": -1, "name": 0, "setsid": -1, "pair": 2,
+        "datagrams": -1, "fork": 7,
     }  # fmt: skip
 
 
@@ -123,7 +125,7 @@ from harness.sandboxes.kernel import seccomp
 libc.gain_nothing_by_exec()
 seccomp.restrict()
 file = os.open(sys.executable, os.O_RDONLY)
-numbers = {"x86_64": (27, 187), "aarch64": (232, 213)}[libc.MACHINE]
+numbers = {"x86_64": (27, 187, 206), "aarch64": (232, 213, 0)}[libc.MACHINE]
 held = mmap.mmap(-1, mmap.PAGESIZE)
 acts = [
     lambda: os.preadv(file, [bytearray(1)], 0), lambda: os.pread(file, 1, 0)[0] > 0,
@@ -134,7 +136,7 @@ acts = [
     *(lambda number=number: libc.syscall("asked", number, 0, 0, 0) for number in numbers),
 ]
 """
-    assert in_child(code + SAY) == [1, True, None, *["refused"] * 6]
+    assert in_child(code + SAY) == [1, True, None, *["refused"] * 7]
 
 
 @needs("mounts")

@@ -63,6 +63,13 @@ def test_a_breach_of_another_entry_does_not_concern_two(rule: str) -> None:
     assert [name.split()[0] for name in board.times.submissions] == ["adamw", "muon"]
 
 
+@pytest.mark.parametrize("text", ["python 3; torch", "python  ;torch 2"])
+def test_versions_of_any_form_are_refused_by_name(text: str) -> None:
+    results = pd.concat([frame(GOOD), pd.DataFrame([row("sgd", "mlp", 1, 30.0, versions=text)])])
+    with pytest.raises(HarnessError, match="rule 'mixed-versions'"):
+        score_results(results)
+
+
 def test_an_entry_that_is_not_there_names_all_that_are() -> None:
     with pytest.raises(UnknownNameError, match=r"did you mean 'muon'(.|\n)*adamw, muon"):
         score_results(frame(GOOD), entries=("muno", "adamw"))

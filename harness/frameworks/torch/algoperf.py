@@ -111,8 +111,11 @@ class TorchBridge:
     def watch(self, optimizer_state: Any) -> None:
         """Record the attributes of its optimizers before the first step."""
         values = optimizer_state.values() if isinstance(optimizer_state, Mapping) else ()
+        problem = self._problem
         self._unsaved_states = [
-            UnsavedState(value) for value in values if isinstance(value, Optimizer)
+            UnsavedState(value, problem.model, problem.generator)
+            for value in values
+            if isinstance(value, Optimizer)
         ]
 
     def random(self, step: int) -> tuple[Any, Any, Any]:

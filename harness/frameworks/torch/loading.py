@@ -88,7 +88,8 @@ class OptimizerSubmission:
                 f"{self._place}: build's schedule is {type(self._schedule).__name__}",
                 f"it must be {SCHEDULE_FORM}",
             )
-        self._optimizer, self._unsaved_state = optimizer, UnsavedState(optimizer)
+        self._optimizer = optimizer
+        self._unsaved_state = UnsavedState(optimizer, problem.model, problem.generator)
         self._swap = _swap_of(optimizer)
         if self.averages_weights or getattr(optimizer, "keeps_iterates", False):
             refuse_rules(hyperparameters, f"{type(optimizer).__name__} keeps its own iterates")

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import random
 from collections.abc import Callable, Collection, Iterator, Mapping, Set
+from itertools import count
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from harness.core.errors import HarnessError
@@ -24,11 +26,14 @@ DEEPEST = 12
 """The maximum depth to which attributes are compared; anything deeper counts as unchanged."""
 _HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
 _TENSOR_HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
+_MODULE_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _TORCH_ATTRIBUTES = frozenset(vars(torch.optim.SGD([torch.zeros(1)], lr=0.0))) | {
     "step",
     "_opt_called",
 }
 """The attributes of every torch optimizer, and those that torch's schedulers add."""
+
+_NEVER_THE_SAME = count()
 
 
 class UnsavedState:
@@ -36,11 +41,15 @@ class UnsavedState:
 
     Args:
         optimizer: the optimizer that `build` returned, before its first step.
+        model: the model that it trains.
+        generator: the problem's generator, which is saved with the problem.
     """
 
-    def __init__(self, optimizer: Optimizer) -> None:
+    def __init__(self, optimizer: Optimizer, model: nn.Module, generator: torch.Generator) -> None:
         self._optimizer = optimizer
-        self._before = dict(_attributes(optimizer))
+        self._model = model
+        self._saved_ids = {id(generator), id(torch.default_generator)}
+        self._before = dict(_attributes(optimizer, self._saved_ids))
 
     def refuse(self) -> None:
         """Check that a checkpoint would hold the whole state.
@@ -62,28 +71,35 @@ class UnsavedState:
         parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
         if any(getattr(p, name, None) for p in parameters for name in _TENSOR_HOOKS):
             return "hooks on its parameters' gradients"
-        if _is_wrapped(self._optimizer):
-            return "a step that is wrapped"
-        now = dict(_attributes(self._optimizer))
+        if any(getattr(m, name, None) for m in self._model.modules() for name in _MODULE_HOOKS):
+            return "hooks on the model's layers"
+        if wrapped := _wrapped(self._optimizer):
+            return f"a {wrapped} that is wrapped"
+        now = dict(_attributes(self._optimizer, self._saved_ids))
         names = sorted(k for k in now.keys() | self._before if now.get(k) != self._before.get(k))
         return f"the attribute '{names[0]}'" if names else ""
 
 
-def _is_wrapped(optimizer: Optimizer) -> bool:
-    """Whether an instance's `step` was replaced, other than by one of torch's schedulers."""
-    step: Any = vars(optimizer).get("step")
-    if getattr(step, "_wrapped_by_lr_sched", False):
-        step = step.__wrapped__
-    own = type(optimizer).step
-    return step not in (None, own, inspect.unwrap(own))
+def _wrapped(optimizer: Optimizer) -> str:
+    """A method of an instance that was replaced, other than by one of torch's schedulers."""
+    for name, value in vars(optimizer).items():
+        own = getattr(type(optimizer), name, None)
+        method: Any = value
+        if getattr(method, "_wrapped_by_lr_sched", False):
+            method = method.__wrapped__
+        if callable(own) and callable(method) and method not in (own, inspect.unwrap(own)):
+            return name
+    return ""
 
 
-def _attributes(optimizer: Optimizer) -> Iterator[tuple[str, str]]:
+def _attributes(
+    optimizer: Optimizer, saved_elsewhere: Set[int] = frozenset()
+) -> Iterator[tuple[str, str]]:
     """Names and digests of the attributes that not every torch optimizer has."""
     if type(optimizer).__module__.startswith("torch.optim."):
         return  # its own state_dict is complete; caches of shapes are none of its state
     groups = optimizer.param_groups
-    saved_ids = {id(p) for group in groups for p in group["params"]}
+    saved_ids = {id(p) for group in groups for p in group["params"]} | saved_elsewhere
     saved_ids |= {id(v) for state in optimizer.state.values() for v in _values(state)}
     saved_ids |= set(map(id, _tensors(_state_dict(optimizer))))
     for name, value in vars(optimizer).items():
@@ -129,6 +145,8 @@ def _digest(
         update(value.tobytes())
     elif isinstance(value, bool | int | float | complex | str | bytes):
         update(repr(value).encode())
+    elif isinstance(value, Iterator):
+        update(str(next(_NEVER_THE_SAME)).encode())  # where it stands cannot be read
     else:
         for part in _parts(value, saved_ids):
             _digest(part, update, saved_ids, depth - 1)
@@ -139,8 +157,14 @@ def _parts(value: object, saved_ids: Set[int]) -> Iterator[object]:
 
     For an optimizer within another, also its state that the outer one does not save.
     """
-    if isinstance(value, Optimizer):
-        yield from (part for pair in _attributes(value) for part in pair)
+    if isinstance(value, torch.Generator | np.random.RandomState):
+        yield value.get_state()
+    elif isinstance(value, np.random.Generator):
+        yield value.bit_generator.state
+    elif isinstance(value, random.Random):
+        yield value.getstate()
+    elif isinstance(value, Optimizer):
+        yield from (part for pair in _attributes(value, saved_ids) for part in pair)
         yield from (item for item in _tensors(value.state) if id(item) not in saved_ids)
     elif isinstance(value, Mapping):
         for key, item in value.items():

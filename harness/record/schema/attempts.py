@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
-from harness.core.recorded import Number, Recorded, Seconds
+from harness.core.recorded import Number, Recorded, Seconds, Whole
 from harness.machine.hardware import Environment, Hardware
 from harness.machine.readings import MachineChange
 from harness.plan.trial import SCHEMA_VERSION, Result, State
@@ -21,14 +21,14 @@ class Begin(EventData):
     schema_version: Literal[2] = SCHEMA_VERSION
     identity: str
     """The identity of the trial."""
-    attempt: int
+    attempt: Whole
     """From 1; attempts whose events are lost count too."""
     submission_files: str
     """The hash of the submission's bytes."""
     hardware: Hardware
     fingerprint: str
     environment: Environment
-    threads: int
+    threads: Whole
     sandbox: str
     unenforced: tuple[str, ...]
     """The protections that the sandbox did not enforce."""
@@ -56,10 +56,10 @@ class Resumed(EventData):
     """A restarted referee resumes from a checkpoint."""
 
     kind: Literal["resumed"] = "resumed"
-    after_seq: int
+    after_seq: Whole
     """The `seq` of the checkpoint's event; the events in between are discarded."""
-    attempt: int
-    step: int
+    attempt: Whole
+    step: Whole
     timed_s: Seconds
 
 
@@ -100,7 +100,7 @@ class Rerun(EventData):
     """An ended trial is reopened by an explicit command."""
 
     kind: Literal["rerun"] = "rerun"
-    attempt: int
+    attempt: Whole
     """The attempt whose end is void."""
     state: State
     events: str

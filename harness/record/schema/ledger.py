@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from harness.core.recorded import Seconds
+from harness.core.recorded import Seconds, Whole
 from harness.plan.trial import State
 from harness.record.schema.audited import TrialAudited
 from harness.record.schema.base import EventData
@@ -38,7 +38,7 @@ class AttemptBegun(EventData):
 
     kind: Literal["begun"] = "begun"
     identity: str
-    attempt: int
+    attempt: Whole
 
 
 class AttemptResumed(EventData):
@@ -46,8 +46,8 @@ class AttemptResumed(EventData):
 
     kind: Literal["resumed"] = "resumed"
     identity: str
-    attempt: int
-    step: int
+    attempt: Whole
+    step: Whole
     timed_s: Seconds
 
 
@@ -56,7 +56,7 @@ class AttemptEnded(EventData):
 
     kind: Literal["ended"] = "ended"
     identity: str
-    attempt: int
+    attempt: Whole
     state: State
     events: str
     """The hash of the log's last event."""
@@ -67,7 +67,7 @@ class Reopened(EventData):
 
     kind: Literal["rerun"] = "rerun"
     identity: str
-    attempt: int
+    attempt: Whole
     state: State | Literal["unfinished"]
     events: str
     """The hash of the void end; "" if the ledger has none."""

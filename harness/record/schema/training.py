@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from harness.core.recorded import Number, Recorded, Seconds
+from harness.core.recorded import Number, Recorded, Seconds, Whole
 from harness.machine.readings import MachineReading
 from harness.record.schema.base import EventData
 
@@ -23,7 +23,7 @@ class Warm(EventData):
 
     kind: Literal["warm"] = "warm"
     compile_s: Seconds
-    steps: int
+    steps: Whole
 
 
 class Go(EventData):
@@ -38,11 +38,11 @@ class Go(EventData):
 class Claims(Recorded):
     """The worker's report on its training up to a snapshot."""
 
-    examples: int
+    examples: Whole
     train_loss: Number | None
     learning_rate: Number | None
-    forwards: int
-    backwards: int
+    forwards: Whole
+    backwards: Whole
     snapshots_s: Seconds
     """Timed seconds spent on snapshots so far."""
 
@@ -54,9 +54,9 @@ class SnapshotTaken(EventData):
     """
 
     kind: Literal["snapshot"] = "snapshot"
-    grid: int
+    grid: Whole
     """The last grid point passed."""
-    step: int
+    step: Whole
     timed_s: Seconds
     fraction: Number
     """The fraction of the budget spent."""
@@ -67,13 +67,13 @@ class SnapshotTaken(EventData):
 class Part(Recorded):
     """The evaluated part of the validation split, which is enough to decide the outcome."""
 
-    examples: int
+    examples: Whole
     """How many examples were evaluated, in the instance's order."""
-    of: int
+    of: Whole
     """How many examples the split has."""
     standard_errors: Metrics
     """Standard errors of the metrics, as estimates of the whole split's."""
-    beside: int | None = None
+    beside: Whole | None = None
     """The grid point of an earlier snapshot, evaluated on the whole split, whose difference from
     this one is the estimate; None for plain means."""
 
@@ -86,11 +86,11 @@ class Evaluation(EventData):
     """
 
     kind: Literal["evaluation"] = "evaluation"
-    grid: int | None = None
+    grid: Whole | None = None
     """None if published."""
-    step: int
+    step: Whole
     timed_s: Seconds
-    examples: int | None
+    examples: Whole | None
     """None if published."""
     validation: Metrics
     """Means over the split or its evaluated part."""
@@ -107,10 +107,10 @@ class OtherSplits(EventData):
     """The referee evaluated the hit or the last snapshot on the other splits."""
 
     kind: Literal["other_splits"] = "other_splits"
-    grid: int
-    step: int
+    grid: Whole
+    step: Whole
     timed_s: Seconds
-    examples: int
+    examples: Whole
     test: Metrics | None = None
     probe: Metrics | None = None
     """Loss and gradient norm on a fixed training batch."""
@@ -126,10 +126,10 @@ class Diagnostics(EventData):
     """The diagnostics of an evaluated snapshot."""
 
     kind: Literal["diagnostics"] = "diagnostics"
-    grid: int
-    step: int
+    grid: Whole
+    step: Whole
     timed_s: Seconds
-    examples: int
+    examples: Whole
     values: Metrics
 
     @property
@@ -142,10 +142,10 @@ class CheckpointWritten(EventData):
     """A checkpoint has been written and will now replace the previous one."""
 
     kind: Literal["checkpoint"] = "checkpoint"
-    grid: int
-    step: int
+    grid: Whole
+    step: Whole
     timed_s: Seconds
-    bytes: int
+    bytes: Whole
     sha256: str
 
 
@@ -153,7 +153,7 @@ class NoCheckpoint(EventData):
     """The worker could not send its state."""
 
     kind: Literal["no_checkpoint"] = "no_checkpoint"
-    grid: int
+    grid: Whole
     why: str
 
 
@@ -170,7 +170,7 @@ class StepProfile(EventData):
     """The worker's profile of some steps after the end: total seconds."""
 
     kind: Literal["profile"] = "profile"
-    steps: int
+    steps: Whole
     steps_s: Seconds
     data_s: Seconds
     """Seconds for drawing data."""

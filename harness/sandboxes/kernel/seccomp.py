@@ -1,11 +1,11 @@
 """seccomp: a process gives up, for itself and its children, system calls that training never needs.
 
 The filter refuses a list of calls with EPERM; see seccomp(2). It blocks: inspecting other
-processes; sockets; new namespaces and mounts; leaving the process group (by which a worker is
-frozen) or the pinned cores; arranging for a chosen signal to be sent to itself later, for example
-by a child's exit (SIGCONT wakes a frozen process); querying or changing which parts of files are in
-the page cache (which outlasts a trial); changing file permissions, clocks and modules; and ways
-around the filter.
+processes; sockets, and pairs of them that can send to others; new namespaces and mounts; leaving
+the process group (by which a worker is frozen) or the pinned cores; arranging for a chosen signal
+to be sent to itself later, for example by a child's exit (SIGCONT wakes a frozen process); querying
+or changing which parts of files are in the page cache (which outlasts a trial); changing file
+permissions, clocks and modules; and ways around the filter.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _OF_MACHINE = {
         "lsetxattr": 189, "fsetxattr": 190, "removexattr": 197, "lremovexattr": 198,
         "fremovexattr": 199, "utime": 132, "utimes": 235, "futimesat": 261, "utimensat": 280,
         "sched_setaffinity": 203, "timer_create": 222, "mq_notify": 244, "mincore": 27,
-        "fadvise64": 221, "readahead": 187,
+        "fadvise64": 221, "readahead": 187, "io_setup": 206,
     },
     "aarch64": {
         "ptrace": 117, "process_vm_readv": 270, "process_vm_writev": 271, "kcmp": 272,
@@ -58,10 +58,11 @@ _OF_MACHINE = {
         "fchownat": 54, "setxattr": 5, "lsetxattr": 6, "fsetxattr": 7, "removexattr": 14,
         "lremovexattr": 15, "fremovexattr": 16, "utimensat": 88, "sched_setaffinity": 122,
         "timer_create": 107, "mq_notify": 184, "mincore": 232, "fadvise64": 223,
-        "readahead": 213,
+        "readahead": 213, "io_setup": 0,
     },
 }  # fmt: skip
 _CLONE = {"x86_64": 56, "aarch64": 220}
+_SOCKETPAIR = {"x86_64": 53, "aarch64": 199}
 _PRCTL = {"x86_64": 157, "aarch64": 167}
 _SECCOMP = {"x86_64": 317, "aarch64": 277}
 _FCNTL = {"x86_64": 72, "aarch64": 25}
@@ -80,8 +81,11 @@ _COLD, _PAGE_OUT = 20, 21
 _EXIT_SIGNAL = 0xFF
 """The bits of clone's flags with the signal sent to the parent when the child ends."""
 _EXIT_SIGNALS = (0, signal.SIGCHLD)
-_ANY_FLAG = 0xFFFFFFFF
-"""preadv2 and pwritev2 have flags that reveal or drop what is in the page cache."""
+_PAIR_TYPE = 0xF
+"""The bits of a socket's type without its flags."""
+_PAIR_TYPES = (socket.SOCK_STREAM, socket.SOCK_SEQPACKET)
+"""One of a pair of datagram sockets can send to any address, in the file system as well."""
+_ALL_BITS = 0xFFFFFFFF
 
 _ALLOW, _KILL = 0x7FFF0000, 0x80000000
 _REFUSE, _UNKNOWN = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
@@ -110,7 +114,7 @@ def _filter(machine: str, sockets: Sequence[int]) -> Iterator[bytes]:
         yield _instruction(_RETURN, _KILL)
     calls = refused_calls(machine)
     if sockets:
-        yield from _allowed_arguments(calls.pop("socket"), _FIRST_AT, sockets)
+        yield from _allowed_bits(calls.pop("socket"), _FIRST_AT, _ALL_BITS, sockets)
     for number in calls.values():
         yield _instruction(_IF_EQUAL, number, 0, 1)
         yield _instruction(_RETURN, _REFUSE)
@@ -118,36 +122,28 @@ def _filter(machine: str, sockets: Sequence[int]) -> Iterator[bytes]:
     yield _instruction(_IF_EQUAL, _CLONE3, 0, 1)
     yield _instruction(_RETURN, _UNKNOWN)
     yield from _refused_argument(_CLONE[machine], _FIRST_AT, _IF_BITS, NEW_NAMESPACE)
-    yield from _refused_exit_signals(_CLONE[machine])
+    yield from _allowed_bits(_CLONE[machine], _FIRST_AT, _EXIT_SIGNAL, _EXIT_SIGNALS)
+    yield from _allowed_bits(_SOCKETPAIR[machine], _SECOND_AT, _PAIR_TYPE, _PAIR_TYPES)
     yield from _refused_argument(_PRCTL[machine], _FIRST_AT, _IF_EQUAL, _SET_PDEATHSIG)
     yield from _refused_argument(_PRCTL[machine], _FIRST_AT, _IF_EQUAL, _SET_DUMPABLE)
     yield from _refused_argument(_FCNTL[machine], _SECOND_AT, _IF_EQUAL, _SET_SIGNAL)
     for advice in (_COLD, _PAGE_OUT):
         yield from _refused_argument(_MADVISE[machine], _THIRD_AT, _IF_EQUAL, advice)
+    # their flags reveal or drop what is in the page cache
     for number in (_PREADV2[machine], _PWRITEV2[machine]):
-        yield from _refused_argument(number, _SIXTH_AT, _IF_BITS, _ANY_FLAG)
+        yield from _refused_argument(number, _SIXTH_AT, _IF_BITS, _ALL_BITS)
     yield _instruction(_RETURN, _ALLOW)
 
 
-def _allowed_arguments(number: int, place: int, values: Sequence[int]) -> Iterator[bytes]:
-    """Refuse a call unless an argument has one of some values; the call number is loaded before and
-    after.
+def _allowed_bits(number: int, place: int, mask: int, values: Sequence[int]) -> Iterator[bytes]:
+    """Refuse a call unless some bits of an argument have one of some values; the call number is
+    loaded before and after.
     """
-    yield _instruction(_IF_EQUAL, number, 0, 3 + len(values))
+    yield _instruction(_IF_EQUAL, number, 0, 4 + len(values))
     yield _instruction(_LOAD, place)
+    yield _instruction(_AND, mask)
     for count, value in enumerate(values):
         yield _instruction(_IF_EQUAL, value, len(values) - count)
-    yield _instruction(_RETURN, _REFUSE)
-    yield _instruction(_LOAD, _NUMBER_AT)
-
-
-def _refused_exit_signals(number: int) -> Iterator[bytes]:
-    """Refuse a child whose end sends its parent a signal other than SIGCHLD."""
-    yield _instruction(_IF_EQUAL, number, 0, 6)
-    yield _instruction(_LOAD, _FIRST_AT)
-    yield _instruction(_AND, _EXIT_SIGNAL)
-    for count, exit_signal in enumerate(_EXIT_SIGNALS):
-        yield _instruction(_IF_EQUAL, exit_signal, len(_EXIT_SIGNALS) - count)
     yield _instruction(_RETURN, _REFUSE)
     yield _instruction(_LOAD, _NUMBER_AT)
 
