@@ -54,6 +54,9 @@ class Sophia(Method):
             steps = torch._foreach_div([self.state["momentum"][i] for i in group], scale)
             torch._foreach_clamp_min_(steps, -point["rho"])
             torch._foreach_clamp_max_(steps, point["rho"])
+            # a clip makes a finite step of what is infinite; 0 times it is NaN, so it shows up
+            for averages in (self.state["momentum"], self.state["curvature"]):
+                torch._foreach_add_(steps, [averages[i] for i in group], alpha=0.0)
             torch._foreach_mul_(values, 1 - rate * point["weight_decay"])
             torch._foreach_add_(values, steps, alpha=-rate)
 

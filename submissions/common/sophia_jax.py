@@ -53,6 +53,8 @@ class Sophia(CompiledMethod):
         def move(value: Array, momentum: Array, curvature: Array) -> Array:
             step = momentum / jnp.maximum(point["gamma"] * curvature, point["epsilon"])
             step = jnp.clip(step, -point["rho"], point["rho"])
+            # a clip makes a finite step of what is infinite; 0 times it is NaN, so it shows up
+            step = step + 0.0 * momentum + 0.0 * curvature
             new: Array = (1 - rate * point["weight_decay"]) * value - rate * step
             return new
 

@@ -67,7 +67,8 @@ class Submission(Method):
         step = solution.x
         size = 2.0 * (solution.values[-1] + float(gradient @ step)) - float(step @ (damping * step))
         bound = (2.0 * self.point["trust"] / max(size, 1e-30)) ** 0.5
-        add(self.parameters, step, -min(rate, bound))
+        # an infinite gradient, for which the search makes no step, leaves a bound of NaN
+        add(self.parameters, step, -(rate if rate <= bound else bound))
         return whole.loss
 
     def _damping(self) -> float | Tensor:

@@ -12,7 +12,7 @@ Source: Liu et al. (2023), Algorithms 2 and 3 (Gauss-Newton-Bartlett).
 
 Deviations: the estimate uses the first `estimate_fraction` of the step's batch, where the paper
 draws part of another. beta1 is 0.9 at the default point, not the paper's 0.96, as `quick` runs are
-short.
+short. An infinite average, which the clip would hide, becomes a step of NaN.
 
 Loss at the defaults compared with `sgd` after the same number of steps: lower on `rnn` (80 steps)
 and `resnet` (250), higher on `mlp` (by 0.02 to 0.03 after 600) and `lm` (by 0.17 after 60).

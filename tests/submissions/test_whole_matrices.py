@@ -9,10 +9,19 @@ import scipy.optimize
 import torch
 
 from harness.core.errors import HarnessError
+from harness.core.seeds import philox
+from harness.frameworks.examples import ModelSource
+from harness.frameworks.problem import ProblemConfig
+from harness.submission.interface import Batch
 from submissions.common.products import Linearisation
+from tests.frameworks.kit import SEED, HalfSpent, Kit
+from workloads.parameters import initial_parameters
+from workloads.probes import model as probe
+from workloads.spec import Sizes
 
+from .class_twins import class_of
 from .conftest import Measure
-from .given_problem import Point
+from .given_problem import Point, default_point
 from .small_problem import DoubleStream, double_kit, gradient, submission, values
 from .workload_models import WorkloadKit
 
@@ -98,3 +107,32 @@ def test_its_first_step_is_the_normalised_gradient() -> None:
 def test_a_model_that_is_too_large_is_refused(name: str) -> None:
     with pytest.raises(HarnessError, match=rf"{name} .* numbers for \d+ parameters"):
         submission(name, WorkloadKit("torch", name="mlp"))
+
+
+class LinearStream:
+    """Isotropic inputs and a linear teacher's targets."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        self.random = np.random.default_rng(0)
+        self.teacher = self.random.normal(0, inputs**-0.5, (inputs, outputs))
+
+    def next(self, count: int | None = None) -> Batch[torch.Tensor]:
+        inputs = self.random.standard_normal((count or 32, len(self.teacher)))
+        arrays = (inputs, inputs @ self.teacher)
+        return Batch(*(torch.from_numpy(array.astype(np.float32)) for array in arrays))
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("spectrum", ["exact", "absolute"])
+def test_newtons_default_damping_bears_fewer_examples_than_inputs(spectrum: str) -> None:
+    """A Hessian of 32 examples of 64 inputs, as on the probe with nothing wrong."""
+    sizes: Sizes = {"inputs": 64, "outputs": 16, "gains": [0.1]}
+    kit = Kit("torch", ModelSource("workloads.probes", sizes, "squared_error", "float32"))
+    problem = kit.backend.problem(ProblemConfig(kit.source, HalfSpent(), 32, 2048, 2**40 + 5))
+    start = initial_parameters(probe.parameters(sizes), philox(SEED, "weights"))
+    kit.backend.load(problem, start)
+    ours, stream = class_of("torch", "newton")(), LinearStream(64, 16)
+    ours.setup(problem, default_point("newton", spectrum=spectrum))
+    losses = [float(ours.step(stream)) for _ in range(6)]
+    assert losses[0] > 0.5
+    assert losses[-1] < 0.1
