@@ -55,9 +55,9 @@ def test_search_and_filters_leave_what_fits(reader: Reader) -> None:
 def test_the_clock_switches_cells_ranks_and_order(reader: Reader) -> None:
     reader.open("index.html")
     reader.page.select_option("#cells", "time")
-    seconds = reader.number(4)
+    seconds = reader.number(5)
     reader.page.select_option("#clock", "steps")
-    assert reader.number(4) == pytest.approx(100 * seconds, rel=0.01)
+    assert reader.number(5) == pytest.approx(100 * seconds, rel=0.01)
     assert "the worker's claim" in reader.page.inner_text("#said")
 
 
