@@ -118,8 +118,8 @@ def caption(view: View | None) -> str:
     return (
         f"Score, and speed-up over {view.against}, with {LEVEL:.0%} intervals from two studies on. "
         "By workload the speed-up, blue where faster and orange where slower; marks >= and <= are "
-        "bounds, ~ both, ? nothing is known. What is not reached counts nothing for the score, and in the "
-        "speed-up only as such a bound: compare the number of reached targets first."
+        "bounds, ~ both, ? nothing is known. A miss adds nothing to the score, and only a bound to "
+        "the speed-up: compare the number of reached targets first."
     )
 
 

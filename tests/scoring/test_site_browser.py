@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from .browsing import Reader, reading
+from .made_frames import frame
 from .made_sites import HOSTILE, material, ports, results, site
 
 if TYPE_CHECKING:
@@ -88,6 +90,25 @@ def test_a_pair_says_whether_it_is_settled_and_overlays_curves(reader: Reader) -
     assert reader.page.locator("h2", has_text="By steps").count() == 1
     reader.page.get_by_label("Entry B").select_option("muon")
     reader.page.locator("h1", has_text="adamw against muon").wait_for()
+
+
+def test_a_miss_that_ended_too_early_bounds_no_ratio_of_a_screening(
+    browser: Browser, tmp_path: Path
+) -> None:
+    times = {
+        ("adamw", "a"): [10.0],
+        ("dear", "a"): [np.inf],
+        ("adamw", "b"): [5.0],
+        ("dear", "b"): [5.0],
+    }
+    trials = frame(times)
+    trials.loc[trials["state"].eq("budget"), "steps"] = 60
+    with reading(browser, site(tmp_path / "s", material(trials))) as reader:
+        reader.open("pair.html?a=adamw&b=dear")
+        rows = reader.page.locator("tr", has=reader.page.get_by_role("link", name="a", exact=True))
+        rows.nth(1).wait_for()
+        assert rows.nth(0).locator("td").nth(3).inner_text() == ">= 6"
+        assert rows.nth(1).locator("td").nth(3).inner_text() == "?"
 
 
 def test_of_two_ports_the_pair_page_says_that_a_step_costs_more(

@@ -6,6 +6,8 @@
   const body = tableElement.tBodies[0], heads = [...tableElement.tHead.rows[0].cells];
   const rows = [...body.rows], indexOf = (row) => +row.dataset.i, byIndex = [];
   rows.forEach((row) => { byIndex[indexOf(row)] = row; });
+  // A state of an earlier date may have other columns.
+  const places = Object.fromEntries(heads.map((head, at) => [head.dataset.key, at]));
   const search = document.getElementById("search"), clockChoice = document.getElementById("clock"), cellChoice = document.getElementById("cells");
   const filters = {}, state = { clock: clockChoice.value, key: "rank", down: false };
   const view = () => data.clocks[state.clock];
@@ -64,11 +66,11 @@
     if (filled[i] === wanted) return;
     filled[i] = wanted;
     cells[0].textContent = now.rank ? now.rank[i] : "-";
-    cells[3].textContent = `${now.reached[i]} of ${now.of}`;
-    cells[4].textContent = now.score[i].toFixed(3) + (now.interval ? ` (${now.interval[i][0].toFixed(2)} – ${now.interval[i][1].toFixed(2)})` : "");
-    cells[5].firstChild.textContent = !speed ? "-" : `${speed[1]} ${speed[0].toFixed(2)}`.trim() + (speed[2] === null ? "" : ` (${speed[2].toFixed(2)} – ${speed[3].toFixed(2)})`);
+    if (now.reached) cells[places.reached].textContent = `${now.reached[i]} of ${now.of}`;
+    cells[places.score].textContent = now.score[i].toFixed(3) + (now.interval ? ` (${now.interval[i][0].toFixed(2)} – ${now.interval[i][1].toFixed(2)})` : "");
+    cells[places.speedup].firstChild.textContent = !speed ? "-" : `${speed[1]} ${speed[0].toFixed(2)}`.trim() + (speed[2] === null ? "" : ` (${speed[2].toFixed(2)} – ${speed[3].toFixed(2)})`);
     now.columns.forEach((_, at) => {
-      const factor = now.factors[i] && now.factors[i][at], cell = cells[6 + at], time = now.times[i][at];
+      const factor = now.factors[i] && now.factors[i][at], cell = cells[places.w0 + at], time = now.times[i][at];
       cell.firstChild.textContent = times ? (time === null ? "not reached" : state.clock === "seconds" ? `${GD.number(time)} (+ ${now.free[i][at]})` : GD.number(time)) : !factor ? "-" : factor[1] === "?" ? "?" : `${factor[1]} ${factor[0].toFixed(2)}`.trim();
       cell.className = "n f " + (factor && factor[1] !== "?" ? shade(factor[0]) : "");
     });
