@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from harness.core.errors import HarnessError, ManyReasonsError
@@ -22,6 +23,7 @@ from scoring.mixtures import frame_breaches
 from scoring.refusals import RULES
 from scoring.rules import load_rules
 from scoring.screening import screening_error
+from scoring.speedup import Factor
 from scoring.studies import times_of
 
 SAME = ("suite", "ruleset", "framework", "round")
@@ -75,6 +77,7 @@ class Place:
         """
         on = ", ".join(self.workloads)
         yield f"{self.entry}, in {self.clock.name} on {on}: {self._describe_neighbours()}"
+        yield from self._describe_misses()
         if all(comparison.studies < 2 for comparison in self.comparisons.values()):
             error = screening_error(len(self.workloads))
             yield f"  one study of each is compared, which settles nothing: {error}"
@@ -92,6 +95,23 @@ class Place:
         if not self.faster:
             return f"ahead of {self.slower[0]}, the first of {len(self.comparisons)}"
         return f"between {self.faster[-1]} and {self.slower[0]}"
+
+    def _describe_misses(self) -> Iterator[str]:
+        """How many targets it and its neighbours reached, unless all of them: misses enter a
+        factor only as bounds, so an entry can reach more targets and yet stand behind.
+        """
+        reached = [(name, *_reached_counts(self.comparisons[name])) for name in self.neighbours]
+        count = len(self.workloads)
+        if all(own == theirs == count for _, own, theirs in reached):
+            return
+        counts = ", ".join(f"{name} {theirs}" for name, _, theirs in reached)
+        yield f"  it reached {reached[0][1]} of {count} targets, {counts}"
+        hidden = [name for name in self.neighbours if _is_hidden(self.comparisons[name].factor)]
+        if hidden:
+            yield (
+                f"  the place beside {' and '.join(hidden)} is a guess: misses count as bounds, "
+                "which do not tell which is faster"
+            )
 
     def _what_would_settle(self, name: str) -> str | None:
         """The studies that would settle a comparison, in words; None if it is settled.
@@ -176,6 +196,19 @@ def _place(
     is_default = store is None or store == Path("runs") / str(trials["suite"].iloc[0])
     out = "" if is_default else f" --out {shlex.quote(str(store))}"
     return Place(entry, _again(trials), out, clock, dict(ranking), studies)
+
+
+def _reached_counts(comparison: Comparison) -> tuple[int, int]:
+    """On how many of the workloads this entry and the other one have a time."""
+    own, theirs = np.isfinite(comparison.medians).sum(axis=1)
+    return int(own), int(theirs)
+
+
+def _is_hidden(factor: Factor) -> bool:
+    """Whether the bounds in a factor leave open on which side of 1 it lies."""
+    may_be_more = factor.mark in (">=", "~") or factor.undecided_workloads > 0
+    may_be_less = factor.mark in ("<=", "~") or factor.undecided_workloads > 0
+    return may_be_more if factor.overall <= 1.0 else may_be_less
 
 
 def _again(trials: pd.DataFrame) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 from scoring.frame import finished_trials
 from scoring.report.style import pens
 from scoring.report.tables import NEITHER, off_clock_s, off_clock_text
-from scoring.site.boards import Board, View, run_workloads
+from scoring.site.boards import Board, View, reached_counts, run_workloads
 from scoring.site.causes import has_causes
 from scoring.site.material import Material, TrialDetail
 from scoring.site.pairs import has_intervals
@@ -73,12 +73,15 @@ def _view_data(view: View, frame: pd.DataFrame) -> dict[str, object]:
         "said": board.clock.said_by,
         "order": view.order(),
         "rank": None if view.ranking is None else view.ranking.ranks.tolist(),
+        "reached": reached_counts(board),
+        "of": len(board.base),
         "score": [short(float(value), 5) for value in board.scores],
         "interval": None if sure is None else _round(sure.score_intervals),
         "speedup": [_overall(view, row) for row in range(len(board.scores))],
         "against": view.against,
         "columns": names,
         "times": [[short(float(value), 5) for value in row] for row in _times(view, names)],
+        "limits": _limits(view, names),
         "free": _free(view, frame, names),
         "factors": [_factors(view, row) for row in range(len(board.scores))],
         "intervals": has_intervals(view),
@@ -93,6 +96,13 @@ def _round(values: Array) -> list[list[float | None]]:
 def _times(view: View, names: list[str]) -> Array:
     places = [view.board.times.workloads.index(name) for name in names]
     return np.asarray(view.board.medians[:, places])
+
+
+def _limits(view: View, names: list[str]) -> list[list[float | None]]:
+    """Where each entry's trials ended that did not reach; None where it reached, or unknown."""
+    places = [view.board.times.workloads.index(name) for name in names]
+    limits = np.where(np.isfinite(_times(view, names)), np.nan, view.board.times.limit[:, places])
+    return [[short(float(value), 5) for value in row] for row in limits]
 
 
 def _free(view: View, frame: pd.DataFrame, names: list[str]) -> list[list[str]]:

@@ -85,6 +85,7 @@ class Pages:
         return self.render(
             "board.html",
             "../../../" if is_dated else "../",
+            assets="assets/" if is_dated else "../assets/",
             links=links, is_dated=is_dated, dated=dated_tables, tables=tables,
             facts=head_facts(board, self.material, self.date, self.version),
             gaps=[*self.material.gaps, *board.gaps], refusal=board.refusal,

@@ -13,7 +13,7 @@ from scoring.frame import finished_trials
 from scoring.profile import median_times, ratios_to_best, settle_missing
 from scoring.report.tables import NEITHER, number, off_clock_s, off_clock_text
 from scoring.scoreboard import Scoreboard
-from scoring.site.boards import Board, View, run_workloads
+from scoring.site.boards import Board, View, reached_counts, run_workloads
 from scoring.standing import marks_of
 from scoring.studies import steps_beside, study_table
 from scoring.uncertainty import LEVEL
@@ -27,6 +27,7 @@ def board_rows(board: Board, view: View, links: str) -> list[Row]:
     """The board's rows in order; `links` is the relative path to the board's folder."""
     ranks = None if view.ranking is None else view.ranking.ranks
     columns, rows = run_workloads(view.board), []
+    reached = reached_counts(view.board)
     last: int | None = None
     for row in view.order():
         name = view.board.times.submissions[row]
@@ -37,6 +38,7 @@ def board_rows(board: Board, view: View, links: str) -> list[Row]:
                 "starts": last is not None and rank != last,
                 "href": links + board.layout.submission(name), "score": _score(view, row),
                 "mark": view.board.marks[name],
+                "reached": f"{reached[row]} of {len(view.board.base)}",
                 "speedup": _speedup(view, row), "pair": links + _pair_link(board, view, row),
                 "cells": _cells(board, view, row, columns),
             }

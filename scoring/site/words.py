@@ -23,6 +23,8 @@ RANKS = (
     "says nothing."
 )
 
+REACHED = "Workloads with a time that counts; each of the others is a miss"
+
 
 def head_facts(board: Board, material: Material, date: str, version: str) -> Mapping[str, str]:
     """The properties common to all trials of a board, for its header."""
@@ -91,6 +93,7 @@ def heads(view: View) -> list[Row]:
         {"text": "rank", "key": "rank", "n": True, "sort": "ascending", "title": RANKS},
         {"text": "submission", "key": "name", "n": False, "sort": "", "title": "By name"},
         {"text": "mark", "key": "mark", "n": False, "sort": "", "title": "What stands behind it"},
+        {"text": "reached", "key": "reached", "n": True, "sort": "", "title": REACHED},
         {"text": "score", "key": "score", "n": True, "sort": "", "title": "Score and interval"},
         {
             "text": "speed-up",
@@ -115,7 +118,8 @@ def caption(view: View | None) -> str:
     return (
         f"Score, and speed-up over {view.against}, with {LEVEL:.0%} intervals from two studies on. "
         "By workload the speed-up, blue where faster and orange where slower; marks >= and <= are "
-        "bounds, ~ both, ? nothing is known."
+        "bounds, ~ both, ? nothing is known. A miss adds nothing to the score, and only a bound to "
+        "the speed-up: compare the number of reached targets first."
     )
 
 

@@ -23,6 +23,8 @@ from scoring.speedup import check_reference
 
 SITE_FILE = "site.json"
 """A file that identifies a folder as a site, which may be overwritten."""
+FRONT_ASSETS = ("site.css", "site.js", "board.js")
+"""The files in `assets/` that a board's front page loads."""
 
 
 def write_site(material: Material, options: Options, out: Path, *, date: str, version: str) -> Path:
@@ -141,6 +143,10 @@ def _front_files(pages: Pages, out: Path) -> Iterator[tuple[str, str]]:
     under = f"dated/{date}/"
     for name, text in (common_files | entry_tables).items():
         yield under + name, text
+    # With the scripts that it was written for: later ones may expect other columns.
+    for name, text in _assets():
+        if name in FRONT_ASSETS:
+            yield f"{under}assets/{name}", text
     yield f"{under}index.html", pages.front(stays, [], is_dated=True)
     folder = out / board.layout.folder / "dated"
     earlier = {item.name for item in folder.iterdir()} if folder.is_dir() else set()

@@ -216,3 +216,26 @@ def test_the_command_for_more_studies_adds_to_the_runs_own_folder() -> None:
         if "harness run" in text
     ]
     assert " --out 'my runs' --" in line
+
+
+def test_a_place_says_how_many_targets_were_reached_and_what_the_misses_hide() -> None:
+    misses = {"a": (10.0, 10.0), "b": (20.0, np.inf), "mine": (np.inf, 12.0)}
+    trials = prepare(
+        frame(
+            {
+                (n, w): studies(t)
+                for n, ts in misses.items()
+                for w, t in zip(("lm", "mlp"), ts, strict=True)
+            }
+        )
+    )
+    is_own = trials["submission"].eq("mine")
+    place = only(places(trials[~is_own], trials[is_own].assign(content_hash="e" * 64), "seconds"))
+    first, reached, guess, *_ = place.lines()
+    assert first == "mine, in seconds on lm, mlp: between a and b"
+    assert reached == "  it reached 1 of 2 targets, a 2, b 1"
+    assert guess.startswith("  the place beside b is a guess")
+
+
+def test_where_all_targets_were_reached_a_place_says_nothing_of_misses() -> None:
+    assert not [line for line in only(places(board(), own(28.0))).lines() if "targets" in line]

@@ -125,6 +125,14 @@ def test_every_table_lies_beside_the_page_as_csv_and_json(pages: Path) -> None:
     assert {"rank", "score", "score_low", "speedup", "reached"} <= set(entries.columns)
 
 
+def test_the_board_says_how_many_targets_were_reached(tmp_path: Path) -> None:
+    misses = {("adamw", "a"): [9.0], ("adamw", "b"): [9.0], ("sgd", "a"): [8.0]}
+    board = site(tmp_path / "s", material(frame(misses | {("sgd", "b"): [np.inf]})))
+    rows = re.findall(r"<tr role=\"row\" data-i.*?</tr>", (board / "index.html").read_text())
+    reached = {re.findall(r">(\w+)</a></th>", row)[0]: re.findall(r"\d of \d", row) for row in rows}
+    assert reached == {"adamw": ["2 of 2"], "sgd": ["1 of 2"]}
+
+
 def test_only_a_board_with_ranks_says_how_to_see_what_is_settled(
     pages: Path, tmp_path: Path
 ) -> None:
@@ -162,8 +170,11 @@ def test_a_state_of_an_earlier_date_stays_as_it_was(tmp_path: Path) -> None:
     of = material(results(["adamw", "muon"], workloads=1))
     board = site(tmp_path / "s", of, date="2026-01-01")
     before = (board / "dated/2026-01-01/index.html").read_text()
+    (board / "dated/2026-01-01/assets/board.js").write_text("// of that day")
     site(tmp_path / "s", material(results(["adamw", "soap"], workloads=1)), date="2026-01-05")
     assert (board / "dated/2026-01-01/index.html").read_text() == before
+    assert re.findall(r'src="([^"]*board.js)"', before) == ["data/board.js", "assets/board.js"]
+    assert (board / "dated/2026-01-01/assets/board.js").read_text() == "// of that day"
     assert "muon" in (board / "dated/2026-01-01/data/board.js").read_text()
     assert 'href="dated/2026-01-01/index.html"' in (board / "index.html").read_text()
 

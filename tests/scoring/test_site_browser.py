@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from .browsing import Reader, reading
+from .made_frames import frame
 from .made_sites import HOSTILE, material, ports, results, site
 
 if TYPE_CHECKING:
@@ -55,9 +57,9 @@ def test_search_and_filters_leave_what_fits(reader: Reader) -> None:
 def test_the_clock_switches_cells_ranks_and_order(reader: Reader) -> None:
     reader.open("index.html")
     reader.page.select_option("#cells", "time")
-    seconds = reader.number(4)
+    seconds = reader.number(5)
     reader.page.select_option("#clock", "steps")
-    assert reader.number(4) == pytest.approx(100 * seconds, rel=0.01)
+    assert reader.number(5) == pytest.approx(100 * seconds, rel=0.01)
     assert "the worker's claim" in reader.page.inner_text("#said")
 
 
@@ -88,6 +90,25 @@ def test_a_pair_says_whether_it_is_settled_and_overlays_curves(reader: Reader) -
     assert reader.page.locator("h2", has_text="By steps").count() == 1
     reader.page.get_by_label("Entry B").select_option("muon")
     reader.page.locator("h1", has_text="adamw against muon").wait_for()
+
+
+def test_a_miss_that_ended_too_early_bounds_no_ratio_of_a_screening(
+    browser: Browser, tmp_path: Path
+) -> None:
+    times = {
+        ("adamw", "a"): [10.0],
+        ("dear", "a"): [np.inf],
+        ("adamw", "b"): [5.0],
+        ("dear", "b"): [5.0],
+    }
+    trials = frame(times)
+    trials.loc[trials["state"].eq("budget"), "steps"] = 60
+    with reading(browser, site(tmp_path / "s", material(trials))) as reader:
+        reader.open("pair.html?a=adamw&b=dear")
+        rows = reader.page.locator("tr", has=reader.page.get_by_role("link", name="a", exact=True))
+        rows.nth(1).wait_for()
+        assert rows.nth(0).locator("td").nth(3).inner_text() == ">= 6"
+        assert rows.nth(1).locator("td").nth(3).inner_text() == "?"
 
 
 def test_of_two_ports_the_pair_page_says_that_a_step_costs_more(

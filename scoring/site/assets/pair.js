@@ -18,6 +18,13 @@
   const span = (cell) => cell[2] === null ? "-" : `${cell[2].toFixed(2)} – ${cell[3].toFixed(2)}`;
   const turned = (cell) => { const flip = { ">=": "<=", "<=": ">=" }, inverse = (v) => v === null ? null : 1 / v; return [inverse(cell[0]), flip[cell[1]] || cell[1], inverse(cell[3]), inverse(cell[2]), 1 - cell[4], cell[5]]; };
   const bit = (bytes, place) => (bytes[place >> 3] >> (7 - (place & 7))) & 1;
+  // A miss bounds the ratio only if its trials went as far as the other's time, as in `harness compare`.
+  const ratioOf = (x, y, endX, endY) => {
+    if (x !== null && y !== null) return number(y / x, 3);
+    if (x === null && y === null) return "?";
+    if (y === null) return endY === null ? "above 1" : endY < x ? "?" : `>= ${number(endY / x, 3)}`;
+    return endX === null ? "below 1" : endX < y ? "?" : `<= ${number(y / endX, 3)}`;
+  };
   const time = (clock, view, i, w) => view.times[i][w] === null ? "not reached" : number(view.times[i][w]) + (clock === "seconds" ? ` (+ ${view.free[i][w]})` : "");
   // Where a difference in seconds comes from: the number of steps, or the cost of a step.
   const causes = async () => {
@@ -44,7 +51,7 @@
     } else body.append(el("p", {}, "A screening: one study gives ratios, and no verdict."));
     const lines = view.columns.map((name, w) => {
       const [x, y] = [view.times[a][w], view.times[b][w]], cell = cells && cells[w + 1];
-      const ratio = cell ? `${cell[1]} ${number(cell[0], 3)}`.trim() : x === null && y === null ? "?" : x === null ? "below 1" : y === null ? "above 1" : number(y / x, 3);
+      const ratio = cell ? `${cell[1]} ${number(cell[0], 3)}`.trim() : ratioOf(x, y, view.limits[a][w], view.limits[b][w]);
       return [el("a", { href: `w/${data.cslugs[data.columns.indexOf(name)]}.html` }, name), time(clock, view, a, w), time(clock, view, b, w), ratio, cell ? span(cell) : "-", cell ? cell[4].toFixed(2) + (cell[5] > 0.01 ? ` (${Math.round(100 * cell[5])} % undecided)` : "") : "-"];
     });
     if (cells) lines.push(["geometric mean", "", "", `${cells[0][1]} ${number(cells[0][0], 3)}`.trim(), span(cells[0]), cells[0][4].toFixed(2) + (cells[0][5] > 0.01 ? ` (${Math.round(100 * cells[0][5])} % undecided)` : "")]);
