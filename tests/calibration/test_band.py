@@ -9,7 +9,7 @@ import pytest
 
 from harness.calibration.band import _span, band_of
 from harness.calibration.summary import read_summary, summary_path
-from harness.plan.plan import PlanRequest, plan
+from harness.plan.plan import PlanRequest, RulesetName, plan
 from harness.plan.trial import Result
 from harness.providers.registry import band, workload
 from harness.record.rows import _beyond
@@ -71,7 +71,7 @@ def test_few_steps_alone_are_not_beyond() -> None:
 
 
 @pytest.mark.parametrize("ruleset", ["external", "self"])
-def test_a_ruleset_with_a_longer_budget_has_the_same_band(ruleset: str) -> None:
+def test_a_ruleset_with_a_longer_budget_has_the_same_band(ruleset: RulesetName) -> None:
     trial = plan(PlanRequest("mlp", "adamw", ruleset=ruleset)).trials[0]
     calibrated = band("mlp", "quick")
     assert calibrated is not None
