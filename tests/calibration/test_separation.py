@@ -12,8 +12,6 @@ from harness.providers.registry import workload
 
 LEVEL = 0.05
 TUNED = ("sgd", "adamw", "muon")
-TIES = {("resnet", "sgd", "adamw")}
-"""Four seeds of sgd do not settle it: it takes a tenth fewer steps, timed as slightly longer."""
 
 
 @pytest.mark.parametrize("name", ["mlp", "resnet", "lm", "rnn"])
@@ -26,4 +24,4 @@ def test_two_tuned_algorithms_differ_beyond_noise(name: str, one: str, other: st
     times = {b.submission: b.times_s(target) for b in tuned}
     # ranks, because a seed that misses the target counts as later than all that reach it
     compared = stats.mannwhitneyu(times[one], times[other])
-    assert (compared.pvalue < LEVEL) == ((name, one, other) not in TIES)
+    assert compared.pvalue < LEVEL

@@ -148,7 +148,8 @@ def test_a_target_met_after_the_end_is_said_to_be_late(
 ) -> None:
     result = Result(state="budget", reason="spent", timed_s=9.0, steps=9, best_metric=best)
     text = describe_misses([record(trial, result)])
-    assert text.startswith(f"None of 1 trials reached accuracy 0.602; the nearest came to {best}")
+    target = f"accuracy {trial.target.value:g}"
+    assert text.startswith(f"None of 1 trials reached {target}; the nearest came to {best}")
     assert text.endswith(", but only after its budget had ended.") is is_late
 
 
