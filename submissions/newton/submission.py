@@ -9,8 +9,8 @@ With "exact" and eta = 1 the step goes to the stationary point of the quadratic 
 saddle or a maximum along directions of negative curvature; with "absolute" every step goes down.
 g_t is the gradient of a batch of `batch_factor` times the workload's size, H_t the Hessian on the
 first `curvature_fraction` of it. If these are fewer examples than a layer has inputs, H_t is
-singular where g_t is not zero, and steps there are eta / delta long: a damping of 1e-4 diverges on
-isotropic linear regression of 64 inputs within three steps, 0.1 converges.
+singular where g_t is not zero, and steps there are eta / delta long: on isotropic linear regression
+of 64 inputs a damping of 1e-4 diverges within three steps and 0.1 slowly; 0.3 converges.
 
 Sources: Nocedal and Wright (2006), section 3.3, for Newton's method; Dauphin et al. (2014) for
 absolute eigenvalues ("saddle-free Newton"), there in a Krylov subspace.

@@ -133,6 +133,5 @@ def test_newtons_default_damping_bears_fewer_examples_than_inputs(spectrum: str)
     kit.backend.load(problem, start)
     ours, stream = class_of("torch", "newton")(), LinearStream(64, 16)
     ours.setup(problem, default_point("newton", spectrum=spectrum))
-    losses = [float(ours.step(stream)) for _ in range(6)]
-    assert losses[0] > 0.5
-    assert losses[-1] < 0.1
+    losses = [float(ours.step(stream)) for _ in range(8)]
+    assert losses[-1] < 0.3 * losses[0]
