@@ -4,7 +4,8 @@ A claim compares an entry's measure, at its best point on each variant, with a b
 entry's measure on the same instances. On a variant it holds or fails if the 95 % t-interval of the
 mean difference over instances lies on one side; with a single instance the difference itself
 decides. An entry is near another if the interval lies within the margin, and not near if it lies
-outside.
+outside. If the measure's scale is `log`, all of this is done with logarithms: differences are those
+of logarithms, and means are geometric.
 """
 
 from __future__ import annotations
@@ -60,6 +61,20 @@ def findings(
     return tuple(_finding(claim, trials, evaluations, measure) for claim in claims)
 
 
+def mean(values: Sequence[float] | Values, measure: Measure) -> float:
+    """The mean over instances, geometric on a logarithmic scale."""
+    numbers = np.asarray(values, dtype=float)
+    return float(np.exp(_log(numbers).mean()) if measure.scale == "log" else numbers.mean())
+
+
+def interval_of(values: Sequence[float] | Values, measure: Measure) -> tuple[float, float]:
+    """The interval of `mean`, on the measure's scale."""
+    if measure.scale == "linear":
+        return interval(values)
+    low, high = interval(_log(np.asarray(values, dtype=float)))
+    return float(np.exp(low)), float(np.exp(high))
+
+
 def interval(values: Sequence[float] | Values) -> tuple[float, float]:
     """The 95 % t-interval of the mean; of a single value, or with infinite ones, their range."""
     numbers = np.asarray(values, dtype=float)
@@ -67,6 +82,13 @@ def interval(values: Sequence[float] | Values) -> tuple[float, float]:
         return float(numbers.min()), float(numbers.max())
     half = t.ppf(0.5 + LEVEL / 2, len(numbers) - 1) * numbers.std(ddof=1) / math.sqrt(len(numbers))
     return float(numbers.mean() - half), float(numbers.mean() + half)
+
+
+def _log(values: Values) -> Values:
+    """Logarithms; that of 0 is minus infinity, without a warning."""
+    with np.errstate(divide="ignore"):
+        result: Values = np.log(values)
+    return result
 
 
 def _finding(
@@ -79,10 +101,10 @@ def _finding(
     signs, texts = [], []
     for variant in claim.variants or tuple(own):
         value = own[variant]
-        against = other.get(variant, np.full_like(value, claim.bound or 0.0))
-        signs.append(_sign(value, against, claim))
-        comparison = f" against {against.mean():.3g}" if claim.other else ""
-        texts.append(f"{variant}: {value.mean():.3g}{comparison}")
+        against = other.get(claim.than_variant or variant, np.full_like(value, claim.bound or 0.0))
+        signs.append(_sign(value, against, claim, is_log=measure.scale == "log"))
+        comparison = f" against {mean(against, measure):.3g}" if claim.other else ""
+        texts.append(f"{variant}: {mean(value, measure):.3g}{comparison}")
     quorum = min(claim.on or len(signs), len(signs))  # the quick form has fewer variants
     return Finding(claim, _verdict(signs, quorum), "; ".join(texts))
 
@@ -140,10 +162,12 @@ def _metric_of(
     return values
 
 
-def _sign(own: Values, other: Values, claim: Claim) -> int:
+def _sign(own: Values, other: Values, claim: Claim, *, is_log: bool) -> int:
     """1 if it holds, -1 if it fails, 0 if the instances do not decide."""
     if np.isnan([own, other]).any():
         return 0
+    if is_log:
+        own, other = _log(own), _log(other)
     is_tie = np.isinf(own) & np.isinf(other)  # neither trained: no difference, and not NaN
     differences = np.zeros_like(own)
     np.subtract(own, other, out=differences, where=~is_tie)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from experiments.frame import point_text
@@ -58,9 +59,11 @@ def trials_frame(
 def best_points(trials: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     """The trials of each entry at its best point, by the mean over instances.
 
-    There is one point per variant or, if the measure asks for it, a single one for all variants.
+    There is one point per variant or, if the measure asks for it, a single one for all variants. The
+    mean is on the measure's scale.
     """
-    means = trials.groupby(["entry", "variant", "point"], sort=False)["value"].mean()
+    values = trials.assign(value=np.log(trials["value"])) if measure.scale == "log" else trials
+    means = values.groupby(["entry", "variant", "point"], sort=False)["value"].mean()
     ranks = means.groupby(["entry", "variant"], sort=False).rank(ascending=measure.is_lower_better)
     keys = ["entry"] if measure.shared_point else ["entry", "variant"]
     scores = ranks.groupby([*keys, "point"], sort=False).mean()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from experiments.claims import Finding, interval
+from experiments.claims import Finding, interval_of, mean
 from experiments.job import Job
 from experiments.spec import Form, Measure, Settings
 
@@ -81,7 +81,10 @@ def _measure_text(measure: Measure) -> str:
     if measure.target is not None:
         return f"the number of steps to {metric} {measure.target:g} (fewer are better)"
     when = "after the last step" if measure.at == "end" else "at its best"
-    return f"{metric} {when} ({'lower' if measure.is_lower_better else 'higher'} is better)"
+    geometric = "; means are geometric, and claims compare ratios" if measure.scale == "log" else ""
+    return (
+        f"{metric} {when} ({'lower' if measure.is_lower_better else 'higher'} is better{geometric})"
+    )
 
 
 def _table(best: pd.DataFrame, form: Form, measure: Measure) -> Iterator[str]:
@@ -93,16 +96,16 @@ def _table(best: pd.DataFrame, form: Form, measure: Measure) -> Iterator[str]:
         of_variant = best[best["variant"] == variant]
         groups = of_variant.groupby(["entry", "point"])["value"]
         rows = [(*map(str, key), list(values)) for key, values in groups]
-        rows.sort(key=lambda row: sum(row[2]), reverse=not measure.is_lower_better)
+        rows.sort(key=lambda row: mean(row[2], measure), reverse=not measure.is_lower_better)
         for entry, point, values in rows:
-            low, high = interval(values)
+            low, high = interval_of(values, measure)
             cell = f" {low:.3g} to {high:.3g} |" if several else ""
-            yield f"| {variant} | {entry} | {point} | {_number(values)} |{cell}"
+            yield f"| {variant} | {entry} | {point} | {_number(values, measure)} |{cell}"
 
 
-def _number(values: Sequence[float]) -> str:
-    mean = sum(values) / len(values)
-    return f"{mean:.3g}" if math.isfinite(mean) else "did not train to the end"
+def _number(values: Sequence[float], measure: Measure) -> str:
+    number = mean(values, measure)
+    return f"{number:.3g}" if math.isfinite(number) else "did not train to the end"
 
 
 def _claims(results: Sequence[Finding]) -> Iterator[str]:
@@ -129,16 +132,21 @@ def _evidence(finding: Finding) -> str:
             claim.than_metric or claim.metric,
             claim.than_when or claim.when,
             claim.at if claim.than_at is None else claim.than_at,
+            claim.than_variant,
         )
     )
     relation = claim.is_ if claim.margin is None else f"within {claim.margin:g} of"
+    if claim.than_variant:
+        own = f"{own} on {', '.join(claim.variants)}"
+        return f"(tested: {own} {relation} {against}; {finding.evidence})"
     some = f"at least {claim.on} of " if claim.on else ""
     places = ", ".join(claim.variants) or ("the variants" if claim.on else "every variant")
     return f"(tested: {own} {relation} {against} on {some}{places}; {finding.evidence})"
 
 
-def _side(entry: str, metric: str, when: float | None, at: Settings) -> str:
+def _side(entry: str, metric: str, when: float | None, at: Settings, variant: str = "") -> str:
     point = "".join(f" at {name} {value}" for name, value in at.items())
     of = f"{metric.replace('_', ' ')} of " if metric else ""
     after = f" after {100 * when:g} % of the steps" if when else ""
-    return f"{of}`{entry}`{point}{after}"
+    where = f" on {variant}" if variant else ""
+    return f"{of}`{entry}`{point}{after}{where}"

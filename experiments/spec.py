@@ -93,6 +93,10 @@ class Measure(Frozen):
     """The value after the last step, the best of all evaluations, or the steps to `target`."""
     target: float | None = None
     """The value of the metric to reach; steps are interpolated between two evaluations."""
+    scale: Literal["linear", "log"] = "linear"
+    """With `log`, for positive numbers over several orders of magnitude, means over instances are
+    geometric, and claims compare ratios.
+    """
     shared_point: bool = False
     """Whether an entry has a single best point for all variants, that with the best mean rank,
     instead of one per variant.
@@ -162,6 +166,8 @@ class Claim(Frozen):
     metric: str = ""
     """Another metric, after the last step at the point that is best by the measure."""
     than_metric: str = ""
+    than_variant: str = ""
+    """One variant against which all of this side's are compared, on the same instances."""
     when: Fraction | None = None
     """The fraction of the steps after which a metric is taken, instead of after the last one."""
     than_when: Fraction | None = None
@@ -174,7 +180,9 @@ class Claim(Frozen):
     @property
     def other(self) -> str:
         """The entry of the other side; "" if that is a bound."""
-        differs = self.than_at is not None or self.than_metric or self.than_when
+        differs = (
+            self.than_at is not None or self.than_metric or self.than_when or self.than_variant
+        )
         return self.than or (self.entry if differs else "")
 
     @model_validator(mode="after")
@@ -183,6 +191,8 @@ class Claim(Frozen):
             raise ValueError("give 'entry', or say under 'untested' why it cannot be tested")
         if self.entry and (self.bound is None) == (not self.other):
             raise ValueError("give either 'bound' or 'than'")
+        if self.than_variant and not self.variants:
+            raise ValueError("'than_variant' requires 'variants', the ones compared with it")
         if (self.is_ == "near") != (self.margin is not None):
             raise ValueError("'margin' is required with is = 'near', and not allowed otherwise")
         return self
@@ -220,6 +230,8 @@ class Experiment(Frozen):
             for name in filter(None, (claim.entry, claim.than)):
                 if name not in names:
                     raise ValueError(f"a claim is about '{name}'; entries: {', '.join(names)}")
+            if claim.margin is not None and self.measure.scale == "log":
+                raise ValueError("a claim has a margin, which is a difference; scale is 'log'")
             self._check_held(claim)
             self._check_variants(claim)
         for axis in {self.figure.over, self.figure.lines} - {"", "entry", "metric", "variant"}:
@@ -259,7 +271,7 @@ class Experiment(Frozen):
     def _check_variants(self, claim: Claim) -> None:
         """In both forms there must be trials on the variants of a claim."""
         for name, form in (("full", self.full), ("quick", self.quick)):
-            for variant in claim.variants:
+            for variant in filter(None, (*claim.variants, claim.than_variant)):
                 if variant not in form.variants:
                     raise ValueError(
                         f"a claim is on variant '{variant}', which the {name} form does not try; "

@@ -6,9 +6,9 @@ import math
 
 import pandas as pd
 import pytest
-from scipy.stats import ttest_1samp
+from scipy.stats import gmean, ttest_1samp
 
-from experiments.claims import Finding, findings, interval
+from experiments.claims import Finding, findings, interval, interval_of, mean
 from experiments.measures import best_points
 from experiments.spec import Claim, Measure
 
@@ -28,8 +28,12 @@ def trials(values: Values) -> pd.DataFrame:
 
 
 def finding(values: Values, **claim: object) -> Finding:
+    return finding_by(LOSS, values, **claim)
+
+
+def finding_by(measure: Measure, values: Values, **claim: object) -> Finding:
     declared = Claim.model_validate({"says": "It does.", "entry": "new", **claim})
-    (result,) = findings([declared], trials(values), pd.DataFrame(), LOSS)
+    (result,) = findings([declared], trials(values), pd.DataFrame(), measure)
     return result
 
 
@@ -146,3 +150,35 @@ def test_the_interval_is_that_of_a_t_test() -> None:
     expected = ttest_1samp(values, 0.0).confidence_interval(0.95)
     assert interval(values) == pytest.approx((expected.low, expected.high))
     assert interval([3.0]) == (3.0, 3.0)
+
+
+LOG = LOSS.model_copy(update={"scale": "log"})
+
+
+def test_on_a_logarithmic_scale_a_steady_ratio_decides_where_the_differences_do_not() -> None:
+    values: Values = {
+        ("new", "left", "p"): [1e-3, 1e-2, 1.0],
+        ("old", "left", "p"): [2.1e-3, 2e-2, 1.9],
+    }
+    assert finding(values, than="old").verdict == "undecided"
+    assert finding_by(LOG, values, than="old").verdict == "held"
+
+
+def test_a_geometric_mean_and_its_interval_stay_positive() -> None:
+    values = [0.01, 0.02, 1.0]
+    assert mean(values, LOG) == pytest.approx(gmean(values))
+    low, high = interval_of(values, LOG)
+    assert 0.0 < low < mean(values, LOG) < high
+    assert (math.log(low), math.log(high)) == pytest.approx(interval([math.log(v) for v in values]))
+
+
+def test_the_best_point_on_a_logarithmic_scale_has_the_best_geometric_mean() -> None:
+    grid: Values = {("new", "left", "even"): [0.5, 0.5], ("new", "left", "uneven"): [1e-4, 1.1]}
+    assert points(best_points(trials(grid), LOSS)) == {("new", "left"): "even"}
+    assert points(best_points(trials(grid), LOG)) == {("new", "left"): "uneven"}
+
+
+def test_a_claim_may_compare_variants() -> None:
+    values: Values = {("new", "left", "p"): [1.0], ("new", "right", "p"): [3.0]}
+    assert finding(values, variants=("left",), than_variant="right").verdict == "held"
+    assert finding(values, variants=("right",), than_variant="left").verdict == "did not hold"

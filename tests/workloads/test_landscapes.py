@@ -19,11 +19,16 @@ from workloads.landscapes.noisy_quadratic.model import QuadraticSizes
 from workloads.landscapes.representation.diagnostics import diagnostics as representation
 from workloads.landscapes.representation.model import RepresentationSizes, truth_of
 from workloads.landscapes.rosenbrock.diagnostics import diagnostics as rosenbrock
+from workloads.landscapes.single_index.diagnostics import diagnostics as single_index
+from workloads.landscapes.single_index.model import SingleIndexSizes
+from workloads.landscapes.single_index.model import truth_of as single_index_truth_of
 from workloads.parameters import initial_parameters
 from workloads.spec import Sizes
 
 SEED = "1" * 32
-NAMES = ("rosenbrock", "noisy_quadratic", "representation", "small_mlp", "separable")
+NAMES = (
+    "rosenbrock", "noisy_quadratic", "representation", "single_index", "small_mlp", "separable"
+)  # fmt: skip
 Splits = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
@@ -132,6 +137,71 @@ def test_the_covariance_has_the_declared_condition_number() -> None:
     spectrum = np.linalg.eigvalsh(truth_of(RepresentationSizes(condition=1000.0)).covariance)
     assert spectrum[-1] / spectrum[0] == pytest.approx(1000.0)
     assert spectrum.mean() == pytest.approx(1.0)
+
+
+def test_batch_norm_normalises_the_features_as_torchs_does(tmp_path: Path) -> None:
+    sizes = registry.workload("representation").at("landscapes").sizes_of("batch_norm")
+    inputs = torch.tensor(prepare("representation", tmp_path)["train"][0][:64])
+    model = module("representation", "model_torch").build(sizes)
+    plain = module("representation", "model_torch").build({**sizes, "has_batch_norm": False})
+    plain.load_state_dict({k: v for k, v in model.state_dict().items() if "norm" not in k})
+    reference = torch.nn.BatchNorm1d(8)
+    plain.hidden = torch.nn.Sequential(plain.hidden, reference)
+    assert torch.allclose(model(inputs), plain(inputs), atol=1e-5)
+    assert torch.allclose(model.norm.running_var, reference.running_var)
+    assert torch.allclose(model.eval()(inputs), plain.eval()(inputs), atol=1e-5)
+
+
+def test_batch_norm_is_the_same_in_jax_with_the_batchs_moments_and_with_running_ones(
+    tmp_path: Path,
+) -> None:
+    sizes = registry.workload("representation").at("landscapes").sizes_of("batch_norm")
+    inputs = prepare("representation", tmp_path)["train"][0][:64]
+    weights = start("representation", sizes)
+    model = module("representation", "model_torch").build(sizes)
+    outputs = torch.func.functional_call(
+        model, {key: torch.tensor(value) for key, value in weights.items()}, torch.tensor(inputs)
+    )
+    forward = module("representation", "model_jax").build(sizes)
+    result = forward(weights, inputs)
+    assert np.asarray(result.logits) == pytest.approx(outputs.detach().numpy(), abs=1e-4)
+    running = {name: 0.25 + 0.5 * np.asarray(v) for name, v in result.statistics.items()}
+    model.load_state_dict({k: torch.tensor(v) for k, v in {**weights, **running}.items()})
+    evaluated = np.asarray(forward(weights, inputs, buffers=running).logits)
+    expected = model.eval()(torch.tensor(inputs)).detach().numpy()
+    assert evaluated == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_student_of_one_unit_along_the_direction_is_at_distance_zero() -> None:
+    sizes = sizes_of("single_index")
+    truth = single_index_truth_of(SingleIndexSizes(**sizes))
+    weights = {"hidden.weight": 3.0 * truth.direction[None], "output.weight": np.ones((1, 1))}
+    assert single_index(weights, sizes)["direction_distance"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_students_direction_is_that_of_its_gradients_by_torch(tmp_path: Path) -> None:
+    sizes = sizes_of("single_index")
+    truth, weights = single_index_truth_of(SingleIndexSizes(**sizes)), start("single_index", sizes)
+    draws = np.random.default_rng(3).standard_normal((20_000, 50)) @ truth.mixing.T
+    examples = torch.tensor(draws, requires_grad=True)
+    hidden, output = (torch.tensor(weights[f"{n}.weight"]).double() for n in ("hidden", "output"))
+    ((examples @ hidden.T).relu() @ output.T).sum().backward()
+    gradients = examples.grad.numpy()
+    *_, leading = np.linalg.eigh(gradients.T @ gradients)[1].T
+    sine = np.sqrt(1.0 - (leading @ truth.direction) ** 2)
+    assert single_index(weights, sizes)["direction_distance"] == pytest.approx(sine, abs=0.01)
+
+
+def test_the_teacher_itself_has_no_held_out_loss(tmp_path: Path) -> None:
+    sizes = sizes_of("single_index")
+    truth = single_index_truth_of(SingleIndexSizes(**sizes))
+    scale = np.linalg.norm(truth.direction @ truth.mixing)
+    weights = {
+        "hidden.weight": np.vstack([truth.direction / scale, np.zeros((31, 50))]),
+        "output.weight": np.eye(1, 32),
+    }
+    inputs, _ = prepare("single_index", tmp_path)["validation"]
+    assert loss_and_gradients("single_index", sizes, weights, inputs)[0] == pytest.approx(0.0)
 
 
 def logits(name: str, sizes: Sizes, weights: dict[str, np.ndarray], inputs: np.ndarray) -> Any:

@@ -15,12 +15,15 @@ examples have e = 0. Sizes:
     outputs     the length of y
     condition   the condition number of Sigma
     noise       the standard deviation of an entry's noise
+    has_batch_norm  whether the features are batch-normalised: f(x) = F norm(G x), norm(z) =
+                gain * (z - mean) / deviation + bias, with the moments of the batch in training and
+                running ones in evaluation (Ioffe and Szegedy, 2015)
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Annotated, Self
 
@@ -44,6 +47,7 @@ class RepresentationSizes(Frozen):
     outputs: Count = 15
     condition: Annotated[float, Field(ge=1.0)] = 100.0
     noise: Annotated[float, Field(ge=0.0)] = 0.1
+    has_batch_norm: bool = False
 
     @model_validator(mode="after")
     def _has_room_for_the_features(self) -> Self:
@@ -77,11 +81,18 @@ class Truth:
 def truth_of(sizes: RepresentationSizes) -> Truth:
     """Teacher and covariance at these sizes."""
     random = np.random.Generator(np.random.Philox(key=TEACHER_SEED))
-    rotation, _ = np.linalg.qr(random.standard_normal((sizes.inputs, sizes.inputs)))
+    mixing = draw_mixing(random, sizes.inputs, sizes.condition)
     features, _ = np.linalg.qr(random.standard_normal((sizes.inputs, sizes.rank)))
     head = random.standard_normal((sizes.outputs, sizes.rank)) / math.sqrt(sizes.rank)
-    spectrum = np.geomspace(1.0, 1.0 / sizes.condition, sizes.inputs)
-    return Truth(rotation * np.sqrt(spectrum / spectrum.mean()), features.T, head)
+    return Truth(mixing, features.T, head)
+
+
+def draw_mixing(random: np.random.Generator, inputs: int, condition: float) -> Matrix:
+    """Q diag(lambda)^(1/2), (inputs, inputs): a random rotation, and a spectrum of mean 1."""
+    rotation, _ = np.linalg.qr(random.standard_normal((inputs, inputs)))
+    spectrum = np.geomspace(1.0, 1.0 / condition, inputs)
+    scaled: Matrix = rotation * np.sqrt(spectrum / spectrum.mean())
+    return scaled
 
 
 def validate(sizes: Sizes) -> RepresentationSizes:
@@ -94,22 +105,35 @@ def validate(sizes: Sizes) -> RepresentationSizes:
 
 
 def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
-    """G, (rank, inputs), and F, (outputs, rank); no biases."""
+    """G, (rank, inputs), gain and bias of the norm, if there is one, and F, (outputs, rank)."""
     problem = validate(sizes)
-    widths = (
-        ("hidden.weight", Role.HIDDEN_MATRIX, problem.inputs, problem.rank),
-        ("output.weight", Role.OUTPUT, problem.rank, problem.outputs),
-    )
-    return tuple(
+    hidden, output = (
         ParameterSpec(name, (fan_out, fan_in), role, fan_in, fan_out, Init("normal", fan_in**-0.5))
-        for name, role, fan_in, fan_out in widths
+        for name, role, fan_in, fan_out in (
+            ("hidden.weight", Role.HIDDEN_MATRIX, problem.inputs, problem.rank),
+            ("output.weight", Role.OUTPUT, problem.rank, problem.outputs),
+        )
     )
+    if not problem.has_batch_norm:
+        return hidden, output
+    gain, bias = (
+        ParameterSpec(
+            name, (problem.rank,), role, problem.rank, problem.rank, Init("constant", value)
+        )
+        for name, role, value in (("norm.weight", Role.NORM, 1.0), ("norm.bias", Role.BIAS, 0.0))
+    )
+    return replace(hidden, is_normalised=True), gain, bias, output
 
 
 def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
-    """None: the teacher, a buffer in torch, does not change."""
-    del sizes
-    return ()
+    """Running mean and variance of the norm, if there is one; the teacher does not change."""
+    problem = validate(sizes)
+    if not problem.has_batch_norm:
+        return ()
+    return tuple(
+        BufferSpec(f"norm.{name}", (problem.rank,), value)
+        for name, value in (("running_mean", 0.0), ("running_var", 1.0))
+    )
 
 
 def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from workloads.landscapes.representation.model import RepresentationSizes, truth_of, validate
+from workloads.modules_torch import BatchNorm2d
 from workloads.spec import Sizes
 
 
@@ -20,6 +21,8 @@ class Representation(nn.Module):
         truth = truth_of(sizes)
         self.inputs, self.noise = sizes.inputs, sizes.noise
         self.hidden = nn.Linear(sizes.inputs, sizes.rank, bias=False)
+        # it normalises the second dimension; here there are none after it
+        self.norm: nn.Module = BatchNorm2d(sizes.rank) if sizes.has_batch_norm else nn.Identity()
         self.output = nn.Linear(sizes.rank, sizes.outputs, bias=False)
         teacher = truth.head @ truth.features
         for name, matrix in (("mixing", truth.mixing), ("teacher", teacher)):
@@ -27,11 +30,11 @@ class Representation(nn.Module):
             self.register_buffer(name, value, persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """F G x - y for each example."""
+        """f(x) - y for each example."""
         draws, noise = inputs[:, : self.inputs], inputs[:, self.inputs :]
         examples = draws @ self.mixing.T
         targets = examples @ self.teacher.T + self.noise * noise
-        predictions: Tensor = self.output(self.hidden(examples))
+        predictions: Tensor = self.output(self.norm(self.hidden(examples)))
         return predictions - targets
 
 

@@ -1,0 +1,1 @@
+"""A single-index model with anisotropic inputs."""
