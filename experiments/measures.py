@@ -57,10 +57,9 @@ def trials_frame(
 
 
 def best_points(trials: pd.DataFrame, measure: Measure) -> pd.DataFrame:
-    """The trials of each entry at its best point, by the mean over instances.
+    """The trials of each entry at its best point, by the mean on the measure's scale.
 
-    There is one point per variant or, if the measure asks for it, a single one for all variants. The
-    mean is on the measure's scale.
+    There is one point per variant or, if the measure asks for it, a single one for all variants.
     """
     values = trials.assign(value=np.log(trials["value"])) if measure.scale == "log" else trials
     means = values.groupby(["entry", "variant", "point"], sort=False)["value"].mean()

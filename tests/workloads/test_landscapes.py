@@ -148,6 +148,7 @@ def test_batch_norm_normalises_the_features_as_torchs_does(tmp_path: Path) -> No
     reference = torch.nn.BatchNorm1d(8)
     plain.hidden = torch.nn.Sequential(plain.hidden, reference)
     assert torch.allclose(model(inputs), plain(inputs), atol=1e-5)
+    assert reference.running_var is not None
     assert torch.allclose(model.norm.running_var, reference.running_var)
     assert torch.allclose(model.eval()(inputs), plain.eval()(inputs), atol=1e-5)
 
@@ -175,7 +176,8 @@ def test_batch_norm_is_the_same_in_jax_with_the_batchs_moments_and_with_running_
 def test_a_student_of_one_unit_along_the_direction_is_at_distance_zero() -> None:
     sizes = sizes_of("single_index")
     truth = single_index_truth_of(SingleIndexSizes(**sizes))
-    weights = {"hidden.weight": 3.0 * truth.direction[None], "output.weight": np.ones((1, 1))}
+    hidden = 3.0 * truth.direction[None].astype(np.float32)
+    weights = {"hidden.weight": hidden, "output.weight": np.ones((1, 1), np.float32)}
     assert single_index(weights, sizes)["direction_distance"] == pytest.approx(0.0, abs=1e-6)
 
 
@@ -186,6 +188,7 @@ def test_the_students_direction_is_that_of_its_gradients_by_torch(tmp_path: Path
     examples = torch.tensor(draws, requires_grad=True)
     hidden, output = (torch.tensor(weights[f"{n}.weight"]).double() for n in ("hidden", "output"))
     ((examples @ hidden.T).relu() @ output.T).sum().backward()
+    assert examples.grad is not None
     gradients = examples.grad.numpy()
     *_, leading = np.linalg.eigh(gradients.T @ gradients)[1].T
     sine = np.sqrt(1.0 - (leading @ truth.direction) ** 2)
