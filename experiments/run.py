@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from experiments.job import Job
@@ -13,6 +14,7 @@ from harness.execution.rehearsal import rehearse
 from harness.execution.resolved import prepare_data, resolve_trial
 from harness.plan.plan import Plan
 from harness.plan.trial import TrialRecord
+from harness.providers import registry
 from harness.record.plan import unfinished_trials
 from harness.runs.run import run_plan
 
@@ -26,8 +28,27 @@ def prepare_experiment(
         HarnessError: they cannot be made; the message suggests the quick form if it uses other
             data.
     """
-    try:
+    with _naming_the_quick_form(job):
         prepare_data(placed_trials[0].trial, options)
+
+
+def check_sources(job: Job, options: RunOptions) -> None:
+    """Check that what the data are made from is here, without making them.
+
+    Raises:
+        HarnessError: as from `prepare_experiment`.
+    """
+    workload = registry.workload(job.form.workload)
+    data = workload.at(job.form.suite).data
+    if data is not None:
+        with _naming_the_quick_form(job):
+            workload.module("data").source_files(data, options.data_dir)
+
+
+@contextmanager
+def _naming_the_quick_form(job: Job) -> Iterator[None]:
+    try:
+        yield
     except HarnessError as error:
         quick = job.experiment.quick
         if (job.form.suite, job.form.workload) == (quick.suite, quick.workload):

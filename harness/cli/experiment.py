@@ -78,7 +78,7 @@ def experiment(
     options = run_options(sandbox, data_dir, threads, suite_of(form.suite).hardware.cores)
     job, device_name = Job(title, spec, form, folder), _device(console, form, device)
     if dry_run:
-        _show_estimate(console, job, device_name, executor)
+        _show_estimate(console, job, device_name, options, executor)
     else:
         _run(console, job, device_name, options, executor)
 
@@ -109,7 +109,10 @@ def _project(
     _show_results(console, folder)
 
 
-def _show_estimate(console: PlainConsole, job: Job, device: str, executor: str) -> None:
+def _show_estimate(
+    console: PlainConsole, job: Job, device: str, options: RunOptions, executor: str
+) -> None:
+    from experiments.run import check_sources
     from experiments.trials import plan_experiment, trunks_of
     from harness.plan.plan import Plan
 
@@ -117,6 +120,7 @@ def _show_estimate(console: PlainConsole, job: Job, device: str, executor: str) 
     _show_plan(console, job, placed_trials)
     plan = Plan((*trunks_of(placed_trials), *(each.trial for each in placed_trials)))
     show_estimate(console, [plan], job.store, executor, rate=None, is_json=False)
+    check_sources(job, options)
 
 
 def _run(console: PlainConsole, job: Job, device: str, options: RunOptions, executor: str) -> None:

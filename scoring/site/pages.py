@@ -101,6 +101,10 @@ class Pages:
             pair_page=len(board.entries) > 1,
         )  # fmt: skip
 
+    def retired(self) -> str:
+        """The page of a submission or workload that an earlier state of the board shows."""
+        return self.render("retired.html", "../../")
+
     def _unranked_rows(self, links: str) -> list[Row]:
         """The unranked entries with their times, and the withdrawn ones without."""
         board = self.board

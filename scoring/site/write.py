@@ -45,9 +45,11 @@ def write_site(material: Material, options: Options, out: Path, *, date: str, ve
     boards = make_boards(material, options)
     check_reference(options.reference, {name for board in boards for name in board.entries})
     for board in boards:
-        pages = Pages(board, material, date, version)
+        pages, written = Pages(board, material, date, version), set[Path]()
         for name, text in board_files(pages, options, out):
-            _write(out / board.layout.folder / name, text)
+            _write(path := out / board.layout.folder / name, text)
+            written.add(path)
+        _retire(out / board.layout.folder, written, pages)
     for name, text in _assets():
         write_whole(out / "assets" / name, text)
     write_whole(out / SITE_FILE, json.dumps({"date": date, "version": version}) + "\n")
@@ -71,6 +73,21 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise CannotWriteError(f"cannot write {path}: {error}", "free some space") from error
+
+
+def _retire(folder: Path, written: set[Path], pages: Pages) -> None:
+    """Replace the pages of what an earlier site showed and this one does not; remove its data.
+
+    The states of earlier dates, which keep what they showed, still link to those pages.
+    """
+    for part in ("s", "w", "data", "tables"):
+        for path in sorted((folder / part).rglob("*.*")):
+            if path in written or not path.is_file():
+                continue
+            if path.suffix == ".html":
+                _write(path, pages.retired())
+            else:
+                path.unlink()
 
 
 def is_site(folder: Path) -> bool:

@@ -73,9 +73,10 @@ def test_a_value_that_a_submission_refuses_is_named_before_anything_runs(tmp_pat
     assert not (tmp_path / "out").exists()
 
 
-def test_missing_data_name_both_ways_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("flags", [(), ("--dry-run",)])
+def test_missing_data_name_both_ways_out(flags: tuple[str, ...], tmp_path: Path) -> None:
     arguments = ["experiment", "staleness", "--data-dir", str(tmp_path), "--out", str(tmp_path)]
-    error = CliRunner().invoke(app, arguments).exception
+    error = CliRunner().invoke(app, [*arguments, *flags]).exception
     assert isinstance(error, HarnessError)
     assert "harness data prepare cifar10" in error.hint
     assert "--quick" in error.hint

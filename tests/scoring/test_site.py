@@ -109,11 +109,18 @@ def test_no_page_asks_anything_of_elsewhere(pages: Path) -> None:
         assert not [link for link in links if re.match(r"[a-z]+:|//", link)]
 
 
+def broken_links(folder: Path) -> list[str]:
+    """The links of all pages that lead nowhere, with their pages."""
+    return [
+        f"{page}: {link}"
+        for page in folder.rglob("*.html")
+        for link in re.findall(r'(?:href|src)="([^"#?]+)[^"]*"', page.read_text())
+        if not (page.parent / link).exists()
+    ]
+
+
 def test_every_link_leads_somewhere(pages: Path) -> None:
-    for page in pages.parent.rglob("*.html"):
-        links = re.findall(r'(?:href|src)="([^"#?]+)[^"]*"', page.read_text())
-        missing = [link for link in links if not (page.parent / link).exists()]
-        assert not missing, (page, missing)
+    assert not broken_links(pages.parent)
 
 
 def test_every_table_lies_beside_the_page_as_csv_and_json(pages: Path) -> None:
@@ -230,6 +237,18 @@ def test_what_was_withdrawn_is_named_without_its_times(tmp_path: Path) -> None:
     front = (site(tmp_path / "s", of) / "index.html").read_text()
     assert "<td>withdrawn</td>" in front
     assert "measured under load" in front
+
+
+def test_the_page_of_an_entry_that_is_gone_says_so_and_its_data_are_removed(tmp_path: Path) -> None:
+    board = site(tmp_path / "s", material(results(["adamw", "muon", "soap"])), date="2026-01-01")
+    assert (board / "data/e/muon.js").exists()
+    site(tmp_path / "s", material(results(["adamw", "soap"])), date="2026-01-02")
+    assert "No longer shown" in (board / "s/muon.html").read_text()
+    assert "No longer shown" not in (board / "s/soap.html").read_text()
+    current = [path for path in (board / "data").rglob("*") if path.is_file()]
+    assert not [path for path in current if "muon" in str(path.relative_to(board))]
+    assert "muon" in (board / "dated/2026-01-01/data/board.js").read_text()
+    assert not broken_links(tmp_path)
 
 
 def test_set_up_and_warm_up_stand_beside_the_times_of_every_page(pages: Path) -> None:

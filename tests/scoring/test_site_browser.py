@@ -109,6 +109,9 @@ def test_a_miss_that_ended_too_early_bounds_no_ratio_of_a_screening(
         rows.nth(1).wait_for()
         assert rows.nth(0).locator("td").nth(3).inner_text() == ">= 6"
         assert rows.nth(1).locator("td").nth(3).inner_text() == "?"
+        means = reader.page.locator("tr", has_text="geometric mean")
+        assert means.nth(0).locator("td").nth(3).inner_text() == ">= 2.45"
+        assert means.nth(1).locator("td").nth(3).inner_text() == "1"
 
 
 def test_of_two_ports_the_pair_page_says_that_a_step_costs_more(
