@@ -131,7 +131,7 @@ class Figure(Frozen):
     panels: Literal["entry", "variant"] = "variant"
     """What gets one panel each, unless it is on the horizontal axis."""
     names: dict[str, str] = Field(default_factory=dict)
-    """The displayed names of variants and metrics, if their own say too little."""
+    """The displayed names of variants, metrics and the swept axis, if their own say too little."""
 
     @model_validator(mode="after")
     def _sweep_has_an_axis(self) -> Self:

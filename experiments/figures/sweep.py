@@ -75,7 +75,7 @@ def sweep_figure(drawing: Drawing) -> Figure:
             if len(columns) > 1:
                 panel.set_title(label(_name(name, spec.names)), fontsize=9)
         for panel in grid[-1]:
-            panel.set_xlabel(label(axis.over.replace("_", " ")))
+            panel.set_xlabel(label(_name(axis.over, spec.names)))
         fullest = max(grid[0], key=lambda panel: len(panel.get_legend_handles_labels()[0]))
         is_swept = spec.lines not in ("entry", "variant")
         legend(figure, fullest, spec.lines.replace("_", " ") if is_swept else "")

@@ -6,6 +6,8 @@
   const body = tableElement.tBodies[0], heads = [...tableElement.tHead.rows[0].cells];
   const rows = [...body.rows], indexOf = (row) => +row.dataset.i, byIndex = [];
   rows.forEach((row) => { byIndex[indexOf(row)] = row; });
+  // A state of an earlier date may have other columns.
+  const places = Object.fromEntries(heads.map((head, at) => [head.dataset.key, at]));
   const search = document.getElementById("search"), clockChoice = document.getElementById("clock"), cellChoice = document.getElementById("cells");
   const filters = {}, state = { clock: clockChoice.value, key: "rank", down: false };
   const view = () => data.clocks[state.clock];
@@ -17,6 +19,7 @@
     if (key === "rank") { const place = []; now.order.forEach((i, at) => { place[i] = at; }); return place; }
     if (key === "mark") { const kinds = [...new Set(data.marks)].sort(); return data.marks.map((mark) => kinds.indexOf(mark)); }
     if (key === "name") { const order = data.names.map((name, i) => i).sort((a, b) => collator.compare(data.names[a], data.names[b])), place = []; order.forEach((i, at) => { place[i] = at; }); return place; }
+    if (key === "reached") return now.reached;
     if (key === "score") return now.score;
     if (key === "speedup") return now.speedup.map((item) => item && item[0]);
     const at = +key.slice(1);
@@ -63,10 +66,11 @@
     if (filled[i] === wanted) return;
     filled[i] = wanted;
     cells[0].textContent = now.rank ? now.rank[i] : "-";
-    cells[3].textContent = now.score[i].toFixed(3) + (now.interval ? ` (${now.interval[i][0].toFixed(2)} – ${now.interval[i][1].toFixed(2)})` : "");
-    cells[4].firstChild.textContent = !speed ? "-" : `${speed[1]} ${speed[0].toFixed(2)}`.trim() + (speed[2] === null ? "" : ` (${speed[2].toFixed(2)} – ${speed[3].toFixed(2)})`);
+    if (now.reached) cells[places.reached].textContent = `${now.reached[i]} of ${now.of}`;
+    cells[places.score].textContent = now.score[i].toFixed(3) + (now.interval ? ` (${now.interval[i][0].toFixed(2)} – ${now.interval[i][1].toFixed(2)})` : "");
+    cells[places.speedup].firstChild.textContent = !speed ? "-" : `${speed[1]} ${speed[0].toFixed(2)}`.trim() + (speed[2] === null ? "" : ` (${speed[2].toFixed(2)} – ${speed[3].toFixed(2)})`);
     now.columns.forEach((_, at) => {
-      const factor = now.factors[i] && now.factors[i][at], cell = cells[5 + at], time = now.times[i][at];
+      const factor = now.factors[i] && now.factors[i][at], cell = cells[places.w0 + at], time = now.times[i][at];
       cell.firstChild.textContent = times ? (time === null ? "not reached" : state.clock === "seconds" ? `${GD.number(time)} (+ ${now.free[i][at]})` : GD.number(time)) : !factor ? "-" : factor[1] === "?" ? "?" : `${factor[1]} ${factor[0].toFixed(2)}`.trim();
       cell.className = "n f " + (factor && factor[1] !== "?" ? shade(factor[0]) : "");
     });
@@ -101,7 +105,7 @@
     choose(row);
   });
   heads.forEach((head) => head.firstElementChild.addEventListener("click", () => {
-    const key = head.dataset.key, falls = key === "score" || key === "speedup" || (key[0] === "w" && cellChoice.value === "factor");
+    const key = head.dataset.key, falls = key === "score" || key === "reached" || key === "speedup" || (key[0] === "w" && cellChoice.value === "factor");
     state.down = state.key === key ? !state.down : falls;
     state.key = key;
     sort();

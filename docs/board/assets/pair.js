@@ -18,6 +18,20 @@
   const span = (cell) => cell[2] === null ? "-" : `${cell[2].toFixed(2)} – ${cell[3].toFixed(2)}`;
   const turned = (cell) => { const flip = { ">=": "<=", "<=": ">=" }, inverse = (v) => v === null ? null : 1 / v; return [inverse(cell[0]), flip[cell[1]] || cell[1], inverse(cell[3]), inverse(cell[2]), 1 - cell[4], cell[5]]; };
   const bit = (bytes, place) => (bytes[place >> 3] >> (7 - (place & 7))) & 1;
+  // A miss bounds the ratio only if its trials went as far as the other's time, as in `harness compare`.
+  const ratioOf = (x, y, endX, endY) => {
+    if (x !== null && y !== null) return ["", y / x];
+    if (x === null && y === null) return ["?", 1];
+    if (y === null) return endY === null ? [">=", 1] : endY < x ? ["?", 1] : [">=", endY / x];
+    return endX === null ? ["<=", 1] : endX < y ? ["?", 1] : ["<=", y / endX];
+  };
+  const said = ([mark, ratio]) => mark === "?" ? "?" : `${mark} ${number(ratio, 3)}`.trim();
+  // As in `harness score`: what is unknown counts as 1, and bounds of both kinds give only an estimate.
+  const meanOf = (ratios) => {
+    const marks = ratios.map(([mark]) => mark), mean = Math.exp(ratios.reduce((sum, [, ratio]) => sum + Math.log(ratio), 0) / ratios.length);
+    const low = marks.includes(">="), high = marks.includes("<=");
+    return [low && high ? "~" : low ? ">=" : high ? "<=" : "", mean];
+  };
   const time = (clock, view, i, w) => view.times[i][w] === null ? "not reached" : number(view.times[i][w]) + (clock === "seconds" ? ` (+ ${view.free[i][w]})` : "");
   // Where a difference in seconds comes from: the number of steps, or the cost of a step.
   const causes = async () => {
@@ -42,12 +56,14 @@
       const verdict = bit(bytes, a * n + b) ? `Settled: ${data.names[a]} is faster.` : bit(bytes, b * n + a) ? `Settled: ${data.names[b]} is faster.` : "Not settled: the two cannot be told apart.";
       body.append(el("p", {}, el("strong", {}, verdict)));
     } else body.append(el("p", {}, "A screening: one study gives ratios, and no verdict."));
+    const ratios = view.columns.map((_, w) => ratioOf(view.times[a][w], view.times[b][w], view.limits[a][w], view.limits[b][w]));
     const lines = view.columns.map((name, w) => {
-      const [x, y] = [view.times[a][w], view.times[b][w]], cell = cells && cells[w + 1];
-      const ratio = cell ? `${cell[1]} ${number(cell[0], 3)}`.trim() : x === null && y === null ? "?" : x === null ? "below 1" : y === null ? "above 1" : number(y / x, 3);
+      const cell = cells && cells[w + 1];
+      const ratio = cell ? `${cell[1]} ${number(cell[0], 3)}`.trim() : said(ratios[w]);
       return [el("a", { href: `w/${data.cslugs[data.columns.indexOf(name)]}.html` }, name), time(clock, view, a, w), time(clock, view, b, w), ratio, cell ? span(cell) : "-", cell ? cell[4].toFixed(2) + (cell[5] > 0.01 ? ` (${Math.round(100 * cell[5])} % undecided)` : "") : "-"];
     });
     if (cells) lines.push(["geometric mean", "", "", `${cells[0][1]} ${number(cells[0][0], 3)}`.trim(), span(cells[0]), cells[0][4].toFixed(2) + (cells[0][5] > 0.01 ? ` (${Math.round(100 * cells[0][5])} % undecided)` : "")]);
+    else if (ratios.some(([mark]) => mark !== "?")) lines.push(["geometric mean", "", "", said(meanOf(ratios)), "-", "-"]);
     body.append(GD.table(["workload", `${data.names[a]}, ${view.unit}`, `${data.names[b]}, ${view.unit}`, "ratio", "95 % interval", `P(${data.names[a]} faster)`], lines, (i) => i > 0));
     if (view.rank && !view.intervals) body.append(el("p", { class: "muted" }, "A board of this size keeps no intervals of pairs: harness compare gives them."));
     if (view.causes) body.append(...await causes());

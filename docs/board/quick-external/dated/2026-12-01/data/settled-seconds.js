@@ -1,0 +1,1 @@
+GD.take("settled","seconds","");
