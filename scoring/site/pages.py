@@ -18,7 +18,15 @@ from scoring.report.tables import (
 )
 from scoring.site.boards import Board
 from scoring.site.material import Material
-from scoring.site.rows import Row, Times, board_rows, trial_rows
+from scoring.site.rows import (
+    Row,
+    Times,
+    board_rows,
+    point_text,
+    searched_text,
+    searched_values,
+    trial_rows,
+)
 from scoring.site.words import (
     caption,
     clock_text,
@@ -197,7 +205,7 @@ class Pages:
                 facts["Rank"] = f"{view.ranking.ranks[row]} ({same} entries share it)"
         hits = int(trials["state"].eq("reached").sum())
         facts["Trials"] = f"{len(trials)}, of which {hits} reached"
-        facts["Searched"] = str(first["space"]) or "nothing"
+        facts |= _point_facts(trials)
         facts["Mark"] = f"{first['mark']}: {MEANINGS[first['mark']]}"
         return facts | ({"Why": str(first["mark_reason"])} if first["mark_reason"] else {})
 
@@ -255,3 +263,13 @@ class Pages:
     def shell(self, page: str, heading: str) -> str:
         """A page that takes its subject from its address: `pair` or `trial`."""
         return self.render("shell.html", "../", page=page, heading=heading)
+
+
+def _point_facts(trials: pd.DataFrame) -> dict[str, str]:
+    """What an entry's trials searched, and what they have in common."""
+    searched, first = searched_values(trials), trials.iloc[0]
+    if not searched:  # a single point, or records without points
+        return {"Point": point_text(first.get("point")) or str(first["space"]) or "empty"}
+    common = [name for name in first["point"] if name not in searched]
+    facts = {"Searched": searched_text(searched)}
+    return facts | ({"Fixed": point_text(first["point"], common)} if common else {})

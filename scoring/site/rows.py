@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -155,23 +155,49 @@ def trial_rows(
     """The rows of a table of trials; `links` is the relative path to the board's folder."""
     sorted_trials = trials.sort_values(["entry", "column", "study", "trial"])
     stands = set(counted_trials)
+    searched = {entry: set(searched_values(part)) for entry, part in trials.groupby("entry")}
     return [
         {
             **{str(key): value for key, value in line.items()},
             "counts": line["identity"] in stands,
             "free": off_clock_text(float(line["setup_s"]), float(line["warm_up_s"])),
-            "point": point_text(line.get("point")),
+            "point": point_text(line.get("point"), searched[line["entry"]]),
             "href": links + board.layout.trial(str(line["entry"]), str(line["identity"])),
         }
         for line in sorted_trials.to_dict("records")
     ]  # fmt: skip
 
 
-def point_text(point: object) -> str:
-    """A point in one line."""
+def searched_values(trials: pd.DataFrame) -> dict[str, list[object]]:
+    """The hyperparameters that differ between an entry's trials, with their distinct values."""
+    points = [point for point in trials.get("point", ()) if isinstance(point, dict)]
+    names = sorted(set().union(*points))
+    values = {name: list(dict.fromkeys(point.get(name) for point in points)) for name in names}
+    return {name: distinct for name, distinct in values.items() if len(distinct) > 1}
+
+
+def searched_text(values: Mapping[str, Sequence[object]]) -> str:
+    """Each searched hyperparameter with the range of its numbers, or with its words."""
+    return ", ".join(f"{name} {_range_text(distinct)}" for name, distinct in values.items())
+
+
+def point_text(point: object, names: Collection[str] = ()) -> str:
+    """A point in one line: the given hyperparameters, or all if none are given."""
     if not isinstance(point, dict):
         return ""
     return ", ".join(
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        f"{name} {_value_text(value)}"
         for name, value in sorted(point.items())
+        if not names or name in names
     )
+
+
+def _range_text(values: Sequence[object]) -> str:
+    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    if len(numbers) < len(values):
+        return " or ".join(_value_text(value) for value in values)
+    return f"{_value_text(min(numbers))} to {_value_text(max(numbers))}"
+
+
+def _value_text(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -251,6 +251,23 @@ def test_the_page_of_an_entry_that_is_gone_says_so_and_its_data_are_removed(tmp_
     assert not broken_links(tmp_path)
 
 
+def test_a_submissions_page_parts_what_was_searched_from_what_was_fixed(tmp_path: Path) -> None:
+    trials = results(["adamw"], workloads=1, studies=1, trials=2)
+    points = pd.Series([{"learning_rate": rate, "beta1": 0.9} for rate in (0.01, 0.5)])
+    page = (site(tmp_path, material(trials.assign(point=points))) / "s/adamw.html").read_text()
+    assert re.search(r"Searched.*learning_rate 0.01 to 0.5", page)
+    assert re.search(r"Fixed.*beta1 0.9", page)
+    assert '<td class="point">learning_rate 0.5</td>' in page
+
+
+def test_the_page_of_a_single_point_has_all_of_it(tmp_path: Path) -> None:
+    trials = results(["adamw"], workloads=1, studies=1, trials=1)
+    points = pd.Series([{"learning_rate": 0.01, "beta1": 0.9}])
+    page = (site(tmp_path, material(trials.assign(point=points))) / "s/adamw.html").read_text()
+    assert "Searched" not in page
+    assert '<td class="point">beta1 0.9, learning_rate 0.01</td>' in page
+
+
 def test_set_up_and_warm_up_stand_beside_the_times_of_every_page(pages: Path) -> None:
     for page in ("s/adamw.html", "w/w0.html"):
         assert '<td class="n">2.00 + 1.50</td>' in (pages / page).read_text()
