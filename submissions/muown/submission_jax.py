@@ -70,7 +70,7 @@ def muown(
             scale = gains[name] / state.lengths[name]
             across[name] = scale * (gradient - unit * slopes[name])
         first = jax.tree.map(lambda m, a: beta1 * m + (1 - beta1) * a, state.first, slopes)
-        second = jax.tree.map(lambda s, a: beta2 * s + (1 - beta2) * a**2, state.second, slopes)
+        second = jax.tree.map(lambda s, a: beta2 * s + (1 - beta2) * a * a, state.second, slopes)
         averages = average.update(across, state.momenta)
         directions, momenta = cast("tuple[Arrays, Arrays]", averages)
         directions = {name: bound_gradient(matrix) for name, matrix in directions.items()}

@@ -17,7 +17,7 @@ import optax
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
-from submissions.common.precision_jax import bound_gradients
+from submissions.common.precision_jax import bound_gradient, bound_gradients
 from submissions.common.staggering_jax import is_due
 from submissions.common.transformations_jax import Arrays, stateful
 
@@ -124,7 +124,7 @@ def _fit(entry: Entry, matrix: jax.Array, point: Hyperparameters) -> Entry:
     """Take one step of both factors towards whitening the momentum."""
     new = {**entry, "fits": entry["fits"] + 1}
     rate = jnp.maximum(point["preconditioner_rate"], FIRST_RATE / new["fits"])
-    x = _precondition(entry, matrix)
+    x = bound_gradient(_precondition(entry, matrix))
     size = [(entry[f"{side}_p"] ** 2).sum() for side in SIDES]
     for place, side in enumerate(SIDES):
         other, of_side = x.shape[1 - place], x if place == 0 else x.T
