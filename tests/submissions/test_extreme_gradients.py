@@ -150,15 +150,15 @@ RELATIVES = ("adamuon", "modular_norm", "muown", "normuon", "scion", "spectral_d
 
 
 @pytest.mark.parametrize("name", nightly_but(["normuon", "scion"], RELATIVES))
-@pytest.mark.parametrize("size", [1e20, 1e36])
-def test_matrices_do_not_stand_still_after_a_huge_gradient(name: str, size: float) -> None:
+def test_matrices_do_not_stand_still_after_a_huge_gradient(name: str) -> None:
     """A norm that overflows would divide the momentum to zero for as long as it is huge."""
-    changes: Point = {"sign": False} if name == "adamuon" else {}
+    free: Point = {"sign": False} if name == "adamuon" else {"weight_decay": 0.0}
+    free = {"constrained": False} if name == "scion" else free
     problem = torch_problem()
-    optimizer = torch_optimizer(name, problem, **changes, weight_decay=0.0)
+    optimizer = torch_optimizer(name, problem, **free)
     before = torch_steps(optimizer, problem, range(5))
     step = largest_error(before, draw(0)) / 5
-    after = torch_steps(optimizer, problem, range(5, 6), scale=size)
+    after = torch_steps(optimizer, problem, range(5, 6), scale=1e24)
     later = torch_steps(optimizer, problem, range(6, 8))
     for one, other in ((before, after), (after, later)):
         assert float(np.abs(other["square"] - one["square"]).max()) > 0.1 * step
