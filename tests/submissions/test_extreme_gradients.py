@@ -152,8 +152,8 @@ RELATIVES = ("adamuon", "modular_norm", "muown", "normuon", "scion", "spectral_d
 @pytest.mark.parametrize("name", nightly_but(["normuon", "scion"], RELATIVES))
 def test_matrices_do_not_stand_still_after_a_huge_gradient(name: str) -> None:
     """A norm that overflows would divide the momentum to zero for as long as it is huge."""
-    free: Point = {"sign": False} if name == "adamuon" else {"weight_decay": 0.0}
-    free = {"constrained": False} if name == "scion" else free
+    free: Point = {"constrained": False} if name == "scion" else {"weight_decay": 0.0}
+    free |= {"sign": False} if name == "adamuon" else {}
     problem = torch_problem()
     optimizer = torch_optimizer(name, problem, **free)
     before = torch_steps(optimizer, problem, range(5))
