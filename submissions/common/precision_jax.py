@@ -1,4 +1,9 @@
-"""The range of gradients in JAX, as `precision` has it in torch."""
+"""The range of gradients in JAX, as `precision` has it in torch.
+
+Adam's relatives, which torch does not bound, need it here too: torch squares (1 - beta2)^(1/2) g,
+which is finite to 5e20 at beta2 = 0.999, optax squares g, which is finite to 1.8e19. Their steps do
+not depend on the size of a gradient that is that much longer than all others.
+"""
 
 from __future__ import annotations
 
