@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 
@@ -23,7 +24,7 @@ def bound_gradient(gradient: jax.Array, power: int = 4) -> jax.Array:
         power: the highest power taken: 2 of an entry's square, 4 of the norm of a product.
     """
     dtype = jnp.promote_types(gradient.dtype, jnp.float32)
-    limit = float(jnp.finfo(dtype).max) ** (1 / power) / 1e3
+    limit = float(np.finfo(dtype).max) ** (1 / power) / 1e3
     largest = jnp.abs(gradient).max(initial=0.0).astype(dtype)
     bounded: jax.Array = gradient * (limit / jnp.maximum(largest, limit)).astype(gradient.dtype)
     return bounded

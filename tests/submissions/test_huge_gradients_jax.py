@@ -98,8 +98,9 @@ def jax_way(name: str) -> list[Values]:
     for step in range(STEPS):
         now = {n: given(step)[n] for n in parameters}
         changes, state = update(now, state, parameters, **extra)
-        parameters = optax.apply_updates(parameters, changes)
-        seen.append({n: np.asarray(v) for n, v in parameters.items()})
+        after: Any = optax.apply_updates(parameters, changes)
+        parameters = after
+        seen.append({n: np.asarray(v) for n, v in after.items()})
     return seen
 
 
