@@ -1,8 +1,7 @@
 """Adafactor from optax's transformations; see `submission.py` for the update.
 
-Deviation from `submission.py`: gradients are not bounded. `optax.adafactor` differs in that its
-decay is not multiplied by the learning rate and that it leaves matrices with a side below 128
-unfactored.
+`optax.adafactor` differs in that its decay is not multiplied by the learning rate and that it
+leaves matrices with a side below 128 unfactored.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.precision_jax import bound_gradients
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """No rule exists for a step that is proportional to the weight's own size."""
@@ -41,6 +41,7 @@ def build(
     """Adafactor on all parameters, with its schedule."""
     del problem  # optax receives the parameters in `init`
     transformation = optax.chain(
+        bound_gradients(),
         optax.scale_by_factored_rms(
             decay_rate=hyperparameters["decay_power"], min_dim_size_to_factor=1
         ),

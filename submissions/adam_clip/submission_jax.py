@@ -47,7 +47,7 @@ def adam_clip(point: Hyperparameters) -> optax.GradientTransformation:
         for name, update in updates.items():
             gradient = update + point["weight_decay"] * params[name]
             means[name] = beta1 * state.means[name] + (1.0 - beta1) * gradient
-            squares[name] = beta2 * state.squares[name] + (1.0 - beta2) * gradient**2
+            squares[name] = beta2 * state.squares[name] + (1.0 - beta2) * gradient * gradient
             sizes = rate * correction / (jnp.sqrt(squares[name]) + point["epsilon"])
             moves[name] = -jnp.clip(sizes, low, high) * means[name]
         return moves, AdamClipState(step, means, squares)

@@ -11,6 +11,7 @@ import optax
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
+from submissions.common.precision_jax import bound_gradients
 from submissions.common.transformations_jax import Arrays, Factor, stateful_with_factor
 from workloads.parameters import Role
 
@@ -27,7 +28,10 @@ def adamc(
         corrected_names: keys of the arrays whose decay is multiplied by the factor once more.
         point: `learning_rate`, `beta1`, `beta2`, `epsilon` and `weight_decay`.
     """
-    adam = optax.scale_by_adam(b1=point["beta1"], b2=point["beta2"], eps=point["epsilon"])
+    adam = optax.chain(
+        bound_gradients(2),
+        optax.scale_by_adam(b1=point["beta1"], b2=point["beta2"], eps=point["epsilon"]),
+    )
 
     def update(
         updates: Arrays, state: optax.OptState, params: Arrays, factor: Factor

@@ -10,6 +10,7 @@ import optax
 
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
+from submissions.common.precision_jax import bound_gradients
 from submissions.common.transformations_jax import Arrays, Factor, stateful_with_factor
 
 
@@ -53,7 +54,7 @@ def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Buil
     """AdamS on all parameters, with its schedule."""
     del problem  # optax receives the parameters in `init`
     return Built(
-        adams(hyperparameters),
+        optax.chain(bound_gradients(), adams(hyperparameters)),
         schedules.from_hyperparameters(hyperparameters),
         takes_factor=True,
     )

@@ -23,7 +23,7 @@ from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common.optimizers import Group, State, TorchProblem
-from submissions.common.precision import at_least_float32, signs
+from submissions.common.precision import at_least_float32, bound_gradient, signs
 from submissions.muon.submission import PARAMETRISATION_RULES, Muon, build_relative
 
 __all__ = ["PARAMETRISATION_RULES", "AdaMuon", "build"]
@@ -39,7 +39,7 @@ class AdaMuon(Muon):
     def direction(self, parameter: torch.Tensor, group: Group) -> torch.Tensor:
         """sign(M~), or M~, after the momentum has been updated."""
         momentum = super().direction(parameter, group)
-        return signs(momentum) if group["sign"] else momentum
+        return signs(momentum) if group["sign"] else bound_gradient(momentum)
 
     def scale_update(
         self, state: State, signs: list[torch.Tensor], group: Group

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
+from submissions.common.precision_jax import bound_gradients
 from submissions.common.signs_jax import signs
 from submissions.common.transformations_jax import Arrays, stateful
 from submissions.muon.submission_jax import (
@@ -68,8 +69,9 @@ def build(
     take_signs = optax.stateless_with_tree_map(lambda update, _: signs(jnp.asarray(update)))
     direction = optax.chain(
         momentum(hyperparameters["momentum"], hyperparameters["nesterov"]),
-        take_signs if hyperparameters["sign"] else optax.identity(),
+        take_signs if hyperparameters["sign"] else bound_gradients(),
         orthogonalise(hidden, {"scaling": "rms", **hyperparameters}, is_scaled=False),
         adapt(hidden, hyperparameters),
     )
-    return beside_adamw(direction, problem, hyperparameters)
+    whole, schedule = beside_adamw(direction, problem, hyperparameters)
+    return optax.chain(bound_gradients(2), whole), schedule

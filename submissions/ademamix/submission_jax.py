@@ -11,6 +11,7 @@ from jax.typing import ArrayLike
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.precision_jax import bound_gradients
 
 OFFSET = 1e-8
 """Added to a decay rate under the logarithm, as in the source."""
@@ -34,13 +35,16 @@ def build(
         half_life = (1.0 - fraction) * ends[0] + fraction * ends[1]
         return jnp.where(fraction < 1.0, 0.5 ** (1.0 / (half_life + 1.0)), betas[1])
 
-    transformation = optax.contrib.ademamix(
-        hyperparameters["learning_rate"],
-        b1=betas[0],
-        b2=hyperparameters["beta2"],
-        b3=slow_beta,
-        alpha=lambda count: hyperparameters["alpha"] * warmup_fraction(count),
-        eps=hyperparameters["epsilon"],
-        weight_decay=hyperparameters["weight_decay"],
+    transformation = optax.chain(
+        bound_gradients(2),
+        optax.contrib.ademamix(
+            hyperparameters["learning_rate"],
+            b1=betas[0],
+            b2=hyperparameters["beta2"],
+            b3=slow_beta,
+            alpha=lambda count: hyperparameters["alpha"] * warmup_fraction(count),
+            eps=hyperparameters["epsilon"],
+            weight_decay=hyperparameters["weight_decay"],
+        ),
     )
     return transformation, schedules.from_hyperparameters(hyperparameters)

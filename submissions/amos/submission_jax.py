@@ -1,7 +1,7 @@
 """Amos in JAX; see `submission.py` for the update.
 
-Deviation from `submission.py`: gradients are not bounded. The schedule's factor multiplies the rate
-inside the update, because a step is not proportional to the rate.
+The schedule's factor multiplies the rate inside the update, because a step is not proportional to
+the rate.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import optax
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.amos.sizes import expected_size
 from submissions.common import schedules
+from submissions.common.precision_jax import bound_gradients
 from submissions.common.transformations_jax import Arrays, Factor, stateful_with_factor
 from workloads.parameters import ParameterSpec
 
@@ -75,4 +76,5 @@ def _mean_square(gradient: jax.Array) -> jax.Array:
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:
     """Amos on all parameters, with its schedule."""
     schedule = schedules.from_hyperparameters(hyperparameters)
-    return Built(amos(problem.specs, hyperparameters), schedule, takes_factor=True)
+    transformation = optax.chain(bound_gradients(), amos(problem.specs, hyperparameters))
+    return Built(transformation, schedule, takes_factor=True)

@@ -33,9 +33,10 @@ from torch import Tensor
 
 from harness.core.errors import UnknownNameError
 from submissions.common.batching import apply_by_shape, matrices, tensor_of
+from submissions.common.bounded_stacks import bound_each
 from submissions.common.matrix_sign import newton_schulz, product_dtype
 from submissions.common.norms import KERNELS, NORMS, POLISH, SPECTRAL
-from submissions.common.precision import signs
+from submissions.common.precision import bound_gradient, signs
 from submissions.common.symmetric_products import add_product, product
 from workloads.parameters import Role
 
@@ -52,7 +53,7 @@ def polar(stack: Tensor, steps: int = 4, polish: int = 0, matmul_dtype: str = "a
         matmul_dtype: dtype name for the first iterations, or `auto`.
     """
     dtype = product_dtype(stack.device, matmul_dtype)
-    x = newton_schulz(stack, steps, dtype=dtype).to(stack.dtype)
+    x = newton_schulz(bound_each(stack), steps, dtype=dtype).to(stack.dtype)
     a, b, c = POLISH
     is_tall = x.shape[-2] > x.shape[-1]
     x = x.mT if is_tall else x
@@ -106,6 +107,7 @@ def entrywise_dual(value: Tensor, norm: str) -> Tensor:
     """The dual under a norm of `norms.OF_MATRICES` that is not spectral."""
     if norm == "largest":
         return signs(value)
+    value = bound_gradient(value)
     tiny = torch.finfo(value.dtype).tiny ** 0.5
     if norm == "rows":
         rows = value.flatten(1)

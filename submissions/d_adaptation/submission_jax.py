@@ -56,7 +56,7 @@ def d_adaptation(point: Hyperparameters) -> optax.GradientTransformationExtraArg
             rate = rate * jnp.sqrt(1 - beta2**t) / (1 - beta1**t)
         correlation = optax.tree.vdot(updates, normalise(state.total, state.second))
         first = jax.tree.map(lambda m, g: beta1 * m + (1 - beta1) * rate * g, state.first, updates)
-        second = jax.tree.map(lambda v, g: beta2 * v + (1 - beta2) * g**2, state.second, updates)
+        second = jax.tree.map(lambda v, g: beta2 * v + (1 - beta2) * g * g, state.second, updates)
         total = jax.tree.map(lambda s, g: b * s + (1 - b) * rate * g, state.total, updates)
         numerator = b * state.numerator + (1 - b) * rate * correlation
         size = optax.tree.norm(total, ord=1)

@@ -1,7 +1,7 @@
 """EShampoo in JAX, as an optax transformation; see `submission.py` for the update.
 
-Deviations from `submission.py`: projections use float32 and gradients are not bounded. Bases are
-refreshed under `lax.cond`, so that a step computes only those due.
+Deviation from `submission.py`: projections use float32. Bases are refreshed under `lax.cond`, so
+that a step computes only those due.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import optax
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
 from submissions.common.adamw_jax import adamw
+from submissions.common.precision_jax import bound_gradients
 from submissions.common.transformations_jax import Arrays, stateful
 from submissions.common.two_sided_jax import SIDES, Entry, accumulate, start_factors
 from workloads.parameters import Role
@@ -150,4 +151,5 @@ def build(
     transformation = optax.multi_transform(
         {"matrix": matrices, "rest": adamw(hyperparameters)}, kinds
     )
+    transformation = optax.chain(bound_gradients(), transformation)
     return transformation, schedules.from_hyperparameters(hyperparameters)

@@ -1,8 +1,7 @@
 """GGT in JAX, as an optax transformation; see `submission.py` for the update.
 
-Deviations from `submission.py`: the Gram matrix is decomposed in float32, so directions below a
-thousandth of the longest, and not below a ten-thousandth, count as outside; and gradients are not
-bounded.
+Deviation from `submission.py`: the Gram matrix is decomposed in float32, so directions below a
+thousandth of the longest, and not below a ten-thousandth, count as outside.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.precision_jax import bound_gradient
 from submissions.common.transformations_jax import Arrays, stateful
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ def ggt(names: Sequence[str], point: Hyperparameters) -> optax.GradientTransform
 
     def update(updates: Arrays, state: GgtState, params: Arrays) -> tuple[Arrays, GgtState]:
         del params
-        gradient, place = flat(updates), state.step % size
+        gradient, place = bound_gradient(flat(updates)), state.step % size
         momentum = beta1 * state.momentum + (1 - beta1) * gradient
         window = (beta2 * state.window).at[place].set(gradient)
         products = window @ gradient

@@ -1,7 +1,7 @@
 """KL-Shampoo and KL-SOAP as optax transformations; each `submission.py` states its update.
 
-Deviations from there: products use float32, and gradients are not bounded. Bases are refreshed
-under `lax.cond`, so that a step computes only those due.
+Deviation from there: products use float32. Bases are refreshed under `lax.cond`, so that a step
+computes only those due.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import optax
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
 from submissions.common.adamw_jax import adamw
+from submissions.common.precision_jax import bound_gradients
 from submissions.common.staggering_jax import is_due
 from submissions.common.transformations_jax import Arrays, stateful
 from workloads.parameters import Role
@@ -188,4 +189,5 @@ def build_kind(
     names = [name for name, kind in kinds.items() if kind == "matrix"]
     matrices = transformation(names, hyperparameters, is_soap)
     whole = optax.multi_transform({"matrix": matrices, "rest": adamw(hyperparameters)}, kinds)
+    whole = optax.chain(bound_gradients(), whole)
     return whole, schedules.from_hyperparameters(hyperparameters, spike_phase=1)

@@ -7,6 +7,7 @@ import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.precision_jax import bound_gradients
 from workloads.parameters import Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
@@ -26,4 +27,5 @@ def build(
     adam = optax.adam(rate, beta1, beta2, epsilon)
     labels = {n: "vector" if s.role in VECTORS else "weight" for n, s in problem.specs.items()}
     transformation = optax.multi_transform({"weight": lamb, "vector": adam}, labels)
+    transformation = optax.chain(bound_gradients(2), transformation)
     return transformation, schedules.from_hyperparameters(hyperparameters)

@@ -9,6 +9,7 @@ import optax
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
 from submissions.common.adamw_jax import adamw
+from submissions.common.precision_jax import bound_gradients
 from workloads.parameters import Role
 
 VECTORS = (Role.NORM, Role.BIAS, Role.VECTOR)
@@ -37,8 +38,7 @@ def build(
     """MARS-AdamW on matrices and kernels, AdamW on vectors, with their shared schedule."""
     own = adamw(hyperparameters, prefix="")
     mars = optax.chain(correct_gradients(hyperparameters["gamma"], hyperparameters["beta1"]), own)
+    vectors = optax.chain(bound_gradients(2), adamw(hyperparameters))
     labels = {n: "vector" if s.role in VECTORS else "weight" for n, s in problem.specs.items()}
-    transformation = optax.multi_transform(
-        {"weight": mars, "vector": adamw(hyperparameters)}, labels
-    )
+    transformation = optax.multi_transform({"weight": mars, "vector": vectors}, labels)
     return transformation, schedules.from_hyperparameters(hyperparameters)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from harness.submission.interface import Hyperparameters
 from submissions.common.norms import POLISH, SPECTRAL
+from submissions.common.precision_jax import bound_gradient
 from submissions.common.signs_jax import signs
 from submissions.common.transformations_jax import Arrays
 from submissions.muon.submission_jax import as_matrices, orthogonalise
@@ -38,7 +39,7 @@ def polar(
         point: `momentum`, `matmul_dtype` and `polish`, as for `dual_maps.polar`.
     """
     orthogonalisation = orthogonalise(specs, {"scaling": "thesis", **point, **ITERATION})
-    own = {name: values[name] for name in specs}
+    own = {name: bound_gradient(values[name]) for name in specs}
     orthogonal = cast("Arrays", orthogonalisation.update(own, orthogonalisation.init(own))[0])
     parts = matrices(orthogonal, specs)
     return {n: [_polish(x, point["polish"]) for x in part] for n, part in parts.items()}
@@ -72,7 +73,7 @@ def duals(
     factors, output = polar(values, spectral, point), {}
     for name, norm in norms.items():
         if norm not in SPECTRAL:
-            output[name] = _entrywise(values[name], norm)
+            output[name] = _entrywise(bound_gradient(values[name]), norm)
             continue
         power = 0.5 if norm == "rms_to_rms" else 0.0
         scaled_factors = [x * (x.shape[0] / x.shape[1]) ** power for x in factors[name]]

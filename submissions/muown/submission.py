@@ -27,7 +27,7 @@ from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common.optimizers import Group, TorchProblem
-from submissions.common.precision import at_least_float32
+from submissions.common.precision import at_least_float32, bound_gradient
 from submissions.muon.submission import PARAMETRISATION_RULES, Muon, build_relative
 
 __all__ = ["PARAMETRISATION_RULES", "Muown", "build"]
@@ -60,7 +60,7 @@ class Muown(Muon):
         beta2 = group["gain_beta2"]
         state["second"].mul_(beta2).addcmul_(slope, slope, value=1 - beta2)
         across = (gradient - unit * slope) * (gain / state["length"])
-        return self.average_momentum(parameter, across, group)
+        return bound_gradient(self.average_momentum(parameter, across, group))
 
     def move(self, parameter: torch.Tensor, step: torch.Tensor, group: Group) -> None:
         """Move the directions by a step of Muon's and the norms by Adam's."""

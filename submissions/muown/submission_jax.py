@@ -17,6 +17,7 @@ import optax
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
 from submissions.common.adamw_jax import adamw
+from submissions.common.precision_jax import bound_gradient, bound_gradients
 from submissions.common.transformations_jax import Arrays, Factor, stateful_with_factor
 from submissions.muon.submission_jax import PARAMETRISATION_RULES, ROLES, momentum, orthogonalise
 from workloads.parameters import ParameterSpec
@@ -69,9 +70,10 @@ def muown(
             scale = gains[name] / state.lengths[name]
             across[name] = scale * (gradient - unit * slopes[name])
         first = jax.tree.map(lambda m, a: beta1 * m + (1 - beta1) * a, state.first, slopes)
-        second = jax.tree.map(lambda s, a: beta2 * s + (1 - beta2) * a**2, state.second, slopes)
+        second = jax.tree.map(lambda s, a: beta2 * s + (1 - beta2) * a * a, state.second, slopes)
         averages = average.update(across, state.momenta)
         directions, momenta = cast("tuple[Arrays, Arrays]", averages)
+        directions = {name: bound_gradient(matrix) for name, matrix in directions.items()}
         signs = cast("Arrays", sign.update(directions, sign.init(directions))[0])
         changes, lengths = {}, {}
         for name, weight in weights.items():
@@ -111,7 +113,8 @@ def times_factor(inner: optax.GradientTransformation) -> optax.GradientTransform
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:
     """Muown on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
     hidden = {name: spec for name, spec in problem.specs.items() if spec.role in ROLES}
-    rest = times_factor(adamw(hyperparameters, "adam_learning_rate"))
+    adam = optax.chain(bound_gradients(2), adamw(hyperparameters, "adam_learning_rate"))
+    rest = times_factor(adam)
     labels = {name: "muown" if name in hidden else "rest" for name in problem.specs}
     transformation = optax.multi_transform(
         {"muown": muown(hidden, hyperparameters), "rest": rest}, labels

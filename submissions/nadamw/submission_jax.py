@@ -7,6 +7,7 @@ import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.precision_jax import bound_gradients
 
 
 def build(
@@ -14,11 +15,14 @@ def build(
 ) -> tuple[optax.GradientTransformation, Schedule]:
     """NAdamW on all parameters, with its schedule."""
     del problem  # optax receives the parameters in `init`
-    transformation = optax.nadamw(
-        hyperparameters["learning_rate"],
-        b1=hyperparameters["beta1"],
-        b2=hyperparameters["beta2"],
-        eps=hyperparameters["epsilon"],
-        weight_decay=hyperparameters["weight_decay"],
+    transformation = optax.chain(
+        bound_gradients(2),
+        optax.nadamw(
+            hyperparameters["learning_rate"],
+            b1=hyperparameters["beta1"],
+            b2=hyperparameters["beta2"],
+            eps=hyperparameters["epsilon"],
+            weight_decay=hyperparameters["weight_decay"],
+        ),
     )
     return transformation, schedules.from_hyperparameters(hyperparameters)

@@ -25,7 +25,7 @@ from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common.optimizers import Group, State, TorchProblem
-from submissions.common.precision import at_least_float32
+from submissions.common.precision import at_least_float32, bound_gradient
 from submissions.muon.submission import PARAMETRISATION_RULES, Muon, build_relative, scale
 
 __all__ = ["PARAMETRISATION_RULES", "NorMuon", "build"]
@@ -34,6 +34,10 @@ EPSILON = 1e-10
 
 class NorMuon(Muon):
     """NorMuon; the module docstring states the update. Groups have `beta2` beside Muon's."""
+
+    def direction(self, parameter: torch.Tensor, group: Group) -> torch.Tensor:
+        """M~, of which only the direction matters, with entries whose squares do not overflow."""
+        return bound_gradient(super().direction(parameter, group))
 
     def scale_update(
         self, state: State, signs: list[torch.Tensor], group: Group

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
+from submissions.common.precision_jax import bound_gradients
 from submissions.common.transformations_jax import Arrays, stateful
 from submissions.muon.submission_jax import (
     PARAMETRISATION_RULES,
@@ -64,7 +65,9 @@ def build(
     hidden = {name: spec for name, spec in problem.specs.items() if spec.role in ROLES}
     direction = optax.chain(
         momentum(hyperparameters["momentum"], hyperparameters["nesterov"]),
+        bound_gradients(),
         orthogonalise(hidden, hyperparameters, is_scaled=False),
         normalise_rows(hidden, hyperparameters),
     )
-    return beside_adamw(direction, problem, hyperparameters)
+    whole, schedule = beside_adamw(direction, problem, hyperparameters)
+    return optax.chain(bound_gradients(2), whole), schedule

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import torch
 
+from submissions.common.bounded_stacks import bound_each
 from submissions.common.matrix_sign import product_dtype
 from submissions.common.optimizers import Group, State
 
-from .stacks import bound_each, put_back, stack_values
+from .stacks import put_back, stack_values
 
 SIDES, PARTS = ("left", "right"), ("", "_p", "_bound")
 """The keys of the factors in a parameter's state: `left`, `left_p` and so on, see `Side`."""

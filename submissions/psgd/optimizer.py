@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
+from submissions.common.bounded_stacks import bound_each
 from submissions.common.matrix_sign import product_dtype
 from submissions.common.optimizers import Group, GroupwiseOptimizer, State
 from submissions.common.precision import bound_gradient
@@ -17,7 +18,7 @@ from submissions.common.staggering import select_due
 from submissions.common.vectors import CACHED
 
 from .factors import SIDES, fit, precondition
-from .stacks import bound_each, clip_steps, matrices_of, root_mean_square, sides_of, stack_values
+from .stacks import clip_steps, matrices_of, root_mean_square, sides_of, stack_values
 
 
 class Psgd(GroupwiseOptimizer):

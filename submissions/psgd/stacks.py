@@ -35,17 +35,6 @@ def put_back(states: Sequence[State], name: str, stack: torch.Tensor) -> None:
         torch._foreach_copy_([state[name] for state in states], list(stack.unbind()))
 
 
-def bound_each(stack: torch.Tensor) -> torch.Tensor:
-    """`bound_gradient` of each matrix."""
-    largest: torch.Tensor = torch.linalg.vector_norm(stack, ord=torch.inf, dim=(1, 2), keepdim=True)
-    limit: float = torch.finfo(torch.promote_types(stack.dtype, torch.float32)).max ** 0.25 / 1e3
-    # as there, what is read costs nothing on a CPU
-    if stack.device.type == "cpu" and float(largest.max()) <= limit:
-        return stack
-    shrunk: torch.Tensor = stack * (limit / largest).clamp(max=1.0)
-    return shrunk
-
-
 def root_mean_square(x: torch.Tensor) -> torch.Tensor:
     """Of each matrix of (..., rows, columns), as (..., 1, 1)."""
     mean = x.square().mean((-2, -1), keepdim=True)

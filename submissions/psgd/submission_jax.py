@@ -1,8 +1,8 @@
 """PSGD in JAX, as an optax transformation; see `submission.py` for the update.
 
-Deviations from `submission.py`: products use float32, gradients are not bounded, and `criterion`
-must be "whitening", as "newton" needs a second gradient. Factors are fitted under `lax.cond`, so
-that a step fits only those due.
+Deviations from `submission.py`: products use float32, and `criterion` must be "whitening", as
+"newton" needs a second gradient. Factors are fitted under `lax.cond`, so that a step fits only
+those due.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import optax
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.precision_jax import bound_gradient, bound_gradients
 from submissions.common.staggering_jax import is_due
 from submissions.common.transformations_jax import Arrays, stateful
 
@@ -123,7 +124,7 @@ def _fit(entry: Entry, matrix: jax.Array, point: Hyperparameters) -> Entry:
     """Take one step of both factors towards whitening the momentum."""
     new = {**entry, "fits": entry["fits"] + 1}
     rate = jnp.maximum(point["preconditioner_rate"], FIRST_RATE / new["fits"])
-    x = _precondition(entry, matrix)
+    x = bound_gradient(_precondition(entry, matrix))
     size = [(entry[f"{side}_p"] ** 2).sum() for side in SIDES]
     for place, side in enumerate(SIDES):
         other, of_side = x.shape[1 - place], x if place == 0 else x.T
@@ -202,6 +203,7 @@ def build(
     if start not in INITIAL_SCALES:
         raise UnknownNameError("initial_scale", start, INITIAL_SCALES)
     transformation = optax.chain(
+        bound_gradients(),
         psgd(list(problem.specs), hyperparameters),
         optax.add_decayed_weights(hyperparameters["weight_decay"]),
         optax.scale_by_learning_rate(hyperparameters["learning_rate"]),

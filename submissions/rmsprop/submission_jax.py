@@ -7,6 +7,7 @@ import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.precision_jax import bound_gradients
 
 
 def build(
@@ -15,6 +16,7 @@ def build(
     """RMSProp on all parameters, with its schedule."""
     del problem  # optax receives the parameters in `init`
     transformation = optax.chain(
+        bound_gradients(2),
         optax.add_decayed_weights(hyperparameters["weight_decay"]),
         optax.rmsprop(
             hyperparameters["learning_rate"],

@@ -11,6 +11,7 @@ import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.precision_jax import bound_gradients
 from submissions.common.signs_jax import signs
 from submissions.common.transformations_jax import Arrays, stateless
 from submissions.muon.submission_jax import as_matrices, orthogonalise
@@ -64,6 +65,7 @@ def build(
     point = {"scaling": "thesis", **ITERATION, **hyperparameters}
     transformation = optax.chain(
         optax.ema(hyperparameters["momentum"], debias=False),
+        bound_gradients(),
         orthogonalise(hidden, point, is_scaled=False),
         to_boundary(dict(problem.specs), hyperparameters),
         optax.add_decayed_weights(1.0 if hyperparameters["constrained"] else 0.0),

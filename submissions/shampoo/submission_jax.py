@@ -17,6 +17,7 @@ import optax
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.precision_jax import bound_gradients
 from submissions.common.staggering_jax import is_due
 from submissions.common.transformations_jax import Arrays, stateful
 from submissions.common.two_sided_jax import SIDES, Entry, accumulate, start_factors
@@ -188,5 +189,6 @@ def build_relative(
         weight_decay=decay,
     )
     transformation = optax.multi_transform({"matrix": matrices, "rest": rest}, kinds)
+    transformation = optax.chain(bound_gradients(), transformation)
     phase = int(hyperparameters["start"]) - 1
     return transformation, schedules.from_hyperparameters(hyperparameters, phase)

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
+from submissions.common.precision_jax import bound_gradients
 from submissions.muon.submission_jax import newton_schulz
 from submissions.soap.submission_jax import Direction, beside_adamw, matrices_of, soap
 from submissions.soap_muon.sides import sides_of
@@ -51,4 +52,5 @@ def build(
     sides = partial(sides_of, choice=hyperparameters["sides"])
     direction = orthogonal_direction(hyperparameters)
     matrices = soap(matrices_of(problem), hyperparameters, direction, sides)
-    return beside_adamw(matrices, problem, hyperparameters, "adam_learning_rate")
+    whole, schedule = beside_adamw(matrices, problem, hyperparameters, "adam_learning_rate")
+    return optax.chain(bound_gradients(), whole), schedule

@@ -1,7 +1,7 @@
 """SPlus in JAX, as an optax transformation; see `submission.py` for the update.
 
-Deviations from `submission.py`: projections use float32 and gradients are not bounded. Bases are
-refreshed under `lax.cond`, so that a step computes only those due.
+Deviation from `submission.py`: projections use float32. Bases are refreshed under `lax.cond`, so
+that a step computes only those due.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import optax
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
+from submissions.common.precision_jax import bound_gradient
 from submissions.common.signs_jax import signs
 from submissions.common.staggering_jax import is_due
 from submissions.common.transformations_jax import Arrays, Factor, stateful_with_factor
@@ -55,7 +56,7 @@ def splus(names: Sequence[str], point: Hyperparameters) -> optax.GradientTransfo
         changes, entries = {}, {}
         for name in names:
             w, old = params[name], state.entries[name]
-            entry, direction, scale = _direction(old, updates[name], point)
+            entry, direction, scale = _direction(old, bound_gradient(updates[name]), point)
             rate = point["learning_rate"] * factor * scale
             new_value = (w - rate * direction.reshape(w.shape)) * (1 - rate * decay)
             entry["average"] = alpha * old["average"] + (1 - alpha) * new_value

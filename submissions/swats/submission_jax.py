@@ -70,7 +70,7 @@ def _adam(
     """Adam's step p at the base rate, and Lambda where it is time to switch."""
     beta1, beta2, count = point["beta1"], point["beta2"], state.step + 1
     first = jax.tree.map(lambda m, g: beta1 * m + (1 - beta1) * g, state.first, gradients)
-    second = jax.tree.map(lambda v, g: beta2 * v + (1 - beta2) * g**2, state.second, gradients)
+    second = jax.tree.map(lambda v, g: beta2 * v + (1 - beta2) * g * g, state.second, gradients)
     scale = -point["learning_rate"] * jnp.sqrt(1 - beta2**count) / (1 - beta1**count)
     steps = jax.tree.map(lambda m, v: scale * m / (jnp.sqrt(v) + point["epsilon"]), first, second)
     descent = -jnp.asarray(optax.tree.vdot(steps, gradients))

@@ -42,7 +42,8 @@ class VaryingAdamW(AdaptiveMethod):
             torch._foreach_addcmul_(squares, gradients, gradients, 1.0 - beta2)
             of_means = self._weight(parameters, "mean_weight", beta1)
             of_squares = self._weight(parameters, "square_weight", beta2)
-            roots = torch._foreach_sqrt(torch._foreach_div(squares, of_squares))
+            # divided after the root, as in AdamW: before it a large square would overflow
+            roots = torch._foreach_div(torch._foreach_sqrt(squares), of_squares**0.5)
             torch._foreach_add_(roots, group["eps"])
             torch._foreach_mul_(parameters, 1.0 - rate * group["weight_decay"])
             torch._foreach_addcdiv_(parameters, means, roots, -rate / of_means)

@@ -34,11 +34,11 @@ def varying_adam(beta1: float, beta2: float, epsilon: float) -> optax.GradientTr
     ) -> tuple[Arrays, VaryingAdamWState]:
         del params
         means = {n: beta1 * state.means[n] + (1.0 - beta1) * g for n, g in updates.items()}
-        squares = {n: beta2 * state.squares[n] + (1.0 - beta2) * g**2 for n, g in updates.items()}
+        squares = {n: beta2 * state.squares[n] + (1.0 - beta2) * g * g for n, g in updates.items()}
         mean_weight = beta1 * state.mean_weight + (1.0 - beta1)
         square_weight = beta2 * state.square_weight + (1.0 - beta2)
         directions = {
-            n: (means[n] / mean_weight) / (jnp.sqrt(squares[n] / square_weight) + epsilon)
+            n: (means[n] / mean_weight) / (jnp.sqrt(squares[n]) / jnp.sqrt(square_weight) + epsilon)
             for n in updates
         }
         return directions, VaryingAdamWState(means, squares, mean_weight, square_weight)

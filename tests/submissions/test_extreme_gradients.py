@@ -146,6 +146,38 @@ def test_one_huge_gradient_leaves_no_nan(name: str) -> None:
         assert bool(torch.isfinite(torch.from_numpy(value)).all())
 
 
+RELATIVES = ("adamuon", "modular_norm", "muown", "normuon", "scion", "spectral_descent")
+
+
+@pytest.mark.parametrize("name", nightly_but(["normuon", "scion"], RELATIVES))
+def test_matrices_do_not_stand_still_after_a_huge_gradient(name: str) -> None:
+    """A norm that overflows would divide the momentum to zero for as long as it is huge."""
+    free: Point = {"constrained": False} if name == "scion" else {"weight_decay": 0.0}
+    free |= {"sign": False} if name == "adamuon" else {}
+    problem = torch_problem()
+    optimizer = torch_optimizer(name, problem, **free)
+    before = torch_steps(optimizer, problem, range(5))
+    step = largest_error(before, draw(0)) / 5
+    after = torch_steps(optimizer, problem, range(5, 6), scale=1e24)
+    later = torch_steps(optimizer, problem, range(6, 8))
+    for one, other in ((before, after), (after, later)):
+        assert float(np.abs(other["square"] - one["square"]).max()) > 0.1 * step
+
+
+def test_varying_adamw_goes_on_after_a_huge_gradient_as_adamw_does() -> None:
+    """The second moment over its small weight would overflow before the root is taken."""
+    ways = []
+    for name in ("adamw", "varying_adamw"):
+        problem = torch_problem()
+        optimizer = torch_optimizer(name, problem, weight_decay=0.0)
+        torch_steps(optimizer, problem, range(5))
+        for parameter in problem.parameters.values():
+            parameter.grad = 1e20 * torch.ones_like(parameter)
+        optimizer.step()
+        ways.append(torch_steps(optimizer, problem, range(6, 20)))
+    assert largest_error(*ways) < 1e-5
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_hook_runs_once_a_step_of_a_torch_optimizer(name: str) -> None:
     problem = torch_problem()
