@@ -104,9 +104,22 @@ def _finding(
         against = other.get(claim.than_variant or variant, np.full_like(value, claim.bound or 0.0))
         signs.append(_sign(value, against, claim, is_log=measure.scale == "log"))
         comparison = f" against {mean(against, measure):.3g}" if claim.other else ""
-        texts.append(f"{variant}: {mean(value, measure):.3g}{comparison}")
+        texts.append(
+            f"{variant}: {mean(value, measure):.3g}{comparison}{_spread(value, against, measure)}"
+        )
     quorum = min(claim.on or len(signs), len(signs))  # the quick form has fewer variants
     return Finding(claim, _verdict(signs, quorum), "; ".join(texts))
+
+
+def _spread(own: Values, other: Values, measure: Measure) -> str:
+    """The interval of the difference, or ratio, over instances, if there are several."""
+    if len(own) < 2 or not np.isfinite([own, other]).all():
+        return ""
+    if measure.scale == "log":
+        low, high = np.exp(interval(_log(own) - _log(other)))
+        return f", ratio {low:.3g} to {high:.3g}"
+    low, high = interval(own - other)
+    return f", difference {low:.3g} to {high:.3g}"
 
 
 def _own_side(claim: Claim) -> _Side:
@@ -146,14 +159,21 @@ def _held_at(trials: pd.DataFrame, values: Settings) -> pd.DataFrame:
 def _metric_of(
     best: pd.DataFrame, side: _Side, evaluations: pd.DataFrame, measure: Measure
 ) -> list[float]:
-    """The metric of each trial at the nearest evaluated step; NaN if it was not evaluated."""
+    """The metric of each trial at the nearest evaluated step; NaN if it was not evaluated.
+
+    Of a trial that did not train to its end it is the worst, as its measure is.
+    """
     keys = ["entry", "variant", "instance", "point"]
     metric = evaluations[evaluations["metric"] == (side.metric or measure.metric)]
     by_trial = dict(list(metric.groupby(keys)))
     last = metric["step"].max()
     values = []
-    for key in best[keys].itertuples(index=False, name=None):
+    rows_of_best = best[keys].itertuples(index=False, name=None)
+    for key, value in zip(rows_of_best, best["value"], strict=True):
         rows = by_trial.get(key)
+        if math.isinf(value):
+            values.append(float(value))
+            continue
         if rows is None:
             values.append(math.nan)
             continue

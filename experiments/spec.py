@@ -262,11 +262,24 @@ class Experiment(Frozen):
         return self
 
     def _check_held(self, claim: Claim) -> None:
-        """In the quick form, too, there must be a trial at what a claim holds fixed."""
-        for name, value in (*claim.at.items(), *(claim.than_at or {}).items()):
-            sweeps = [entry.sweep.get(name, ()) for entry in self.entries]
-            if not any(value in self.quick.select(name, values) for values in sweeps):
-                raise ValueError(f"a claim is at {name} {value}, which the quick form does not try")
+        """In both forms each side's entry tries what the claim holds fixed, if it sweeps that."""
+        other_at = claim.at if claim.than_at is None else claim.than_at
+        for name, values in ((claim.entry, claim.at), (claim.other, other_at)):
+            for entry in (entry for entry in self.entries if entry.name == name):
+                for key, value in values.items():
+                    self._check_tried(entry, key, value)
+        for key in {**claim.at, **(claim.than_at or {})}:
+            if not any(key in entry.sweep for entry in self.entries):
+                raise ValueError(f"a claim is at a value of '{key}', which no entry sweeps")
+
+    def _check_tried(self, entry: Entry, key: str, value: Scalar) -> None:
+        for name, form in (("quick", self.quick), ("full", self.full)):
+            swept = entry.sweep.get(key)
+            if swept is not None and value not in form.select(key, swept):
+                raise ValueError(
+                    f"a claim is on '{entry.name}' at {key} {value}, which the {name} form does "
+                    "not try"
+                )
 
     def _check_variants(self, claim: Claim) -> None:
         """In both forms there must be trials on the variants of a claim."""

@@ -15,7 +15,9 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.claims import mean
 from experiments.figures.drawing import PANEL_HEIGHT, WIDTH, Drawing, legend, log_if_wide, panels
+from experiments.spec import Measure
 from harness.core.text import label
 from scoring.report.style import STYLE
 
@@ -24,9 +26,10 @@ Looks = Mapping[str, dict[str, Any]]
 
 
 def curves_figure(drawing: Drawing) -> Figure:
-    """The mean over instances; a band shows their range."""
+    """The mean over instances, geometric if the measure's scale is; a band shows their range."""
     spec = drawing.experiment.figure
-    metrics = spec.metrics or (drawing.experiment.measure.metric,)
+    measure = drawing.experiment.measure
+    metrics = spec.metrics or (measure.metric,)
     frame = drawing.best_evaluations
     frame = frame[frame["metric"].isin(metrics)]
     variants, entries = drawing.form.variants, tuple(drawing.pens)
@@ -34,10 +37,10 @@ def curves_figure(drawing: Drawing) -> Figure:
         colours = sns.color_palette("colorblind", len(metrics))
         looks = {metric: {"color": c} for metric, c in zip(metrics, colours, strict=True)}
         parts = (("variant", variants), ("entry", entries), ("metric", looks))
-        return _figure(frame, *parts, spec.names)
+        return _figure(frame, *parts, names=spec.names, measure=measure)
     looks = {name: pen.line for name, pen in drawing.pens.items()}
     parts = (("metric", metrics), ("variant", variants), ("entry", looks))
-    return _figure(frame, *parts, spec.names)
+    return _figure(frame, *parts, names=spec.names, measure=measure)
 
 
 def _figure(
@@ -45,7 +48,9 @@ def _figure(
     rows: tuple[str, tuple[str, ...]],
     columns: tuple[str, tuple[str, ...]],
     lines: tuple[str, Looks],
+    *,
     names: Mapping[str, str],
+    measure: Measure,
 ) -> Figure:
     """Panels by the values of two columns of the frame, with a line for each value of a third."""
     (by_row, row_names), (by_column, column_names), (by_line, looks) = rows, columns, lines
@@ -55,7 +60,8 @@ def _figure(
         for row, name in zip(grid, row_names, strict=True):
             of_row = frame[frame[by_row] == name]
             for panel, column in zip(row, column_names, strict=True):
-                _draw_lines(panel, of_row[of_row[by_column] == column], by_line, looks, names)
+                own = of_row[of_row[by_column] == column]
+                _draw_lines(panel, own, by_line, looks, names=names, measure=measure)
             row[0].set_ylabel(_label(name, names))
             log_if_wide(row[0], of_row["value"])
         for panel, column in zip(grid[0], column_names, strict=True):
@@ -68,11 +74,17 @@ def _figure(
 
 
 def _draw_lines(
-    panel: Axes, frame: pd.DataFrame, by_line: str, looks: Looks, names: Mapping[str, str]
+    panel: Axes,
+    frame: pd.DataFrame,
+    by_line: str,
+    looks: Looks,
+    *,
+    names: Mapping[str, str],
+    measure: Measure,
 ) -> None:
     for name, look in looks.items():
         own = frame[frame[by_line] == name].groupby("step")["value"]
-        middle, low, high = own.mean(), own.min(), own.max()
+        middle, low, high = own.agg(lambda v: mean(v.to_numpy(dtype=float), measure)), own.min(), own.max()
         panel.plot(middle.index, middle, label=_label(name, names), linewidth=1.3, **look)
         if not low.equals(high):
             panel.fill_between(low.index, low, high, color=look["color"], alpha=0.15, linewidth=0)

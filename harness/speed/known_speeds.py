@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from harness.core.errors import CannotWriteError, HarnessError
 from harness.core.files import write_whole
+from harness.core.locks import lock
 from harness.plan.trial import MachineSpeed
 from workloads.data.paths import default_cache_dir
 
@@ -30,12 +31,19 @@ def write_speed(speed: MachineSpeed) -> None:
     Raises:
         HarnessError: the file cannot be written.
     """
-    speeds = {**_read_all(), speed.conditions: speed.model_dump()}
+    path = _path()
     try:
-        write_whole(_path(), json.dumps(speeds, indent=1) + "\n")
-    except CannotWriteError as error:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.with_suffix(".lock").open("a") as file:
+            lock(file)  # another run may add the speed of another workload
+            speeds = {**_read_all(), speed.conditions: speed.model_dump()}
+            write_whole(path, json.dumps(speeds, indent=1) + "\n")
+    except (CannotWriteError, OSError) as error:
+        message = (
+            error.message if isinstance(error, HarnessError) else f"cannot write {path}: {error}"
+        )
         raise HarnessError(
-            error.message,
+            message,
             "free some space there, or set XDG_CACHE_HOME to a folder that can be written",
         ) from error
 

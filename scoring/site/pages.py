@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -53,6 +54,23 @@ def make_environment() -> Environment:
     environment.filters["number"] = number
     environment.globals["off_clock"] = off_clock_text
     return environment
+
+
+def retired_page(title: str, date: str, version: str, dates: Sequence[str] | None = None) -> str:
+    """The page of a submission or workload that an earlier site shows and this one does not.
+
+    Args:
+        title: the board's.
+        date: when the site was written.
+        version: the harness's version.
+        dates: for the front page of a board that is gone, the dates of its states.
+    """
+    page = make_environment().get_template("retired.html")
+    is_front = dates is not None
+    return page.render(
+        root="../" if is_front else "../../", date=date, version=version, title=title,
+        is_front=is_front, dates=dates or (),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,10 +126,6 @@ class Pages:
             progress=self._progress(links) if view is None else [], columns=board.columns,
             pair_page=len(board.entries) > 1,
         )  # fmt: skip
-
-    def retired(self) -> str:
-        """The page of a submission or workload that an earlier state of the board shows."""
-        return self.render("retired.html", "../../")
 
     def _unranked_rows(self, links: str) -> list[Row]:
         """The unranked entries with their times, and the withdrawn ones without."""
@@ -216,6 +230,8 @@ class Pages:
         names = [view.board.times.submissions[row] for row in view.order()]
         at = names.index(entry)
         near = sorted(range(len(names)), key=lambda place: abs(place - at))[1 : RIVALS + 1]
+        if view.against in names and names.index(view.against) not in [at, *near]:
+            near.append(names.index(view.against))
         return [
             {"name": names[place], "href": self.board.layout.pair(entry, names[place])}
             for place in sorted(near)

@@ -15,7 +15,7 @@ from scoring.site.causes import cause_data, has_causes
 from scoring.site.curves import by_trial, curves_of
 from scoring.site.data import board_data, entry_data
 from scoring.site.material import Material
-from scoring.site.pages import Pages, make_environment
+from scoring.site.pages import Pages, make_environment, retired_page
 from scoring.site.pairs import has_intervals, pair_data, settled_bits
 from scoring.site.scripts import script
 from scoring.site.tables import board_tables, table_files
@@ -49,7 +49,8 @@ def write_site(material: Material, options: Options, out: Path, *, date: str, ve
         for name, text in board_files(pages, options, out):
             _write(path := out / board.layout.folder / name, text)
             written.add(path)
-        _retire(out / board.layout.folder, written, pages)
+        _retire(out / board.layout.folder, written, retired_page(board.title, date, version))
+    _retire_boards(out, {board.layout.folder for board in boards}, date, version)
     for name, text in _assets():
         write_whole(out / "assets" / name, text)
     write_whole(out / SITE_FILE, json.dumps({"date": date, "version": version}) + "\n")
@@ -75,7 +76,7 @@ def _write(path: Path, text: str) -> None:
         raise CannotWriteError(f"cannot write {path}: {error}", "free some space") from error
 
 
-def _retire(folder: Path, written: set[Path], pages: Pages) -> None:
+def _retire(folder: Path, written: set[Path], page: str) -> None:
     """Replace the pages of what an earlier site showed and this one does not; remove its data.
 
     The states of earlier dates, which keep what they showed, still link to those pages.
@@ -85,9 +86,22 @@ def _retire(folder: Path, written: set[Path], pages: Pages) -> None:
             if path in written or not path.is_file():
                 continue
             if path.suffix == ".html":
-                _write(path, pages.retired())
+                _write(path, page)
             else:
                 path.unlink()
+
+
+def _retire_boards(out: Path, shown: set[str], date: str, version: str) -> None:
+    """The same for boards of which nothing is shown any more."""
+    for index in sorted(out.glob("*/index.html")):
+        folder = index.parent
+        if folder.name in shown or not (folder / "dated").is_dir():
+            continue
+        _retire(folder, set(), retired_page(folder.name, date, version))
+        dates = sorted((state.name for state in (folder / "dated").iterdir()), reverse=True)
+        _write(index, retired_page(folder.name, date, version, dates))
+        for name in ("pair.html", "trial.html", "badge.svg", "board.bib"):
+            (folder / name).unlink(missing_ok=True)
 
 
 def is_site(folder: Path) -> bool:

@@ -182,3 +182,20 @@ def test_a_claim_may_compare_variants() -> None:
     values: Values = {("new", "left", "p"): [1.0], ("new", "right", "p"): [3.0]}
     assert finding(values, variants=("left",), than_variant="right").verdict == "held"
     assert finding(values, variants=("right",), than_variant="left").verdict == "did not hold"
+
+
+def test_the_evidence_has_the_interval_over_instances() -> None:
+    values: Values = {("new", "left", "p"): [1.0, 2.0, 3.0], ("old", "left", "p"): [2.0, 3.0, 5.0]}
+    assert finding(values, than="old").evidence.endswith(", difference -2.77 to 0.101")
+    ratio = finding_by(LOG, values, than="old").evidence.rpartition(", ratio ")[2]
+    low, high = interval([math.log(1 / 2), math.log(2 / 3), math.log(3 / 5)])
+    assert ratio == f"{math.exp(low):.3g} to {math.exp(high):.3g}"
+
+
+def test_what_a_diverged_trial_had_before_does_not_stand_for_its_end() -> None:
+    frame = trials({("new", "left", "p"): [math.inf], ("old", "left", "p"): [2.0]})
+    keys = ["entry", "variant", "instance", "point"]
+    evaluations = frame[keys].assign(step=5, metric="accuracy", value=[0.1, 0.5])
+    claim = Claim(says="It does.", entry="new", than="old", metric="accuracy")
+    (result,) = findings([claim], frame, evaluations, LOSS)
+    assert result.verdict == "did not hold"

@@ -55,6 +55,18 @@ def test_curves_have_a_row_a_metric_and_a_log_axis_where_values_span_far() -> No
     assert np.asarray(line.get_ydata()).tolist() == pytest.approx([0.1, 0.01, 0.001])
 
 
+def test_curves_of_a_logarithmic_measure_are_geometric_means() -> None:
+    of = drawing(Figure(kind="curves", metrics=("loss",)))
+    other = of.evaluations.assign(instance=2, value=100.0 * of.evaluations["value"])
+    spec = of.experiment.model_copy(update={"measure": of.experiment.measure.model_copy(
+        update={"scale": "log"})})  # fmt: skip
+    both = pd.concat([of.evaluations, other])
+    best = pd.concat([of.best, of.best.assign(instance=2)])
+    figure = KINDS["curves"](Drawing(spec, both, of.trials, best, of.form))
+    values = np.asarray(figure.axes[0].lines[0].get_ydata()).tolist()
+    assert values == pytest.approx([1.0, 0.1, 0.01])
+
+
 def test_a_sweep_is_drawn_at_the_best_of_the_other_values() -> None:
     rows = [(1, "a", 3.0), (1, "b", 2.0), (5, "a", 1.0), (5, "b", np.inf), (9, "a", np.inf)]
     trials = pd.DataFrame(rows, columns=["period", "point", "value"])

@@ -192,6 +192,7 @@ def test_a_mistake_is_named(old: str, new: str, words: str) -> None:
         ('entry = "sgd"\nbound = 1.0\nis = "near"', "'margin' is required with is = 'near'"),
         ("", "give 'entry', or say under 'untested' why"),
         ('entry = "sgd"\nbound = 1.0\nat = { learning_rate = 0.2 }', "the quick form does not try"),
+        ('entry = "sgd"\nbound = 1.0\nat = { momentun = 0.9 }', "which no entry sweeps"),
         ('entry = "sgd"\nbound = 1.0\nvariants = ["upper_rigth"]', "the full form does not try"),
         ('entry = "sgd"\nbound = 1.0\nvariants = ["upper_right"]', "the quick form does not try"),
         ('entry = "sgd"\nbound = 1.0\nmetric = "los"', "'It does.' 'los'; did you mean 'loss'?"),
@@ -226,3 +227,13 @@ def test_what_ships_can_be_planned(name: str, is_quick: bool) -> None:
     assert isinstance(spec, Experiment)
     assert plan_experiment(spec, spec.form(is_quick=is_quick))
     assert spec.figure.kind in KINDS
+
+
+def test_a_claim_is_at_a_value_that_its_own_entry_tries() -> None:
+    spec = experiment()
+    sgd, adamw = spec.entries
+    both = (sgd, adamw.model_copy(update={"sweep": {"learning_rate": (0.01, 0.03)}}))
+    claim = {"says": "It does.", "entry": "adamw", "at": {"learning_rate": 0.1}, "bound": 1.0}
+    whole = spec.model_dump(by_alias=True) | {"entries": both, "claims": [claim]}
+    with pytest.raises(ValueError, match=r"'adamw' at learning_rate 0\.1, which the quick form"):
+        Experiment.model_validate(whole)

@@ -251,6 +251,19 @@ def test_the_page_of_an_entry_that_is_gone_says_so_and_its_data_are_removed(tmp_
     assert not broken_links(tmp_path)
 
 
+def test_a_board_of_which_nothing_is_left_keeps_its_earlier_states_alone(tmp_path: Path) -> None:
+    trials = results(["adamw", "muon"], workloads=1)
+    other = trials.assign(ruleset="self")
+    both = pd.concat([trials, other.assign(identity=other["identity"].map(lambda i: i[::-1]))])
+    site(tmp_path, material(both), date="2026-01-01")
+    site(tmp_path, material(trials), date="2026-01-02")
+    (gone,) = [b.parent for b in tmp_path.glob("*/index.html") if "self" in b.parent.name]
+    assert "No longer shown" in (gone / "index.html").read_text()
+    assert "No longer shown" in (gone / "s/muon.html").read_text()
+    assert not list((gone / "data").rglob("*.js")) and not (gone / "pair.html").exists()
+    assert "muon" in (gone / "dated/2026-01-01/data/board.js").read_text()
+
+
 def test_a_submissions_page_parts_what_was_searched_from_what_was_fixed(tmp_path: Path) -> None:
     trials = results(["adamw"], workloads=1, studies=1, trials=2)
     points = pd.Series([{"learning_rate": rate, "beta1": 0.9} for rate in (0.01, 0.5)])

@@ -92,6 +92,11 @@ def test_a_pair_says_whether_it_is_settled_and_overlays_curves(reader: Reader) -
     reader.page.locator("h1", has_text="adamw against muon").wait_for()
 
 
+def test_a_pair_with_an_entry_that_is_not_ranked_says_so(reader: Reader) -> None:
+    reader.open("pair.html?a=adamw&b=gone")
+    assert "Not ranked on this board: gone" in reader.page.inner_text("main")
+
+
 def test_a_miss_that_ended_too_early_bounds_no_ratio_of_a_screening(
     browser: Browser, tmp_path: Path
 ) -> None:
