@@ -3,6 +3,8 @@
 (async () => {
   const { el, number } = GD, C = GD.charts, data = GD.board(), body = document.getElementById("body");
   const query = new URLSearchParams(location.search);
+  const absent = ["a", "b"].map((name) => query.get(name)).filter((slug) => slug && !(data.slugs.indexOf(slug) in data.names.slice(0, data.ranked)));
+  if (absent.length) { body.append(el("p", { class: "note" }, `Not ranked on this board: ${absent.join(", ")}. The address is pair.html?a=ENTRY&b=ENTRY.`)); return; }
   const at = (name, other) => { const i = data.slugs.indexOf(query.get(name)); return i < 0 || i >= data.ranked ? Math.min(other, data.ranked - 1) : i; };
   const order = (Object.values(data.clocks)[0] || {}).order || [...data.names.keys()];
   const a = at("a", order[0]), b = at("b", order[1] ?? order[0]);
