@@ -29,6 +29,6 @@ def test_runs_that_measure_at_once_lose_none_of_each_others_speeds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with ProcessPoolExecutor(2, mp_context=get_context("fork")) as pool:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         list(pool.map(write_several, range(2)))
     assert all(read_speed(f"{run}.{number}") for run in range(2) for number in range(20))
