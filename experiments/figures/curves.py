@@ -84,7 +84,8 @@ def _draw_lines(
 ) -> None:
     for name, look in looks.items():
         own = frame[frame[by_line] == name].groupby("step")["value"]
-        middle, low, high = own.agg(lambda v: mean(v.to_numpy(dtype=float), measure)), own.min(), own.max()
+        middle = own.agg(lambda values: mean(values.to_numpy(dtype=float), measure))
+        low, high = own.min(), own.max()
         panel.plot(middle.index, middle, label=_label(name, names), linewidth=1.3, **look)
         if not low.equals(high):
             panel.fill_between(low.index, low, high, color=look["color"], alpha=0.15, linewidth=0)
