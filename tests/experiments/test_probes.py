@@ -23,9 +23,19 @@ from harness.plan.plan import PlanRequest
 from harness.plan.trial import Result, State, TrialRecord
 from harness.record.store import write_record
 from harness.verification.store import verify_store
+from tests.kit import write_submission
 from tests.tiers import nightly_but
 
 REQUEST = PlanRequest("", "sgd")
+
+SLOW = """
+import time
+import torch
+
+def build(problem, hyperparameters):
+    time.sleep(1.0)
+    return torch.optim.SGD(problem.parameters.values(), lr=0.1)
+"""
 
 
 def records(*states: State | None) -> list[TrialRecord]:
@@ -164,11 +174,13 @@ def test_after_the_time_limit_nothing_is_begun_and_what_is_undecided_is_left_out
 
 @pytest.mark.system
 def test_no_trial_of_a_round_starts_after_the_time_limit(tmp_path: Path) -> None:
-    plans = plan_probes([REQUEST], ("undisturbed", "saddle"))
-    place = LocalExecutor(tmp_path, EndingsDisplay(pytest.fail))
-    # The first steps of the submission take longer than that.
-    assert not run_probes(plans, tmp_path, RunOptions(), place, time.monotonic() + 0.1)
-    assert not list(tmp_path.glob("**/events.jsonl"))
+    # Its first steps take longer than the time limit, however fast the machine is.
+    slow = write_submission(tmp_path / "slow", SLOW)
+    plans = plan_probes([PlanRequest("", str(slow))], ("undisturbed", "saddle"))
+    store = tmp_path / "records"
+    place = LocalExecutor(store, EndingsDisplay(pytest.fail))
+    assert not run_probes(plans, store, RunOptions(), place, time.monotonic() + 0.5)
+    assert not list(store.glob("**/events.jsonl"))
 
 
 def test_a_run_that_decides_nothing_in_its_time_says_that_it_goes_on(tmp_path: Path) -> None:
