@@ -16,15 +16,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.stats import t
 
-from experiments.measures import best_points
+from experiments.measures import TRAINED, Values, best_points, mean, on_scale
 from experiments.spec import Claim, Measure, Settings
 
 Verdict = Literal["held", "did not hold", "undecided", "not tested"]
-Values = npt.NDArray[np.float64]
 LEVEL = 0.95
 
 
@@ -61,18 +59,10 @@ def findings(
     return tuple(_finding(claim, trials, evaluations, measure) for claim in claims)
 
 
-def mean(values: Sequence[float] | Values, measure: Measure) -> float:
-    """The mean over instances, geometric on a logarithmic scale."""
-    numbers = np.asarray(values, dtype=float)
-    return float(np.exp(_log(numbers).mean()) if measure.scale == "log" else numbers.mean())
-
-
 def interval_of(values: Sequence[float] | Values, measure: Measure) -> tuple[float, float]:
-    """The interval of `mean`, on the measure's scale."""
-    if measure.scale == "linear":
-        return interval(values)
-    low, high = interval(_log(np.asarray(values, dtype=float)))
-    return float(np.exp(low)), float(np.exp(high))
+    """The interval of the mean over instances, computed on the measure's scale."""
+    low, high = interval(on_scale(values, measure))
+    return (math.exp(low), math.exp(high)) if measure.scale == "log" else (low, high)
 
 
 def interval(values: Sequence[float] | Values) -> tuple[float, float]:
@@ -82,13 +72,6 @@ def interval(values: Sequence[float] | Values) -> tuple[float, float]:
         return float(numbers.min()), float(numbers.max())
     half = t.ppf(0.5 + LEVEL / 2, len(numbers) - 1) * numbers.std(ddof=1) / math.sqrt(len(numbers))
     return float(numbers.mean() - half), float(numbers.mean() + half)
-
-
-def _log(values: Values) -> Values:
-    """Logarithms; that of 0 is minus infinity, without a warning."""
-    with np.errstate(divide="ignore"):
-        result: Values = np.log(values)
-    return result
 
 
 def _finding(
@@ -102,7 +85,7 @@ def _finding(
     for variant in claim.variants or tuple(own):
         value = own[variant]
         against = other.get(claim.than_variant or variant, np.full_like(value, claim.bound or 0.0))
-        signs.append(_sign(value, against, claim, is_log=measure.scale == "log"))
+        signs.append(_sign(on_scale(value, measure), on_scale(against, measure), claim))
         comparison = f" against {mean(against, measure):.3g}" if claim.other else ""
         texts.append(
             f"{variant}: {mean(value, measure):.3g}{comparison}{_spread(value, against, measure)}"
@@ -115,10 +98,9 @@ def _spread(own: Values, other: Values, measure: Measure) -> str:
     """The interval of the difference, or ratio, over instances, if there are several."""
     if len(own) < 2 or not np.isfinite([own, other]).all():
         return ""
+    low, high = interval(on_scale(own, measure) - on_scale(other, measure))
     if measure.scale == "log":
-        low, high = np.exp(interval(_log(own) - _log(other)))
-        return f", ratio {low:.3g} to {high:.3g}"
-    low, high = interval(own - other)
+        return f", ratio {math.exp(low):.3g} to {math.exp(high):.3g}"
     return f", difference {low:.3g} to {high:.3g}"
 
 
@@ -161,33 +143,38 @@ def _metric_of(
 ) -> list[float]:
     """The metric of each trial at the nearest evaluated step; NaN if it was not evaluated.
 
-    Of a trial that did not train to its end it is the worst, as its measure is.
+    Of a trial that did not train to its end the measure's metric is the worst possible, as its
+    measure is; of other metrics nothing is known, since none of them says which way is worse.
     """
     keys = ["entry", "variant", "instance", "point"]
-    metric = evaluations[evaluations["metric"] == (side.metric or measure.metric)]
+    name = side.metric or measure.metric
+    metric = evaluations[evaluations["metric"] == name]
     by_trial = dict(list(metric.groupby(keys)))
-    last = metric["step"].max()
-    values = []
-    rows_of_best = best[keys].itertuples(index=False, name=None)
-    for key, value in zip(rows_of_best, best["value"], strict=True):
-        rows = by_trial.get(key)
-        if math.isinf(value):
-            values.append(float(value))
-            continue
-        if rows is None:
-            values.append(math.nan)
-            continue
-        distance = (rows["step"] - (side.when or 1.0) * last).abs()
-        values.append(float(rows["value"].to_numpy()[distance.to_numpy().argmin()]))
-    return values
+    step = (side.when or 1.0) * metric["step"].max()
+    of_failed = _worst_metric(measure) if name == measure.metric else math.nan
+    trials = zip(best[keys].itertuples(index=False, name=None), best["state"], strict=True)
+    return [
+        _nearest(by_trial.get(key), step) if state in TRAINED else of_failed
+        for key, state in trials
+    ]
 
 
-def _sign(own: Values, other: Values, claim: Claim, *, is_log: bool) -> int:
+def _worst_metric(measure: Measure) -> float:
+    return math.inf if measure.direction == "minimize" else -math.inf
+
+
+def _nearest(rows: pd.DataFrame | None, step: float) -> float:
+    """The value at the evaluated step that is nearest to the given one; NaN without any."""
+    if rows is None:
+        return math.nan
+    distance = (rows["step"] - step).abs().to_numpy()
+    return float(rows["value"].to_numpy()[distance.argmin()])
+
+
+def _sign(own: Values, other: Values, claim: Claim) -> int:
     """1 if it holds, -1 if it fails, 0 if the instances do not decide."""
     if np.isnan([own, other]).any():
         return 0
-    if is_log:
-        own, other = _log(own), _log(other)
     is_tie = np.isinf(own) & np.isinf(other)  # neither trained: no difference, and not NaN
     differences = np.zeros_like(own)
     np.subtract(own, other, out=differences, where=~is_tie)

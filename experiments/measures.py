@@ -1,4 +1,4 @@
-"""The measure of each trial, and each entry's best point.
+"""The measure of each trial, its scale, and each entry's best point.
 
 A trial that did not train to its end (`diverged`, `crashed`, ...) has the worst possible measure,
 whatever it had reached before.
@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from experiments.frame import point_text
@@ -18,6 +19,7 @@ from experiments.trials import PlacedTrial
 from harness.plan.trial import TrialRecord
 
 TRAINED = ("budget", "reached")
+Values = npt.NDArray[np.float64]
 
 
 def trials_frame(
@@ -56,12 +58,31 @@ def trials_frame(
     return first.sort_index().reset_index(drop=True)
 
 
+def on_scale(values: Sequence[float] | Values | pd.Series[float], measure: Measure) -> Values:
+    """The values as they are compared and averaged: logarithms, if the measure's scale is `log`.
+
+    The logarithm of 0 is minus infinity, without a warning.
+    """
+    numbers: Values = np.asarray(values, dtype=float)
+    if measure.scale == "linear":
+        return numbers
+    with np.errstate(divide="ignore"):
+        logarithms: Values = np.log(numbers)
+    return logarithms
+
+
+def mean(values: Sequence[float] | Values | pd.Series[float], measure: Measure) -> float:
+    """The mean over instances, geometric on a logarithmic scale."""
+    middle = on_scale(values, measure).mean()
+    return float(np.exp(middle) if measure.scale == "log" else middle)
+
+
 def best_points(trials: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     """The trials of each entry at its best point, by the mean on the measure's scale.
 
     There is one point per variant or, if the measure asks for it, a single one for all variants.
     """
-    values = trials.assign(value=np.log(trials["value"])) if measure.scale == "log" else trials
+    values = trials.assign(value=on_scale(trials["value"], measure))
     means = values.groupby(["entry", "variant", "point"], sort=False)["value"].mean()
     ranks = means.groupby(["entry", "variant"], sort=False).rank(ascending=measure.is_lower_better)
     keys = ["entry"] if measure.shared_point else ["entry", "variant"]
@@ -72,16 +93,20 @@ def best_points(trials: pd.DataFrame, measure: Measure) -> pd.DataFrame:
 
 def _number(values: pd.Series[float] | None, measure: Measure, state: str) -> float:
     """The measure of a trial's values, indexed by step in ascending order."""
-    worst = math.inf if measure.is_lower_better else -math.inf
     if values is None or state not in TRAINED:
-        return worst
+        return _worst(measure)
     if measure.target is not None:
         return _steps_to(values, measure.target, rises=measure.direction == "maximize")
     if measure.at == "end":
         number = float(values.iloc[-1])
     else:
         number = float(values.min() if measure.is_lower_better else values.max())
-    return worst if math.isnan(number) else number
+    return _worst(measure) if math.isnan(number) else number
+
+
+def _worst(measure: Measure) -> float:
+    """The measure of a trial that did not train."""
+    return math.inf if measure.is_lower_better else -math.inf
 
 
 def _steps_to(values: pd.Series[float], target: float, *, rises: bool) -> float:

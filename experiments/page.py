@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from experiments.claims import Finding, interval_of, mean
+from experiments.claims import Finding, interval_of
 from experiments.job import Job
+from experiments.measures import mean
 from experiments.spec import Form, Measure, Settings
 
 

@@ -108,6 +108,14 @@ class Measure(Frozen):
         return self.direction == "minimize" or self.at == "target"
 
     @model_validator(mode="after")
+    def _has_a_worst_value_on_its_scale(self) -> Self:
+        if self.scale == "log" and not self.is_lower_better:
+            raise ValueError(
+                "scale is 'log' and higher is better; 'log' is for measures to be minimised"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _has_a_target(self) -> Self:
         if (self.at == "target") != (self.target is not None):
             raise ValueError("'target' is required with at = 'target', and not allowed otherwise")

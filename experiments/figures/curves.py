@@ -15,8 +15,8 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.claims import mean
 from experiments.figures.drawing import PANEL_HEIGHT, WIDTH, Drawing, legend, log_if_wide, panels
+from experiments.measures import mean
 from experiments.spec import Measure
 from harness.core.text import label
 from scoring.report.style import STYLE

@@ -25,6 +25,7 @@ from experiments.figures.drawing import (
     log_if_wide,
     panels,
 )
+from experiments.measures import mean
 from experiments.spec import Measure
 from harness.core.text import label
 from scoring.report.style import STYLE
@@ -98,10 +99,15 @@ def best_over(
 ) -> pd.DataFrame:
     """Mean, minimum and maximum of a column over instances for each value of `over`, where the
     other swept values are those that are best by the measure.
+
+    Means of the measure are on its scale, as in `experiments.measures.best_points`.
     """
     rows = trials.dropna(subset=[over])
     by_point = rows.groupby([over, "point"], sort=False)
-    table = by_point[column].agg(["mean", "min", "max"]).assign(by=by_point[MEASURE].mean())
+    table = by_point[column].agg(["mean", "min", "max"])
+    table["by"] = by_point[MEASURE].agg(lambda values: mean(values, measure))
+    if column == MEASURE:
+        table["mean"] = table["by"]
     is_low = measure.is_lower_better
     ranking = table.reset_index().sort_values("by", ascending=is_low, kind="stable")
     best = ranking.drop_duplicates(over)

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from scipy.stats import gmean, ttest_1samp
 
-from experiments.claims import Finding, findings, interval, interval_of, mean
-from experiments.measures import best_points
+from experiments.claims import Finding, findings, interval, interval_of
+from experiments.measures import best_points, mean
 from experiments.spec import Claim, Measure
 
 LOSS = Measure(metric="loss", direction="minimize")
@@ -20,11 +20,12 @@ def trials(values: Values) -> pd.DataFrame:
     """One row a trial, from values of the instances by entry, variant and point."""
     return pd.DataFrame(
         [
-            {"entry": e, "variant": v, "point": p, "rate": p, "instance": i, "value": value}
+            {"entry": e, "variant": v, "point": p, "rate": p, "instance": i, "value": value,
+             "state": "diverged" if math.isinf(value) else "budget"}
             for (e, v, p), of_instances in values.items()
             for i, value in enumerate(of_instances, start=1)
         ]
-    )
+    )  # fmt: skip
 
 
 def finding(values: Values, **claim: object) -> Finding:
@@ -192,10 +193,25 @@ def test_the_evidence_has_the_interval_over_instances() -> None:
     assert ratio == f"{math.exp(low):.3g} to {math.exp(high):.3g}"
 
 
-def test_what_a_diverged_trial_had_before_does_not_stand_for_its_end() -> None:
+@pytest.mark.parametrize(("metric", "verdict"), [("loss", "did not hold"), ("norm", "undecided")])
+def test_what_a_diverged_trial_had_before_does_not_stand_for_its_end(
+    metric: str, verdict: str
+) -> None:
     frame = trials({("new", "left", "p"): [math.inf], ("old", "left", "p"): [2.0]})
     keys = ["entry", "variant", "instance", "point"]
-    evaluations = frame[keys].assign(step=5, metric="accuracy", value=[0.1, 0.5])
-    claim = Claim(says="It does.", entry="new", than="old", metric="accuracy")
+    evaluations = frame[keys].assign(step=5, metric=metric, value=[0.1, 0.5])
+    claim = Claim(says="It does.", entry="new", than="old", metric=metric, when=1.0)
     (result,) = findings([claim], frame, evaluations, LOSS)
-    assert result.verdict == "did not hold"
+    assert result.verdict == verdict
+
+
+def test_a_trial_that_missed_a_target_has_the_metric_that_it_ended_with() -> None:
+    steps = Measure(metric="accuracy", direction="maximize", at="target", target=0.9)
+    frame = trials({("new", "left", "p"): [math.inf]}).assign(state="budget")
+    keys = ["entry", "variant", "instance", "point"]
+    evaluations = frame[keys].assign(step=5, metric="accuracy", value=0.8)
+    claim = Claim.model_validate(
+        {"says": "It comes near.", "entry": "new", "is": "above", "bound": 0.7, "when": 1.0}
+    )
+    (result,) = findings([claim], frame, evaluations, steps)
+    assert result.verdict == "held"

@@ -74,6 +74,13 @@ def test_a_sweep_is_drawn_at_the_best_of_the_other_values() -> None:
     assert best_over(trials, "period", measure)["mean"].to_dict() == {1: 2.0, 5: 1.0}
 
 
+def test_a_sweep_of_a_logarithmic_measure_is_of_geometric_means() -> None:
+    rows = [(1, "even", 0.5), (1, "even", 0.5), (1, "uneven", 1e-4), (1, "uneven", 1.0)]
+    trials = pd.DataFrame(rows, columns=["period", "point", "value"])
+    measure = Measure(metric="loss", direction="minimize", scale="log")
+    assert best_over(trials, "period", measure)["mean"].to_dict() == {1: pytest.approx(0.01)}
+
+
 def test_another_metric_of_a_sweep_is_drawn_at_the_point_that_is_best_by_the_measure() -> None:
     rows = [("c", "a", 3.0, 9.0), ("c", "b", 2.0, 8.0), ("d", "a", 1.0, 7.0)]
     trials = pd.DataFrame(rows, columns=["shape", "point", "value", "norm"])
