@@ -3,11 +3,15 @@
 (async () => {
   const { el, number } = GD, C = GD.charts, data = GD.board(), body = document.getElementById("body");
   const query = new URLSearchParams(location.search);
-  const absent = ["a", "b"].map((name) => query.get(name)).filter((slug) => slug && !(data.slugs.indexOf(slug) in data.names.slice(0, data.ranked)));
-  if (absent.length) { body.append(el("p", { class: "note" }, `Not ranked on this board: ${absent.join(", ")}. The address is pair.html?a=ENTRY&b=ENTRY.`)); return; }
-  const at = (name, other) => { const i = data.slugs.indexOf(query.get(name)); return i < 0 || i >= data.ranked ? Math.min(other, data.ranked - 1) : i; };
+  // The row of the entry that the address names, or of another; null if it names one that is not ranked.
+  const rowOf = (name, other) => {
+    const row = query.get(name) ? data.slugs.indexOf(query.get(name)) : Math.min(other, data.ranked - 1);
+    return row < 0 || row >= data.ranked ? null : row;
+  };
   const order = (Object.values(data.clocks)[0] || {}).order || [...data.names.keys()];
-  const a = at("a", order[0]), b = at("b", order[1] ?? order[0]);
+  const a = rowOf("a", order[0]), b = rowOf("b", order[1] ?? order[0]);
+  const absent = [["a", a], ["b", b]].filter(([, row]) => row === null).map(([name]) => query.get(name));
+  if (absent.length) { body.append(el("p", { class: "note" }, `Not ranked on this board: ${absent.join(", ")}. The address is pair.html?a=ENTRY&b=ENTRY.`)); return; }
   document.getElementById("heading").textContent = `${data.names[a]} against ${data.names[b]}`;
   document.title = `${data.names[a]} against ${data.names[b]}`;
   const choose = (name, i) => {
