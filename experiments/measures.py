@@ -91,12 +91,32 @@ def best_points(trials: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     return trials.merge(best[[*keys, "point"]], on=[*keys, "point"])
 
 
+def crossing(values: pd.Series[float], target: float, *, rises: bool) -> float:
+    """Where the values first cross the target, interpolated linearly; infinite if they never do.
+
+    Args:
+        values: by steps or seconds, in ascending order.
+        target: the value to cross.
+        rises: whether the target is met from below.
+    """
+    is_met = values >= target if rises else values <= target
+    if not is_met.any():
+        return math.inf
+    place = int(is_met.to_numpy().argmax())
+    places, numbers = values.index.to_numpy(dtype=float), values.to_numpy()
+    if place == 0 or not math.isfinite(numbers[place - 1]):
+        return float(places[place])
+    ends = slice(place - 1, place + 1)
+    part = (target - numbers[ends][0]) / (numbers[ends][1] - numbers[ends][0])
+    return float(places[ends][0] + part * (places[ends][1] - places[ends][0]))
+
+
 def _number(values: pd.Series[float] | None, measure: Measure, state: str) -> float:
     """The measure of a trial's values, indexed by step in ascending order."""
     if values is None or state not in TRAINED:
         return _worst(measure)
     if measure.target is not None:
-        return _steps_to(values, measure.target, rises=measure.direction == "maximize")
+        return crossing(values, measure.target, rises=measure.direction == "maximize")
     if measure.at == "end":
         number = float(values.iloc[-1])
     else:
@@ -107,19 +127,3 @@ def _number(values: pd.Series[float] | None, measure: Measure, state: str) -> fl
 def _worst(measure: Measure) -> float:
     """The measure of a trial that did not train."""
     return math.inf if measure.is_lower_better else -math.inf
-
-
-def _steps_to(values: pd.Series[float], target: float, *, rises: bool) -> float:
-    """The step at which the values first cross the target, interpolated linearly; infinite if they
-    never do.
-    """
-    is_met = values >= target if rises else values <= target
-    if not is_met.any():
-        return math.inf
-    place = int(is_met.to_numpy().argmax())
-    steps, numbers = values.index.to_numpy(dtype=float), values.to_numpy()
-    if place == 0 or not math.isfinite(numbers[place - 1]):
-        return float(steps[place])
-    ends = slice(place - 1, place + 1)
-    part = (target - numbers[ends][0]) / (numbers[ends][1] - numbers[ends][0])
-    return float(steps[ends][0] + part * (steps[ends][1] - steps[ends][0]))

@@ -9,16 +9,18 @@ import pandas as pd
 
 from experiments.claims import Finding, interval_of
 from experiments.job import Job
+from experiments.levels import levels_lines
 from experiments.measures import mean
 from experiments.spec import Form, Measure, Settings
 
 
-def page(job: Job, best: pd.DataFrame, results: Sequence[Finding]) -> str:
+def page(job: Job, best: pd.DataFrame, levels: pd.DataFrame, results: Sequence[Finding]) -> str:
     """The text of `findings.md`.
 
     Args:
         job: what was run.
         best: the trials of each entry and variant at its best point.
+        levels: when they cross levels of the metric, see `experiments.levels`.
         results: a finding for each claim.
     """
     experiment, form = job.experiment, job.form
@@ -40,6 +42,7 @@ def page(job: Job, best: pd.DataFrame, results: Sequence[Finding]) -> str:
         "",
         *_table(best, form, measure),
         "",
+        *_levels(job, levels),
         *_claims(results),
     ]
     return "\n".join(lines).rstrip() + "\n"
@@ -102,6 +105,18 @@ def _table(best: pd.DataFrame, form: Form, measure: Measure) -> Iterator[str]:
             low, high = interval_of(values, measure)
             cell = f" {low:.3g} to {high:.3g} |" if several else ""
             yield f"| {variant} | {entry} | {point} | {_number(values, measure)} |{cell}"
+
+
+def _levels(job: Job, levels: pd.DataFrame) -> Iterator[str]:
+    if levels.empty:
+        return
+    yield (
+        "When each first gets there, in the median of the instances (how many do). Seconds are on "
+        "the clock; they compare entries only if nothing else ran on the machine."
+    )
+    yield ""
+    yield from levels_lines(job, levels)
+    yield ""
 
 
 def _number(values: Sequence[float], measure: Measure) -> str:

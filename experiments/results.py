@@ -11,6 +11,7 @@ from experiments.claims import Finding, findings
 from experiments.figures import KINDS, Drawing
 from experiments.frame import evaluations_frame
 from experiments.job import Job
+from experiments.levels import levels_frame
 from experiments.mean_models import with_mean_models
 from experiments.measures import best_points, trials_frame
 from experiments.page import page
@@ -30,7 +31,9 @@ def write_results(
     records: Sequence[TrialRecord],
     options: RunOptions,
 ) -> tuple[Finding, ...]:
-    """Write `trials.csv`, `evaluations.csv`, `figure.*` and `findings.md` from a job's records.
+    """Write a job's `trials.csv`, `evaluations.csv`, `figure.*` and `findings.md` from its records.
+
+    If its measure has levels, there is a `levels.csv`, too.
 
     Args:
         job: the experiment; its folder gets the files.
@@ -54,7 +57,10 @@ def write_results(
     write_whole(job.folder / "trials.csv", trials.to_csv(index=False))
     write_whole(job.folder / "evaluations.csv", evaluations.to_csv(index=False))
     write_figure(job.folder, KINDS[experiment.figure.kind](drawing))
-    write_whole(job.folder / "findings.md", page(job, best, verdicts))
+    levels = levels_frame(job, best, evaluations)
+    if not levels.empty:
+        write_whole(job.folder / "levels.csv", levels.to_csv(index=False))
+    write_whole(job.folder / "findings.md", page(job, best, levels, verdicts))
     return verdicts
 
 

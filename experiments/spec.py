@@ -27,9 +27,9 @@ class Form(Frozen):
     """The number of seeds; all entries train on the same instances."""
     steps: Count
     points: Count = 50
-    """The number of evaluations of a trial, at equal distances; the last one is after the last
-    step.
-    """
+    """The number of evaluations of a trial; the last one is after the last step."""
+    spacing: Literal["equal", "geometric"] = "equal"
+    """The distances between them: equal, or each a fixed ratio later, from half a percent on."""
     every: Count | dict[str, Count] = 1
     """Only every n-th value of a sweep is tried, from the first on; a table gives n by
     hyperparameter.
@@ -50,6 +50,11 @@ class Form(Frozen):
     def _has_a_step_for_each_point(self) -> Self:
         if self.points > self.steps:
             raise ValueError(f"points is {self.points}, but there are only {self.steps} steps")
+        if self.spacing == "geometric" and (self.points < 9 or self.steps < 200):
+            raise ValueError(
+                f"points is {self.points} and steps {self.steps}; spacing = 'geometric' needs at "
+                "least 9 points, the first after half a percent of the steps, and 200 steps"
+            )
         return self
 
 
@@ -97,6 +102,8 @@ class Measure(Frozen):
     """With `log`, for positive numbers over several orders of magnitude, means over instances are
     geometric, and claims compare ratios.
     """
+    levels: tuple[float, ...] = ()
+    """Values of the metric of which the page says when each entry first crosses them."""
     shared_point: bool = False
     """Whether an entry has a single best point for all variants, that with the best mean rank,
     instead of one per variant.

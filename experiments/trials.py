@@ -227,6 +227,14 @@ def _measurements(experiment: Experiment, settings: Settings) -> dict[str, objec
     return {"diagnostics": experiment.diagnostics, "batch_size": settings.get(BATCH_SIZE)}
 
 
+def _grid(form: Form) -> Grid:
+    """The points at which a trial is evaluated; every snapshot is."""
+    if form.spacing == "equal":
+        return Grid(even=form.points, look_from=1.0 / form.points, kept=1)
+    first = Grid().first
+    return Grid(ratio=first ** (-1.0 / (form.points - 1)), look_from=first, kept=1)
+
+
 def _in_steps(form: Form, size: SuiteWorkload, instance: int, steps: int) -> dict[str, object]:
     """The fields in which an experiment's trial differs from a benchmark's."""
     seed = instance_seed(ROUND_SEED, form.suite, form.workload, instance, 1)
@@ -234,6 +242,6 @@ def _in_steps(form: Form, size: SuiteWorkload, instance: int, steps: int) -> dic
         "budget": TrialBudget(runtime_s=HANG_LIMIT_S, steps=steps),
         "stop_rule": "budget",
         "instance_seed": seed,
-        "grid": Grid(even=form.points, look_from=1.0 / form.points, kept=1),
+        "grid": _grid(form),
         "target": size.target,
     }

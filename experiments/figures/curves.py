@@ -28,8 +28,7 @@ Looks = Mapping[str, dict[str, Any]]
 def curves_figure(drawing: Drawing) -> Figure:
     """The mean over instances, geometric if the measure's scale is; a band shows their range."""
     spec = drawing.experiment.figure
-    measure = drawing.experiment.measure
-    metrics = spec.metrics or (measure.metric,)
+    metrics = spec.metrics or (drawing.experiment.measure.metric,)
     frame = drawing.best_evaluations
     frame = frame[frame["metric"].isin(metrics)]
     variants, entries = drawing.form.variants, tuple(drawing.pens)
@@ -37,10 +36,10 @@ def curves_figure(drawing: Drawing) -> Figure:
         colours = sns.color_palette("colorblind", len(metrics))
         looks = {metric: {"color": c} for metric, c in zip(metrics, colours, strict=True)}
         parts = (("variant", variants), ("entry", entries), ("metric", looks))
-        return _figure(frame, *parts, names=spec.names, measure=measure)
+        return _figure(frame, *parts, drawing)
     looks = {name: pen.line for name, pen in drawing.pens.items()}
     parts = (("metric", metrics), ("variant", variants), ("entry", looks))
-    return _figure(frame, *parts, names=spec.names, measure=measure)
+    return _figure(frame, *parts, drawing)
 
 
 def _figure(
@@ -48,12 +47,14 @@ def _figure(
     rows: tuple[str, tuple[str, ...]],
     columns: tuple[str, tuple[str, ...]],
     lines: tuple[str, Looks],
-    *,
-    names: Mapping[str, str],
-    measure: Measure,
+    drawing: Drawing,
 ) -> Figure:
-    """Panels by the values of two columns of the frame, with a line for each value of a third."""
+    """Panels by the values of two columns of the frame, with a line for each value of a third.
+
+    The axis of steps is logarithmic where evaluations are geometrically spaced.
+    """
     (by_row, row_names), (by_column, column_names), (by_line, looks) = rows, columns, lines
+    names, measure = drawing.experiment.figure.names, drawing.experiment.measure
     with style.context(STYLE):
         figure = Figure(figsize=(WIDTH, PANEL_HEIGHT * len(row_names) + 0.7), layout="constrained")
         grid = panels(figure, len(row_names), len(column_names), sharex=True, sharey="row")
@@ -69,6 +70,7 @@ def _figure(
                 panel.set_title(_label(column, names), fontsize=9)
         for panel in grid[-1]:
             panel.set_xlabel("step")
+            panel.set_xscale("log" if drawing.form.spacing == "geometric" else "linear")
         legend(figure, grid[0][0])
     return figure
 

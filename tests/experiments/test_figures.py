@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,6 +55,13 @@ def test_curves_have_a_row_a_metric_and_a_log_axis_where_values_span_far() -> No
     assert (top.get_yscale(), bottom.get_yscale()) == ("log", "linear")
     (line, _) = top.lines
     assert np.asarray(line.get_ydata()).tolist() == pytest.approx([0.1, 0.01, 0.001])
+
+
+def test_geometric_evaluations_are_drawn_over_the_logarithm_of_the_step() -> None:
+    of = drawing(Figure(kind="curves", metrics=("loss",)))
+    spaced = replace(of, form=of.form.model_copy(update={"spacing": "geometric"}))
+    scales = [KINDS["curves"](each).axes[0].get_xscale() for each in (of, spaced)]
+    assert scales == ["linear", "log"]
 
 
 def test_curves_of_a_logarithmic_measure_are_geometric_means() -> None:

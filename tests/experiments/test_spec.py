@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import chain
+from itertools import chain, pairwise
 
 import pytest
 
@@ -88,6 +88,16 @@ def test_trials_are_counted_in_steps_and_train_to_their_end() -> None:
     assert not first.trial.is_scored
 
 
+def test_geometric_evaluations_lie_a_fixed_ratio_apart_and_end_after_the_last_step() -> None:
+    form = experiment().full.model_copy(
+        update={"steps": 1000, "points": 20, "spacing": "geometric"}
+    )
+    (grid,) = {each.trial.grid for each in plan_experiment(experiment(), form)}
+    places = [grid.fraction(point) for point in range(1, grid.points + 1)]
+    ratios = {round(after / before, 9) for before, after in pairwise(places)}
+    assert (len(places), places[0], places[-1], len(ratios)) == (20, 0.005, 1.0, 1)
+
+
 def test_the_quick_form_thins_the_sweeps() -> None:
     spec = experiment()
     swept = [each.swept for each in plan_experiment(spec, spec.quick) if each.entry == "sgd"]
@@ -165,6 +175,7 @@ def test_every_submission_of_an_experiment_has_a_colour_of_its_own() -> None:
         ('workload = "rosenbrock"', 'workload = "rosenbrok"', "did you mean 'rosenbrock'?"),
         ('submission = "adamw"', 'submission = "sgd"', "two entries have the same name"),
         ("points = 5", "points = 11", "points is 11, but there are only 10 steps"),
+        ("points = 5", 'points = 5\nspacing = "geometric"', "needs at least 9 points"),
         ('kind = "paths"', 'kind = "sweep"', "'over' is required with kind = 'sweep'"),
         ('kind = "paths"', 'kind = "sweep"\nover = "beta1"', "no entry sweeps 'beta1'"),
         ("nesterov = false", "momentum = 0.9", "sweeps 'momentum', which is set"),
