@@ -14,8 +14,8 @@ from harness.execution.rehearsal import rehearse
 from harness.execution.resolved import prepare_data, resolve_trial
 from harness.plan.plan import Plan
 from harness.plan.trial import TrialRecord
-from harness.providers import registry
 from harness.record.plan import unfinished_trials
+from harness.runs import sources
 from harness.runs.run import run_plan
 
 
@@ -38,11 +38,8 @@ def check_sources(job: Job, options: RunOptions) -> None:
     Raises:
         HarnessError: as from `prepare_experiment`.
     """
-    workload = registry.workload(job.form.workload)
-    data = workload.at(job.form.suite).data
-    if data is not None:
-        with _naming_the_quick_form(job):
-            workload.module("data").source_files(data, options.data_dir)
+    with _naming_the_quick_form(job):
+        sources.check_sources(job.form.workload, job.form.suite, options.data_dir)
 
 
 @contextmanager

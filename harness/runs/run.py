@@ -20,6 +20,7 @@ from harness.plan.trial import MachineSpeed, TrialRecord
 from harness.providers.table import DEFAULT_EXECUTOR
 from harness.record.plan import unfinished_trials, write_plan
 from harness.runs.remote import prepare_there
+from harness.runs.sources import check_sources
 from harness.speed.factor import machine_speed, planned_speeds
 
 
@@ -40,10 +41,11 @@ def plan_here(
         speeds: of plans that will run into the store, and have to share a board with this one.
 
     Raises:
-        HarnessError: as `plan` and `machine_speed`.
+        HarnessError: as `plan`, `check_sources` and `machine_speed`.
     """
     check_devices(request, options, len(allowed_cores()))
     plan(request)  # whatever is wrong with it is said before anything is measured
+    check_sources(request.workload, request.suite, options.data_dir)
     speed = machine_speed(request, options, chain(planned_speeds(store), speeds), say)
     return plan(replace(request, speed=speed))
 
